@@ -1,5 +1,5 @@
 // Runs any pass of ours and of upstream's on textual IR.
-#include "dialects/SSM/SSM.h"
+#include "dialects/Tile/Tile.h"
 
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllPasses.h"
@@ -9,6 +9,6 @@ int main(int argc, char** argv) {
   mlir::registerAllPasses();
   mlir::DialectRegistry registry;
   mlir::registerAllDialects(registry);
-  registry.insert<ssmc::ssm::SSMDialect>();
+  registry.insert<ssmc::ssm::SSMDialect, ssmc::tile::TileDialect>();
   return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "ssmc optimiser driver\n", registry));
 }
