@@ -1,0 +1,251 @@
+// Labelled axes and array types: algebra, parsing and printing.
+#include "dialects/SSM/SSM.h"
+#include "dialects/SSM/SSMAssembly.h"
+
+#include "mlir/IR/Builders.h"
+#include "llvm/ADT/STLExtras.h"
+
+using namespace mlir;
+using namespace ssmc::ssm;
+
+//===-- Axes ----------------------------------------------------------------------------------------===//
+
+int64_t AxisAttr::getSize() const {
+  if (auto size = dyn_cast<IntegerAttr>(getExtent()))
+    return size.getInt();
+  return -1;
+}
+
+/// axis ::= label `:` (dim-name | integer)
+FailureOr<AxisAttr> ssmc::ssm::parseAxis(AsmParser& parser) {
+  std::string label;
+  if (parser.parseKeywordOrString(&label) || parser.parseColon())
+    return failure();
+  MLIRContext* context = parser.getContext();
+  int64_t size;
+  OptionalParseResult integer = parser.parseOptionalInteger(size);
+  if (integer.has_value()) {
+    if (failed(*integer))
+      return failure();
+    if (size < 0)
+      return parser.emitError(parser.getCurrentLocation(), "expected an extent of at least 0");
+    return AxisAttr::get(context, StringAttr::get(context, label),
+                         IntegerAttr::get(IntegerType::get(context, 64), size));
+  }
+  std::string dim;
+  if (parser.parseKeywordOrString(&dim))
+    return failure();
+  return AxisAttr::get(context, StringAttr::get(context, label), StringAttr::get(context, dim));
+}
+
+void ssmc::ssm::printAxis(AsmPrinter& printer, AxisAttr axis) {
+  printer.printKeywordOrString(axis.getName());
+  printer << ": ";
+  if (auto dim = dyn_cast<StringAttr>(axis.getExtent()))
+    printer.printKeywordOrString(dim.getValue());
+  else
+    printer << axis.getSize();
+}
+
+Attribute AxisAttr::parse(AsmParser& parser, Type) {
+  if (parser.parseLess())
+    return {};
+  FailureOr<AxisAttr> axis = parseAxis(parser);
+  if (failed(axis) || parser.parseGreater())
+    return {};
+  return *axis;
+}
+
+void AxisAttr::print(AsmPrinter& printer) const {
+  printer << "<";
+  printAxis(printer, *this);
+  printer << ">";
+}
+
+Attribute DimAttr::parse(AsmParser& parser, Type) {
+  std::string name;
+  int64_t size = -1;
+  if (parser.parseLess() || parser.parseKeywordOrString(&name))
+    return {};
+  if (succeeded(parser.parseOptionalEqual()) && parser.parseInteger(size))
+    return {};
+  if (parser.parseGreater())
+    return {};
+  return DimAttr::get(parser.getContext(), StringAttr::get(parser.getContext(), name), size);
+}
+
+void DimAttr::print(AsmPrinter& printer) const {
+  printer << "<" << getName().getValue();
+  if (getSize() >= 0)
+    printer << " = " << getSize();
+  printer << ">";
+}
+
+//===-- Arrays --------------------------------------------------------------------------------------===//
+
+LogicalResult ArrayType::verify(function_ref<InFlightDiagnostic()> emitError, ArrayRef<AxisAttr> axes,
+                                Type element) {
+  for (auto [a, b] : llvm::zip(axes, axes.drop_front(axes.empty() ? 0 : 1))) // array_c1
+    if (a.getName() == b.getName())
+      return emitError() << "label '" << a.getName() << "' occurs twice";
+  auto complexType = dyn_cast<ComplexType>(element); // array_c2
+  if (element.isF32() || element.isInteger(1) || element.isInteger(32) ||
+      (complexType && complexType.getElementType().isF32()))
+    return success();
+  return emitError() << "expected element type f32, complex<f32>, i1 or i32, found " << element;
+}
+
+AxisAttr ArrayType::find(StringRef label) const {
+  for (AxisAttr axis : getAxes())
+    if (axis.getName() == label)
+      return axis;
+  return {};
+}
+
+bool ArrayType::isSubsetOf(ArrayType other) const {
+  return llvm::all_of(getAxes(), [&](AxisAttr axis) { return other.find(axis.getName()) == axis; });
+}
+
+ArrayType ArrayType::without(ArrayRef<StringRef> labels) const {
+  SmallVector<AxisAttr> kept;
+  for (AxisAttr axis : getAxes())
+    if (!llvm::is_contained(labels, axis.getName()))
+      kept.push_back(axis);
+  return get(getContext(), kept, getElementType());
+}
+
+ArrayType ArrayType::withAxis(AxisAttr axis) const {
+  SmallVector<AxisAttr> axes(getAxes());
+  axes.push_back(axis);
+  return get(getContext(), axes, getElementType());
+}
+
+ArrayType ArrayType::withElementType(Type type) const { return get(getContext(), getAxes(), type); }
+
+ArrayType ArrayType::unionWith(ArrayType other) const {
+  SmallVector<AxisAttr> axes(getAxes());
+  for (AxisAttr axis : other.getAxes()) {
+    AxisAttr mine = find(axis.getName());
+    if (mine && mine != axis)
+      return {};
+    if (!mine)
+      axes.push_back(axis);
+  }
+  return get(getContext(), axes, getElementType());
+}
+
+int64_t ArrayType::getNumElements() const {
+  int64_t count = 1;
+  for (AxisAttr axis : getAxes()) {
+    if (!axis.isBound())
+      return -1;
+    count *= axis.getSize();
+  }
+  return count;
+}
+
+/// Parses `i: K, j: V, f32` up to `>`; the element type is the last entry.
+Type ArrayType::parse(AsmParser& parser) {
+  if (parser.parseLess())
+    return {};
+  SmallVector<AxisAttr> axes;
+  Type element;
+  while (true) {
+    OptionalParseResult type = parser.parseOptionalType(element);
+    if (type.has_value()) {
+      if (failed(*type))
+        return {};
+      break;
+    }
+    FailureOr<AxisAttr> axis = parseAxis(parser);
+    if (failed(axis) || parser.parseComma())
+      return {};
+    axes.push_back(*axis);
+  }
+  if (parser.parseGreater())
+    return {};
+  llvm::sort(axes, [](AxisAttr a, AxisAttr b) { return a.getName() < b.getName(); });
+  auto emitError = [&] { return parser.emitError(parser.getNameLoc()); };
+  if (failed(verify(emitError, axes, element)))
+    return {};
+  return get(parser.getContext(), axes, element);
+}
+
+void ArrayType::print(AsmPrinter& printer) const {
+  printer << "<";
+  for (AxisAttr axis : getAxes()) {
+    printAxis(printer, axis);
+    printer << ", ";
+  }
+  printer << getElementType() << ">";
+}
+
+void ssmc::ssm::printArrayType(OpAsmPrinter& printer, Operation*, Type type) {
+  auto array = cast<ArrayType>(type);
+  printer << "[";
+  llvm::interleaveComma(array.getAxes(), printer, [&](AxisAttr axis) { printAxis(printer, axis); });
+  printer << "]";
+  if (!array.isReal())
+    printer << " " << array.getElementType();
+}
+
+ParseResult ssmc::ssm::parseArrayType(OpAsmParser& parser, Type& type) {
+  SmallVector<AxisAttr> axes;
+  SMLoc place = parser.getCurrentLocation();
+  auto parseOne = [&]() -> ParseResult {
+    FailureOr<AxisAttr> axis = parseAxis(parser);
+    if (failed(axis))
+      return failure();
+    axes.push_back(*axis);
+    return success();
+  };
+  if (parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, parseOne))
+    return failure();
+  Type element = Float32Type::get(parser.getContext());
+  OptionalParseResult written = parser.parseOptionalType(element);
+  if (written.has_value() && failed(*written))
+    return failure();
+  llvm::sort(axes, [](AxisAttr a, AxisAttr b) { return a.getName() < b.getName(); });
+  auto emitError = [&] { return parser.emitError(place); };
+  if (failed(ArrayType::verify(emitError, axes, element)))
+    return failure();
+  type = ArrayType::get(parser.getContext(), axes, element);
+  return success();
+}
+
+LogicalResult ssmc::ssm::inferPointwise(std::optional<Location> location, ValueRange operands,
+                                        ElementRule rule, SmallVectorImpl<Type>& inferred) {
+  ArrayType type = cast<ArrayType>(operands.front().getType());
+  MLIRContext* context = type.getContext();
+  Type real = Float32Type::get(context), complex = ComplexType::get(real);
+  bool anyComplex = false, allBool = true;
+  for (auto [index, operand] : llvm::enumerate(operands)) {
+    auto other = cast<ArrayType>(operand.getType());
+    type = type.unionWith(other);
+    if (!type)
+      return emitOptionalError(location, "operands disagree on the extent of a label");
+    if (rule == ElementRule::Select && index == 0)
+      continue;
+    anyComplex |= other.isComplex();
+    allBool &= other.isBool();
+  }
+  Type element = real;
+  switch (rule) {
+  case ElementRule::Same:
+    element = anyComplex ? complex : real;
+    break;
+  case ElementRule::Select:
+    element = anyComplex ? complex : allBool ? IntegerType::get(context, 1) : real;
+    break;
+  case ElementRule::Real:
+    break;
+  case ElementRule::Complex:
+    element = complex;
+    break;
+  case ElementRule::Bool:
+    element = IntegerType::get(context, 1);
+    break;
+  }
+  inferred.push_back(type.withElementType(element));
+  return success();
+}
