@@ -28,12 +28,14 @@ Diagnostic& Diagnostics::error(SMLoc loc, const Twine& message) {
 }
 
 void Diagnostics::print(raw_ostream& os, bool color) const {
+  // The order of reporting breaks ties.
+  SmallVector<std::pair<const char*, size_t>> places;
+  for (size_t i = 0; i < errors.size(); ++i)
+    places.push_back({errors[i].loc.getPointer(), i});
+  sort(places);
   SmallVector<const Diagnostic*> sorted;
-  for (const Diagnostic& error : errors)
-    sorted.push_back(&error);
-  stable_sort(sorted, [](const Diagnostic* a, const Diagnostic* b) {
-    return std::less<const char*>()(a->loc.getPointer(), b->loc.getPointer());
-  });
+  for (auto [place, number] : places)
+    sorted.push_back(&errors[number]);
   // Different checks may find the same mistake, and a macro's mistake shows at each of its uses.
   sorted.erase(std::unique(sorted.begin(), sorted.end(),
                            [](const Diagnostic* a, const Diagnostic* b) {

@@ -25,8 +25,14 @@ std::unique_ptr<File> parseFile(const SourceMgr& sources, Diagnostics& diags) {
 // Tokens
 //===----------------------------------------------------------------------===//
 
+SMLoc Parser::gap() const {
+  if (next == 0 || !(token().startsLine || at(Token::End)))
+    return token().loc();
+  return SMLoc::getFromPointer(tokens[next - 1].text.end());
+}
+
 bool Parser::expected(const Twine& what) {
-  diags.error(token().loc(), "expected " + what + ", found " + token().describe());
+  diags.error(gap(), "expected " + what + ", found " + token().describe());
   return false;
 }
 
@@ -37,7 +43,7 @@ bool Parser::expect(Token::Kind kind, const Twine& where) {
 bool Parser::expectClosing(Token::Kind kind, const Token& opening, const Twine& also) {
   if (accept(kind))
     return true;
-  diags.error(token().loc(), "expected " + also + describe(kind) + ", found " + token().describe())
+  diags.error(gap(), "expected " + also + describe(kind) + ", found " + token().describe())
       .note(opening.loc(), "to match this " + opening.describe());
   return false;
 }
@@ -86,7 +92,7 @@ void Parser::parseFile() {
       continue;
     file.incomplete = true;
     if (!at(Token::Def) && !at(Token::Recurrence))
-      expected("'recurrence' or 'def'");
+      diags.error(token().loc(), "expected 'recurrence' or 'def', found " + token().describe());
     while (!at(Token::End) && !(token().startsLine && (at(Token::Def) || at(Token::Recurrence))))
       take();
   }

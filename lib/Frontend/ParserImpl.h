@@ -79,6 +79,9 @@ private:
   bool expectName(ast::Name& name, llvm::StringRef what);
   /// Reports that `what` was expected instead of the next token; returns false.
   bool expected(const llvm::Twine& what);
+  /// Where something is missing: at the next token or, where that is on another line, right after
+  /// the last one.
+  llvm::SMLoc gap() const;
   /// Takes a positive integer that fits a size.
   bool parsePositive(int64_t& value, llvm::StringRef what);
 
