@@ -1,5 +1,7 @@
 """What is checked of every recurrence. Each check takes a case and an Ssmc, and raises a Mismatch."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from cases import registry
@@ -49,8 +51,15 @@ def judge(case, target, data, outputs, states):
         agree(f"final state {name}", array, right_states[name], target.bound)
 
 
-def whole(target, *, initial=False, **options):
+def resized(case, size):
+    return replace(case, dims=case.dims | dict.fromkeys(case.bound, size)) if size else case
+
+
+def whole(target, *, initial=False, size=None, **options):
+    """All of a sequence in one run; with every bound dim of one `size` if given."""
+
     def check(case, ssmc):
+        case = resized(case, size)
         data = prepared(case, target, initial=initial, **options)
         judge(case, target, data, *run(ssmc, case, target, data, given=initial))
 
@@ -91,6 +100,7 @@ def of(case):
         if case.carried:
             checks[f"{target.name}.initial_state"] = whole(target, initial=True)
     for target in (REFERENCE, CPU_F32):
+        checks[f"{target.name}.size_one"] = whole(target, size=1)
         if case.axes == 1:
             checks[f"{target.name}.one_token"] = whole(target, tokens=1, initial=True)
             checks[f"{target.name}.zero_tokens"] = whole(target, tokens=0, initial=True)
@@ -99,5 +109,8 @@ def of(case):
             checks[f"{target.name}.token_by_token"] = split(target, 5, (1, 2, 3, 4))
         if case.grouped:
             checks[f"{target.name}.groups"] = whole(target, heads=4, groups=2)
+    checks["cpu_f32.even_sizes"] = whole(CPU_F32, size=32, tokens=64, batch=1, heads=2)
+    if case.axes == 1:
+        checks["cpu_f32.many_tokens"] = whole(CPU_F32, tokens=523, batch=1, heads=2)
     checks["cpu_f32.same_bits"] = same_bits
     return checks
