@@ -19,12 +19,12 @@ def run(ssmc, case, target, data, *, given=False, threads=None):
         arguments += ["--in", f"{name}={ssmc.save(f'in-{name}', array)}"]
     if given:
         for name, array in data.states.items():
-            arguments += ["--state-in", f"{name}={ssmc.save(f'state-in-{name}', array)}"]
+            arguments += ["--state-in", f"{case.state_name(name)}={ssmc.save(f'state-in-{name}', array)}"]
     for name in case.outputs:
         arguments += ["--out", f"{name}=out-{name}.npy"]
     final = [*case.states, *(case.delays if given else ())]
     for name in final:
-        arguments += ["--state-out", f"{name}=state-out-{name}.npy"]
+        arguments += ["--state-out", f"{case.state_name(name)}=state-out-{name}.npy"]
 
     result = ssmc(*arguments, threads=threads)
     if result.code != 0:

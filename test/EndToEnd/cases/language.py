@@ -58,9 +58,9 @@ def dense_gru(x, p, s):
 
 @declared("short_conv", D=23, inputs=dict(x=normal("D"), f=normal("D")),
           params=dict(c0=normal("D"), c1=normal("D"), c2=normal("D")), states=dict(h=normal("D")),
-          delays=dict(x=normal("2 D")), outputs=dict(o="D"))
+          delays=dict(x_1=normal("D"), x_2=normal("D")), outputs=dict(o="D"))
 def short_conv(x, p, s):
-    conv = p.c0 * x.x + p.c1 * s.x[..., 0, :] + p.c2 * s.x[..., 1, :]
+    conv = p.c0 * x.x + p.c1 * s.x_1 + p.c2 * s.x_2
     f = sigmoid(x.f)
     h = f * s.h + (1 - f) * (conv * sigmoid(conv))
-    return dict(o=h), dict(h=h, x=np.stack([x.x, s.x[..., 0, :]], axis=-2))
+    return dict(o=h), dict(h=h, x_1=x.x, x_2=s.x_1)

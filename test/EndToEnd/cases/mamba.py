@@ -28,26 +28,26 @@ def mamba2(x, p, s):
             inputs=dict(x=normal("P"), A=uniform(-2, -0.01), dt=softplus_normal(), trap=normal(), theta=normal("N"),
                         B=group(complex_normal("N")), C=group(complex_normal("N"))),
             params=dict(D=normal()), states=dict(h=complex_normal("P N")),
-            delays=dict(x=normal("P"), B=group(complex_normal("N"))), outputs=dict(y="P"))
+            delays=dict(x_1=normal("P"), B_1=complex_normal("N")), outputs=dict(y="P"))
 def mamba3_siso(x, p, s):
     dt, lam = x.dt[..., None], sigmoid(x.trap)[..., None]
     rotation = np.exp(1j * np.pi * dt * np.tanh(x.theta))
-    before = outer((1 - lam) * dt * s.x, s.B)  # the trapezoid's left end, which the transition still acts upon
+    before = outer((1 - lam) * dt * s.x_1, s.B_1)  # the trapezoid's left end, which the transition still acts upon
     h = (np.exp(dt * x.A[..., None]) * rotation)[..., None, :] * (s.h + before) + outer(lam * dt * x.x, x.B)
-    return dict(y=apply(h, x.C).real + p.D[:, None] * x.x), dict(h=h, x=x.x, B=x.B)
+    return dict(y=apply(h, x.C).real + p.D[:, None] * x.x), dict(h=h, x_1=x.x, B_1=x.B)
 
 
 @recurrence("mamba3_mimo", P=12, N=9, R=4, defaults=("R",),
             inputs=dict(x=normal("R P"), dt=softplus_normal(), lam=uniform(0, 1), theta=normal("N"),
                         B=group(normal("R N")), C=group(normal("R N"))),
-            params=dict(A=uniform(-2, -0.01)), states=dict(h=complex_normal("P N")), delays=dict(w=normal("P N")),
+            params=dict(A=uniform(-2, -0.01)), states=dict(h=complex_normal("P N")), delays=dict(w_1=normal("P N")),
             outputs=dict(y="R P"))
 def mamba3_mimo(x, p, s):
     dt, lam = x.dt[..., None, None], x.lam[..., None, None]
     a = (np.exp(x.dt * p.A)[..., None] * np.exp(1j * x.dt[..., None] * x.theta))[..., None, :]
     w = np.swapaxes(x.x, -1, -2) @ x.B
-    h = a * (s.h + (1 - lam) * dt * s.w) + lam * dt * w
-    return dict(y=np.einsum("...rn,...pn->...rp", x.C, h.real)), dict(h=h, w=w)
+    h = a * (s.h + (1 - lam) * dt * s.w_1) + lam * dt * w
+    return dict(y=np.einsum("...rn,...pn->...rp", x.C, h.real)), dict(h=h, w_1=w)
 
 
 @recurrence("mamba2d", P=12, N=7, whole=True, axes=2,

@@ -30,7 +30,7 @@ class Case:
     inputs: dict[str, Operand]
     params: dict[str, Operand]
     states: dict[str, Operand]
-    delays: dict[str, Operand]  # values of earlier tokens that travel with the state: not declared as states
+    delays: dict[str, Operand]  # the states that prev of no state implies: x_1, x_2 are x one and two tokens earlier
     outputs: dict[str, tuple[str, ...]]
     step: Callable
     whole: bool  # `step` takes whole sequences: two time axes, or a state that runs against time
@@ -40,6 +40,10 @@ class Case:
     def carried(self):
         """All that must be handed from one span of tokens to the next."""
         return self.states | self.delays
+
+    def state_name(self, name):
+        """The name of a state on the command line, where x_1 is x~1."""
+        return "~".join(name.rsplit("_", 1)) if name in self.delays else name
 
     @property
     def grouped(self):
@@ -101,7 +105,7 @@ def draw(case, *, batch=2, tokens=37, heads=3, groups=1, initial=False, seed=0):
     lead = {"head": (heads,), "group": (groups,), "shared": ()}
 
     def sizes(operand):
-        return lead[operand.scope] + tuple(case.dims.get(dim) or int(dim) for dim in operand.dims)
+        return lead[operand.scope] + tuple(case.dims[dim] for dim in operand.dims)
 
     def state(operand):
         drawn = operand.draw(rng, (batch, *sizes(operand)))
@@ -127,15 +131,9 @@ def expected(case, data):
 
     inputs = {n: per_head(o, data.inputs[n], 1 + case.axes) for n, o in case.inputs.items()}
     params = SimpleNamespace(**{n: per_head(o, data.params[n], 0) for n, o in case.params.items()})
-    states = {n: per_head(o, data.states[n], 1) for n, o in case.carried.items()}
-
     if case.whole:
-        outputs, states = case.step(SimpleNamespace(**inputs), params, SimpleNamespace(**states))
-    else:
-        outputs, states = _loop(case, inputs, params, states)
-
-    stride = {n: data.heads // data.states[n].shape[1] if o.scope == "group" else 1 for n, o in case.carried.items()}
-    return outputs, {n: array[:, :: stride[n]] for n, array in states.items()}
+        return case.step(SimpleNamespace(**inputs), params, SimpleNamespace(**data.states))
+    return _loop(case, inputs, params, data.states)
 
 
 def _loop(case, inputs, params, states):
