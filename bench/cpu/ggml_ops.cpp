@@ -53,15 +53,21 @@ void writeNpy(const std::string& path, const Array& array) {
   std::string dims;
   for (int64_t d : array.shape)
     dims += std::to_string(d) + ", ";
-  std::string header =
-      "{'descr': '<f4', 'fortran_order': False, 'shape': (" + dims + "), }";
+  std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (" + dims + "), }";
   // Magic, version and length take 10 bytes; the data starts at a multiple of 64.
   header.append(63 - (10 + header.size()) % 64, ' ');
   header += '\n';
   FILE* file = std::fopen(path.c_str(), "wb");
   if (!file)
     fail("cannot write " + path);
-  const unsigned char start[10] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0,
+  const unsigned char start[10] = {0x93,
+                                   'N',
+                                   'U',
+                                   'M',
+                                   'P',
+                                   'Y',
+                                   1,
+                                   0,
                                    static_cast<unsigned char>(header.size() & 255),
                                    static_cast<unsigned char>(header.size() >> 8)};
   bool ok = std::fwrite(start, 1, 10, file) == 10 &&
@@ -153,9 +159,7 @@ public:
       : context(context), shape(shape), random(seed) {}
 
   /// Records an operand under its name in the declaration.
-  const Array& in(const std::string& name, Array array) {
-    return inputs[name] = std::move(array);
-  }
+  const Array& in(const std::string& name, Array array) { return inputs[name] = std::move(array); }
 
   /// A ggml tensor (sizes innermost first) to be filled with the array once it has memory.
   ggml_tensor* tensor(const Array& array, std::vector<int64_t> sizes) {
@@ -228,7 +232,9 @@ void deltaRule(Problem& p, bool perKey) {
   p.stateTransposed = true;
 }
 
-double inverseSoftplus(double x) { return std::log(std::expm1(x)); }
+double inverseSoftplus(double x) {
+  return std::log(std::expm1(x));
+}
 
 /// ggml applies softplus to dt, and knows no D.
 void mamba2(Problem& p) {
@@ -277,7 +283,9 @@ void mamba1(Problem& p) {
   p.state = Array({B, 1, P, N});
 }
 
-double exponential(double x) { return std::exp(x); }
+double exponential(double x) {
+  return std::exp(x);
+}
 
 /// Here and in RWKV ggml is given the decay itself, so its time holds no exponential.
 void gla(Problem& p) {
@@ -291,9 +299,8 @@ void gla(Problem& p) {
   const Array& g = p.in("g", p.random.array({B, T, H, K}, -0.2f, -0.001f));
   const Array& S = p.in("S", p.random.array({B, H, K, V}, -0.1f, 0.1f));
   p.result = ggml_gated_linear_attn(
-      p.context, p.tensor(k, {K, H, T * B}), p.tensor(v, {V, H, T * B}),
-      p.tensor(q, {K, H, T * B}), p.tensor(map(g, exponential), {K, H, T * B}),
-      p.tensor(S, {K * V * H, B}), /*scale=*/1.0f);
+      p.context, p.tensor(k, {K, H, T * B}), p.tensor(v, {V, H, T * B}), p.tensor(q, {K, H, T * B}),
+      p.tensor(map(g, exponential), {K, H, T * B}), p.tensor(S, {K * V * H, B}), /*scale=*/1.0f);
   p.outName = "o";
   p.out = Array({B, T, H, V});
   p.stateName = "S";
@@ -311,10 +318,10 @@ void rwkv6(Problem& p) {
   const Array& w = p.in("w", p.random.array({B, T, H, K}, -0.2f, -0.001f));
   const Array& u = p.in("u", p.random.array({H, K}, -1, 1));
   const Array& S = p.in("S", p.random.array({B, H, K, V}, -0.1f, 0.1f));
-  p.result = ggml_rwkv_wkv6(p.context, p.tensor(k, {K, H, T * B}), p.tensor(v, {V, H, T * B}),
-                            p.tensor(r, {K, H, T * B}), p.tensor(u, {K, H}),
-                            p.tensor(map(w, exponential), {K, H, T * B}),
-                            p.tensor(S, {K * V * H, B}));
+  p.result =
+      ggml_rwkv_wkv6(p.context, p.tensor(k, {K, H, T * B}), p.tensor(v, {V, H, T * B}),
+                     p.tensor(r, {K, H, T * B}), p.tensor(u, {K, H}),
+                     p.tensor(map(w, exponential), {K, H, T * B}), p.tensor(S, {K * V * H, B}));
   p.outName = "o";
   p.out = Array({B, T, H, V});
   p.stateName = "S";
@@ -335,11 +342,10 @@ void rwkv7(Problem& p) {
   const Array& b =
       p.in("b", map(removal, [&](double x) { return x * p.random.uniform(0.1f, 0.9f); }));
   const Array& S = p.in("S", p.random.array({B, H, K, V}, -0.1f, 0.1f));
-  p.result = ggml_rwkv_wkv7(p.context, p.tensor(r, {K, H, T * B}),
-                            p.tensor(map(w, exponential), {K, H, T * B}),
-                            p.tensor(k, {K, H, T * B}), p.tensor(v, {V, H, T * B}),
-                            p.tensor(a, {K, H, T * B}), p.tensor(b, {K, H, T * B}),
-                            p.tensor(transposeInner(S), {K * V * H, B}));
+  p.result = ggml_rwkv_wkv7(
+      p.context, p.tensor(r, {K, H, T * B}), p.tensor(map(w, exponential), {K, H, T * B}),
+      p.tensor(k, {K, H, T * B}), p.tensor(v, {V, H, T * B}), p.tensor(a, {K, H, T * B}),
+      p.tensor(b, {K, H, T * B}), p.tensor(transposeInner(S), {K * V * H, B}));
   p.outName = "o";
   p.out = Array({B, T, H, V});
   p.stateName = "S";
@@ -381,10 +387,11 @@ Options parse(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     std::string flag = argv[i];
     if (flag == "--help") {
-      std::puts("usage: ggml_ops --op OP --dims K=128,V=128 [--batch 1] [--heads 16] [--groups 1]\n"
-                "                [--time 1024] [--threads 1] [--repeat 20] [--warmup 3] [--seed 1]\n"
-                "                [--dump DIR]\n"
-                "ops:");
+      std::puts(
+          "usage: ggml_ops --op OP --dims K=128,V=128 [--batch 1] [--heads 16] [--groups 1]\n"
+          "                [--time 1024] [--threads 1] [--repeat 20] [--warmup 3] [--seed 1]\n"
+          "                [--dump DIR]\n"
+          "ops:");
       for (auto& [name, build] : ops)
         std::printf("  %s\n", name.c_str());
       std::exit(0);
@@ -443,9 +450,9 @@ double quantile(const std::vector<double>& sorted, double q) {
 int main(int argc, char** argv) {
   Options o = parse(argc, argv);
   ggml_cpu_init();
-  ggml_context* context = ggml_init({/*mem_size=*/ggml_tensor_overhead() * 32 +
-                                         ggml_graph_overhead(),
-                                     /*mem_buffer=*/nullptr, /*no_alloc=*/true});
+  ggml_context* context =
+      ggml_init({/*mem_size=*/ggml_tensor_overhead() * 32 + ggml_graph_overhead(),
+                 /*mem_buffer=*/nullptr, /*no_alloc=*/true});
   Problem problem(context, o.shape, o.seed);
   ops.at(o.op)(problem);
   ggml_cgraph* graph = ggml_new_graph(context);
@@ -491,13 +498,15 @@ int main(int argc, char** argv) {
   }
 
   double median = quantile(samples, 0.5);
-  std::printf("{\"op\": \"%s\", \"dims\": \"%s\", \"batch\": %lld, \"time\": %lld, \"heads\": %lld, "
+  std::printf("{\"ggml\": \"%s (%s)\", \"op\": \"%s\", \"dims\": \"%s\", \"batch\": %lld, "
+              "\"time\": %lld, \"heads\": %lld, "
               "\"threads\": %d, \"repeat\": %d, \"calls\": %lld, \"median_ms\": %.6g, "
               "\"min_ms\": %.6g, \"p25_ms\": %.6g, \"p75_ms\": %.6g, \"max_ms\": %.6g, "
               "\"tokens_per_s\": %.6g}\n",
-              o.op.c_str(), o.dims.c_str(), (long long)o.shape.batch, (long long)o.shape.time,
-              (long long)o.shape.heads, o.threads, o.repeat, (long long)calls, median, samples[0],
-              quantile(samples, 0.25), quantile(samples, 0.75), samples.back(),
+              ggml_version(), ggml_commit(), o.op.c_str(), o.dims.c_str(), (long long)o.shape.batch,
+              (long long)o.shape.time, (long long)o.shape.heads, o.threads, o.repeat,
+              (long long)calls, median, samples[0], quantile(samples, 0.25),
+              quantile(samples, 0.75), samples.back(),
               double(o.shape.batch * o.shape.time) / median * 1e3);
   ggml_backend_buffer_free(buffer);
   ggml_backend_free(backend);

@@ -22,9 +22,15 @@ namespace {
 constexpr int lanes = 16;
 constexpr const char* isa = "avx512";
 using Vector = __m512;
-inline Vector fill(float x) { return _mm512_set1_ps(x); }
-inline Vector multiplyAdd(Vector a, Vector b, Vector c) { return _mm512_fmadd_ps(a, b, c); }
-inline Vector powerOfTwo(Vector p, Vector n) { return _mm512_scalef_ps(p, n); }
+inline Vector fill(float x) {
+  return _mm512_set1_ps(x);
+}
+inline Vector multiplyAdd(Vector a, Vector b, Vector c) {
+  return _mm512_fmadd_ps(a, b, c);
+}
+inline Vector powerOfTwo(Vector p, Vector n) {
+  return _mm512_scalef_ps(p, n);
+}
 inline Vector nearest(Vector x) {
   return _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
@@ -35,8 +41,12 @@ inline void streamStore(float* to, const float* from) {
 constexpr int lanes = 8;
 constexpr const char* isa = "avx2";
 using Vector = __m256;
-inline Vector fill(float x) { return _mm256_set1_ps(x); }
-inline Vector multiplyAdd(Vector a, Vector b, Vector c) { return _mm256_fmadd_ps(a, b, c); }
+inline Vector fill(float x) {
+  return _mm256_set1_ps(x);
+}
+inline Vector multiplyAdd(Vector a, Vector b, Vector c) {
+  return _mm256_fmadd_ps(a, b, c);
+}
 inline Vector powerOfTwo(Vector p, Vector n) {
   __m256i e = _mm256_slli_epi32(_mm256_cvtps_epi32(n), 23);
   return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(p), e));
@@ -56,7 +66,9 @@ double now() {
 }
 
 /// Keeps the compiler from moving or dropping what computes the value.
-inline void keep(Vector& v) { asm volatile("" : "+v"(v)); }
+inline void keep(Vector& v) {
+  asm volatile("" : "+v"(v));
+}
 
 /// The best rate of several trials; each trial has all threads do the work at once.
 template <typename Work>
