@@ -340,21 +340,21 @@ struct NormalizePass : PassWrapper<NormalizePass, OperationPass<ModuleOp>> {
   }
   void runOnOperation() final {
     for (RecurrenceOp recurrence : llvm::make_early_inc_range(getOperation().getOps<RecurrenceOp>()))
-      if (!recurrence.getForm() && failed(normalize(recurrence)))
-        signalPassFailure();
+      if (!recurrence.getForm())
+        normalize(recurrence);
   }
 };
 
 } // namespace
 
-LogicalResult ssmc::analysis::normalize(RecurrenceOp recurrence) {
+RecurrenceOp ssmc::analysis::normalize(RecurrenceOp recurrence) {
   OpBuilder builder(recurrence);
   auto fresh = RecurrenceOp::create(builder, recurrence.getLoc(), recurrence.getSymName(), recurrence.getTime(),
                                     recurrence.getDims(), StringAttr());
   fresh.getBody().emplaceBlock();
   Normalizer(recurrence, fresh).run();
   recurrence.erase();
-  return success();
+  return fresh;
 }
 
 std::unique_ptr<Pass> ssmc::analysis::createNormalizePass() { return std::make_unique<NormalizePass>(); }

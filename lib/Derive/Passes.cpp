@@ -26,4 +26,5 @@ std::unique_ptr<Pass> derive::createDeriveRecurrentPass() { return std::make_uni
 
 void derive::registerPasses() {
   registerPass(createDeriveRecurrentPass);
+  registerPass(createSplitComplexPass);
 }

@@ -477,7 +477,7 @@ LogicalResult RecurrentForm::run() {
   return success();
 }
 
-LogicalResult ssmc::derive::deriveRecurrent(RecurrenceOp recurrence) {
+FailureOr<RecurrenceOp> ssmc::derive::deriveRecurrent(RecurrenceOp recurrence) {
   OpBuilder builder(recurrence);
   auto fresh = RecurrenceOp::create(builder, recurrence.getLoc(), recurrence.getSymName(), recurrence.getTime(),
                                     recurrence.getDims(), builder.getStringAttr("recurrent"));
@@ -487,5 +487,5 @@ LogicalResult ssmc::derive::deriveRecurrent(RecurrenceOp recurrence) {
     return failure();
   }
   recurrence.erase();
-  return success();
+  return fresh;
 }

@@ -2,6 +2,7 @@
 #include "dialects/Tile/Tile.h"
 #include "ssmc/Analysis/Passes.h"
 #include "ssmc/Derive/Passes.h"
+#include "ssmc/Schedule/Schedule.h"
 
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllPasses.h"
@@ -11,6 +12,7 @@ int main(int argc, char** argv) {
   mlir::registerAllPasses();
   ssmc::analysis::registerPasses();
   ssmc::derive::registerPasses();
+  ssmc::schedule::registerPasses();
   mlir::DialectRegistry registry;
   mlir::registerAllDialects(registry);
   registry.insert<ssmc::ssm::SSMDialect, ssmc::tile::TileDialect>();
