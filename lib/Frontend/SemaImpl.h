@@ -154,6 +154,7 @@ private:
   llvm::SmallVector<ast::IndexVar*> scope;
   llvm::SmallVector<ast::Symbol*> foldVars;
   llvm::SmallVector<const ast::DelayExpr*> delays;
+  llvm::SmallVector<const ast::IndexVar*> openSteps; ///< of annotateLabels()
 };
 
 } // namespace ssmc::frontend
