@@ -1,5 +1,6 @@
 // Runs any pass of ours and of upstream's on textual IR.
 #include "dialects/Tile/Tile.h"
+#include "ssmc/Analysis/Passes.h"
 
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllPasses.h"
@@ -7,6 +8,7 @@
 
 int main(int argc, char** argv) {
   mlir::registerAllPasses();
+  ssmc::analysis::registerPasses();
   mlir::DialectRegistry registry;
   mlir::registerAllDialects(registry);
   registry.insert<ssmc::ssm::SSMDialect, ssmc::tile::TileDialect>();
