@@ -153,6 +153,7 @@ private:
   ast::Statement* current = nullptr;
   llvm::SmallVector<ast::IndexVar*> scope;
   llvm::SmallVector<ast::Symbol*> foldVars;
+  llvm::SmallVector<const ast::IndexVar*> steps; ///< of the folds around
   llvm::SmallVector<const ast::DelayExpr*> delays;
   llvm::SmallVector<const ast::IndexVar*> openSteps; ///< of annotateLabels()
 };
