@@ -78,7 +78,7 @@ static double draw(Random& random, FillSpec spec) {
   case Fill::NegativeLog:
     return -spec.scale * softplus(random.normal());
   case Fill::UnitInterval:
-    return 1 / (1 + std::exp(-random.normal()));
+    return spec.scale / (1 + std::exp(-random.normal()));
   case Fill::Positive:
     return spec.scale * softplus(random.normal());
   case Fill::UnitNorm:

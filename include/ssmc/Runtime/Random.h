@@ -26,7 +26,7 @@ private:
 enum class Fill : uint8_t {
   Normal,       ///< scale * n
   NegativeLog,  ///< -scale * softplus(n): the logarithm of a decay
-  UnitInterval, ///< sigmoid(n), in (0, 1): a gate
+  UnitInterval, ///< scale * sigmoid(n), in (0, 1) for scale 1: a gate
   Positive,     ///< scale * softplus(n): a step size
   UnitNorm,     ///< n, normalised along the last axis: a key of a delta rule
   PhaseAngle,   ///< scale * uniform in [-pi, pi)
