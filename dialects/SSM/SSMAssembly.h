@@ -40,6 +40,16 @@ mlir::ParseResult parseAxisList(mlir::OpAsmParser& parser, AxisAttr& axis);
 void printRenaming(mlir::OpAsmPrinter& printer, mlir::Operation*, mlir::ArrayAttr from, mlir::ArrayAttr to);
 mlir::ParseResult parseRenaming(mlir::OpAsmParser& parser, mlir::ArrayAttr& from, mlir::ArrayAttr& to);
 
+/// `i: K`.
+void printAxis(mlir::AsmPrinter& printer, AxisAttr axis);
+mlir::FailureOr<AxisAttr> parseAxis(mlir::AsmParser& parser);
+
+/// ` reverse carry(%a = %x : [i: K], …) `, of ops that carry values around their region.
+void printCarried(mlir::OpAsmPrinter& printer, mlir::Operation* op, bool reverse,
+                  mlir::Block::BlockArgListType arguments, mlir::ValueRange inits);
+mlir::ParseResult parseCarried(mlir::OpAsmParser& parser, mlir::OperationState& result,
+                               llvm::SmallVectorImpl<mlir::OpAsmParser::Argument>& arguments);
+
 inline void printArrayTypes(mlir::OpAsmPrinter& printer, mlir::Operation* op, mlir::TypeRange types) {
   llvm::interleaveComma(types, printer, [&](mlir::Type type) { printArrayType(printer, op, type); });
 }

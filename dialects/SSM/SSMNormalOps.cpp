@@ -73,6 +73,43 @@ ParseResult ssmc::ssm::parseRenaming(OpAsmParser& parser, ArrayAttr& from, Array
   return success();
 }
 
+void ssmc::ssm::printCarried(OpAsmPrinter& printer, Operation* op, bool reverse,
+                             Block::BlockArgListType arguments, ValueRange inits) {
+  if (reverse)
+    printer << " reverse";
+  if (!inits.empty()) {
+    printer << " carry(";
+    llvm::interleaveComma(llvm::zip(arguments, inits), printer, [&](auto pair) {
+      printer << std::get<0>(pair) << " = " << std::get<1>(pair) << " : ";
+      printArrayType(printer, op, std::get<1>(pair).getType());
+    });
+    printer << ")";
+  }
+  printer << " ";
+}
+
+ParseResult ssmc::ssm::parseCarried(OpAsmParser& parser, OperationState& result,
+                                    SmallVectorImpl<OpAsmParser::Argument>& arguments) {
+  SmallVector<OpAsmParser::UnresolvedOperand> inits;
+  if (succeeded(parser.parseOptionalKeyword("reverse")))
+    result.addAttribute("reverse", parser.getBuilder().getUnitAttr());
+  if (succeeded(parser.parseOptionalKeyword("carry"))) {
+    auto parseOne = [&]() -> ParseResult {
+      if (parser.parseArgument(arguments.emplace_back()) || parser.parseEqual() ||
+          parser.parseOperand(inits.emplace_back()) || parser.parseColon() ||
+          parseArrayType(parser, arguments.back().type))
+        return failure();
+      return success();
+    };
+    if (parser.parseCommaSeparatedList(AsmParser::Delimiter::Paren, parseOne))
+      return failure();
+  }
+  SmallVector<Type> types;
+  for (auto& argument : arguments)
+    types.push_back(argument.type);
+  return parser.resolveOperands(inits, types, parser.getNameLoc(), result.operands);
+}
+
 //===-- Systems and terms ---------------------------------------------------------------------------===//
 
 Value SystemOp::getNew(StringRef state) {

@@ -271,28 +271,11 @@ LogicalResult FoldOp::verify() {
 
 ParseResult FoldOp::parse(OpAsmParser& parser, OperationState& result) {
   SmallVector<OpAsmParser::Argument> arguments;
-  SmallVector<OpAsmParser::UnresolvedOperand> inits;
   AxisAttr axis;
   if (parser.parseKeyword("over") || parseAxisList(parser, axis))
     return failure();
   result.addAttribute("axis", axis);
-  if (succeeded(parser.parseOptionalKeyword("reverse")))
-    result.addAttribute("reverse", parser.getBuilder().getUnitAttr());
-  if (succeeded(parser.parseOptionalKeyword("carry"))) {
-    auto parseOne = [&]() -> ParseResult {
-      if (parser.parseArgument(arguments.emplace_back()) || parser.parseEqual() ||
-          parser.parseOperand(inits.emplace_back()) || parser.parseColon() ||
-          parseArrayType(parser, arguments.back().type))
-        return failure();
-      return success();
-    };
-    if (parser.parseCommaSeparatedList(AsmParser::Delimiter::Paren, parseOne))
-      return failure();
-  }
-  SmallVector<Type> types;
-  for (auto& argument : arguments)
-    types.push_back(argument.type);
-  if (parser.resolveOperands(inits, types, parser.getNameLoc(), result.operands))
+  if (parseCarried(parser, result, arguments))
     return failure();
   Region* body = result.addRegion();
   if (parser.parseRegion(*body, arguments) || parser.parseOptionalAttrDict(result.attributes))
@@ -302,7 +285,7 @@ ParseResult FoldOp::parse(OpAsmParser& parser, OperationState& result) {
   auto yielded = body->front().back().getOperandTypes();
   for (auto [index, type] : llvm::enumerate(yielded)) {
     auto array = cast<ArrayType>(type);
-    result.addTypes(index < types.size() || array.has(axis.getName()) ? array : array.withAxis(axis));
+    result.addTypes(index < arguments.size() || array.has(axis.getName()) ? array : array.withAxis(axis));
   }
   return success();
 }
@@ -310,17 +293,7 @@ ParseResult FoldOp::parse(OpAsmParser& parser, OperationState& result) {
 void FoldOp::print(OpAsmPrinter& printer) {
   printer << " over ";
   printAxisList(printer, *this, getAxis());
-  if (getReverse())
-    printer << " reverse";
-  if (getNumCarried()) {
-    printer << " carry(";
-    llvm::interleaveComma(llvm::zip(getBlock()->getArguments(), getInits()), printer, [&](auto pair) {
-      printer << std::get<0>(pair) << " = " << std::get<1>(pair) << " : ";
-      printArrayType(printer, *this, std::get<1>(pair).getType());
-    });
-    printer << ")";
-  }
-  printer << " ";
+  printCarried(printer, *this, getReverse(), getBlock()->getArguments(), getInits());
   printer.printRegion(getBody(), /*printEntryBlockArgs=*/false);
   printer.printOptionalAttrDict((*this)->getAttrs(), {"axis", "reverse"});
 }

@@ -1,5 +1,6 @@
 // Labelled axes and array types: algebra, parsing and printing.
 #include "dialects/SSM/SSM.h"
+#include "dialects/SSM/SSMAssembly.h"
 
 #include "mlir/IR/Builders.h"
 #include "llvm/ADT/STLExtras.h"
@@ -16,7 +17,7 @@ int64_t AxisAttr::getSize() const {
 }
 
 /// axis ::= label `:` (dim-name | integer)
-static FailureOr<AxisAttr> parseAxis(AsmParser& parser) {
+FailureOr<AxisAttr> ssmc::ssm::parseAxis(AsmParser& parser) {
   std::string label;
   if (parser.parseKeywordOrString(&label) || parser.parseColon())
     return failure();
@@ -37,7 +38,7 @@ static FailureOr<AxisAttr> parseAxis(AsmParser& parser) {
   return AxisAttr::get(context, StringAttr::get(context, label), StringAttr::get(context, dim));
 }
 
-static void printAxis(AsmPrinter& printer, AxisAttr axis) {
+void ssmc::ssm::printAxis(AsmPrinter& printer, AxisAttr axis) {
   printer.printKeywordOrString(axis.getName());
   printer << ": ";
   if (auto dim = dyn_cast<StringAttr>(axis.getExtent()))

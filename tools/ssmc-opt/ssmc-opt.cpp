@@ -1,5 +1,8 @@
 // Runs any pass of ours and of upstream's on textual IR.
-#include "dialects/SSM/SSM.h"
+#include "dialects/Tile/Tile.h"
+#include "ssmc/Analysis/Passes.h"
+#include "ssmc/Derive/Passes.h"
+#include "ssmc/Schedule/Schedule.h"
 
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllPasses.h"
@@ -7,8 +10,11 @@
 
 int main(int argc, char** argv) {
   mlir::registerAllPasses();
+  ssmc::analysis::registerPasses();
+  ssmc::derive::registerPasses();
+  ssmc::schedule::registerPasses();
   mlir::DialectRegistry registry;
   mlir::registerAllDialects(registry);
-  registry.insert<ssmc::ssm::SSMDialect>();
+  registry.insert<ssmc::ssm::SSMDialect, ssmc::tile::TileDialect>();
   return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "ssmc optimiser driver\n", registry));
 }

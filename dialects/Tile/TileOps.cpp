@@ -1,0 +1,129 @@
+// Verification, parsing and printing of kernels, loads, stores and sequences.
+#include "dialects/Tile/Tile.h"
+#include "dialects/SSM/SSMAssembly.h"
+
+#include "mlir/IR/Builders.h"
+#include "llvm/ADT/DenseSet.h"
+
+using namespace mlir;
+using namespace ssmc;
+using namespace ssmc::tile;
+using ssm::ArrayType;
+using ssm::parseArrayType;
+using ssm::parseArrayTypes;
+using ssm::printArrayType;
+using ssm::printArrayTypes;
+
+#define GET_OP_CLASSES
+#include "dialects/Tile/TileOps.cpp.inc"
+
+static int findOperand(KernelOp kernel, StringRef name, ArrayRef<Role> roles) {
+  for (auto [index, operand] : llvm::enumerate(kernel.getOperandsAttr().getAsRange<OperandAttr>()))
+    if (operand.getName().getValue() == name && llvm::is_contained(roles, operand.getRole()))
+      return index;
+  return -1;
+}
+
+int KernelOp::findLoaded(StringRef name) {
+  return findOperand(*this, name, {Role::In, Role::Param, Role::StateIn, Role::Temp, Role::Row});
+}
+
+int KernelOp::findStored(StringRef name) {
+  return findOperand(*this, name, {Role::Out, Role::StateOut, Role::Temp, Role::Row});
+}
+
+LogicalResult KernelOp::verify() {
+  llvm::DenseSet<std::pair<StringRef, Role>> seen;
+  for (OperandAttr operand : getOperandsAttr().getAsRange<OperandAttr>()) {
+    if (!seen.insert({operand.getName().getValue(), operand.getRole()}).second) // kernel_c1
+      return emitOpError() << "has two operands " << operand.getName() << " of one role";
+    for (ssm::AxisAttr axis : operand.getAxes())
+      if (!axis.isBound()) // kernel_c2
+        return emitOpError() << "operand " << operand.getName() << " has an extent that is not bound";
+  }
+  return success();
+}
+
+/// The type that a load or store of an operand has where `op` stands.
+static FailureOr<ArrayType> tileType(Operation* op, StringRef name, bool loads, Type element) {
+  auto kernel = op->getParentOfType<KernelOp>();
+  if (!kernel)
+    return op->emitOpError() << "expected to stand in a tile.kernel";
+  int index = loads ? kernel.findLoaded(name) : kernel.findStored(name);
+  if (index < 0) // load_c1, store_c1
+    return op->emitOpError() << "the kernel has no operand '" << name << "' to "
+                             << (loads ? "read" : "write");
+  OperandAttr operand = kernel.getOperandAt(index);
+  ArrayType type = ArrayType::get(op->getContext(), operand.getAxes(), element);
+  bool timed = !llvm::is_contained({Role::Param, Role::StateIn, Role::StateOut}, operand.getRole());
+  if (!timed)
+    return type;
+  auto sequence = op->getParentOfType<SequenceOp>();
+  if (!sequence)
+    return op->emitOpError() << "operand '" << name << "' varies in time: expected to stand in a "
+                             << "tile.sequence";
+  return sequence.getTileSize() > 1 ? type.withAxis(sequence.getAxis()) : type;
+}
+
+void LoadOp::getAsmResultNames(OpAsmSetValueNameFn setName) { setName(getResult(), getName()); }
+
+LogicalResult LoadOp::verify() {
+  FailureOr<ArrayType> expected = tileType(*this, getName(), true, getType().getElementType());
+  if (failed(expected))
+    return failure();
+  if (*expected != getType()) // load_c2
+    return emitOpError() << "reads a tile of type " << *expected << ", not " << getType();
+  return success();
+}
+
+LogicalResult StoreOp::verify() {
+  ArrayType type = getValue().getType();
+  FailureOr<ArrayType> expected = tileType(*this, getName(), false, type.getElementType());
+  if (failed(expected))
+    return failure();
+  if (*expected != type) // store_c2
+    return emitOpError() << "writes a tile of type " << *expected << ", not " << type;
+  return success();
+}
+
+//===-- sequence ------------------------------------------------------------------------------------===//
+
+YieldOp SequenceOp::getYield() { return cast<YieldOp>(getBlock()->getTerminator()); }
+
+LogicalResult SequenceOp::verify() {
+  auto yield = dyn_cast<YieldOp>(getBlock()->getTerminator());
+  TypeRange inits = getInits().getTypes();
+  if (!yield || inits != TypeRange(getBlock()->getArgumentTypes()) || inits != getResultTypes() ||
+      inits != yield.getOperandTypes()) // sequence_c1
+    return emitOpError() << "carried values disagree in number or type between initial values, "
+                            "arguments, tile.yield and results";
+  return success();
+}
+
+ParseResult SequenceOp::parse(OpAsmParser& parser, OperationState& result) {
+  ssm::AxisAttr axis;
+  int64_t timeAxis;
+  SmallVector<OpAsmParser::Argument> arguments;
+  if (parser.parseKeyword("over") || ssm::parseAxisList(parser, axis) || parser.parseKeyword("axis") ||
+      parser.parseInteger(timeAxis))
+    return failure();
+  result.addAttribute("axis", axis);
+  result.addAttribute("timeAxis", parser.getBuilder().getI64IntegerAttr(timeAxis));
+  if (ssm::parseCarried(parser, result, arguments))
+    return failure();
+  for (auto& argument : arguments)
+    result.addTypes(argument.type);
+  if (parser.parseRegion(*result.addRegion(), arguments) ||
+      parser.parseOptionalAttrDict(result.attributes))
+    return failure();
+  return success();
+}
+
+void SequenceOp::print(OpAsmPrinter& printer) {
+  printer << " over ";
+  ssm::printAxisList(printer, *this, getAxis());
+  printer << " axis " << getTimeAxis();
+  ssm::printCarried(printer, *this, getReverse(), getBlock()->getArguments(), getInits());
+  printer.printRegion(getBody(), /*printEntryBlockArgs=*/false);
+  printer.printOptionalAttrDict((*this)->getAttrs(), {"axis", "timeAxis", "reverse"});
+}
