@@ -9,7 +9,7 @@
 // A definition that is a fold over its own state is a system of two stages: the fold's initial value, then
 // the fold's body as micro-steps.
 #include "ssmc/Analysis/Passes.h"
-#include "Terms.h"
+#include "ssmc/Analysis/Terms.h"
 
 #include "mlir/IR/Builders.h"
 #include "llvm/ADT/SCCIterator.h"

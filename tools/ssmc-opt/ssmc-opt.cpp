@@ -1,6 +1,7 @@
 // Runs any pass of ours and of upstream's on textual IR.
 #include "dialects/Tile/Tile.h"
 #include "ssmc/Analysis/Passes.h"
+#include "ssmc/Derive/Passes.h"
 
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllPasses.h"
@@ -9,6 +10,7 @@
 int main(int argc, char** argv) {
   mlir::registerAllPasses();
   ssmc::analysis::registerPasses();
+  ssmc::derive::registerPasses();
   mlir::DialectRegistry registry;
   mlir::registerAllDialects(registry);
   registry.insert<ssmc::ssm::SSMDialect, ssmc::tile::TileDialect>();

@@ -1,0 +1,30 @@
+/// From the normal form to the forms that are executed.
+#pragma once
+
+#include "mlir/Pass/Pass.h"
+
+#include <memory>
+
+namespace ssmc::ssm {
+class RecurrenceOp;
+}
+
+namespace ssmc::derive {
+
+/// Rewrites a normal form into the recurrent form, in place: one or more `ssm.pass` ops, each a step to be
+/// run over all times in one direction. Systems are written out with as few operations per state element
+/// as the algebra allows (common factors of outer products are shared); states that are read further back
+/// than one step get delay registers `NAME~2`, `NAME~3` …; what crosses from one pass to a later one is
+/// handed over as a temporary. Nonlinear states run as they were declared.
+/// Fails, with a message, where a state is read both earlier and later along one axis.
+mlir::LogicalResult deriveRecurrent(ssm::RecurrenceOp recurrence);
+
+/// `--derive-recurrent`: the above for every recurrence in normal form.
+std::unique_ptr<mlir::Pass> createDeriveRecurrentPass();
+
+/// `--split-complex`: every complex value of a derived form becomes two reals.
+std::unique_ptr<mlir::Pass> createSplitComplexPass();
+
+void registerPasses();
+
+} // namespace ssmc::derive
