@@ -123,6 +123,17 @@ void Diagnostics::printOne(raw_ostream& os, SMLoc loc, StringRef severity, Strin
   os << '\n';
 }
 
+/// Whether two neighbouring letters changed places, the commonest slip of all.
+static bool isSwap(StringRef a, StringRef b) {
+  if (a.size() != b.size())
+    return false;
+  size_t at = 0;
+  while (at < a.size() && a[at] == b[at])
+    ++at;
+  return at + 1 < a.size() && a[at] == b[at + 1] && a[at + 1] == b[at] &&
+         a.substr(at + 2) == b.substr(at + 2);
+}
+
 StringRef nearestName(StringRef name, ArrayRef<StringRef> candidates) {
   // One edit in three characters; in a name of one or two characters any edit makes another name,
   // except a change of case.
@@ -130,6 +141,8 @@ StringRef nearestName(StringRef name, ArrayRef<StringRef> candidates) {
   StringRef best;
   for (StringRef candidate : candidates) {
     if (candidate.equals_insensitive(name) && candidate != name)
+      return candidate;
+    if (name.size() > 2 && isSwap(name, candidate))
       return candidate;
     if (bestDistance == 0 || name.size() > 64)
       continue;

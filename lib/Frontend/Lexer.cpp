@@ -216,45 +216,50 @@ void Lexer::lexNumber() {
       length = digits(length + 1 + sign);
     }
   }
-  if (isAlpha(peek(length)) || peek(length) == '_')
-    diags.error(SMLoc::getFromPointer(text.data() + at + length),
-                "expected a space or an operator between a number and a name");
-  add(isInt ? Token::Int : Token::Float, length);
+  size_t rest = length;
+  while (isAlnum(peek(rest)) || peek(rest) == '_' || peek(rest) == '.')
+    ++rest;
+  if (rest == length)
+    return add(isInt ? Token::Int : Token::Float, length);
+  diags.error(SMLoc::getFromPointer(text.data() + at),
+              "'" + text.substr(at, std::min<size_t>(rest, 40)) +
+                  "' is neither a number nor a name");
+  add(Token::Unknown, rest);
 }
 
 void Lexer::lexUnknown() {
   SMLoc loc = SMLoc::getFromPointer(text.data() + at);
-  auto characterLength = [&]() -> unsigned {
+  auto characterLength = [&]() -> size_t {
     auto* begin = reinterpret_cast<const UTF8*>(text.data() + at);
     auto* end = reinterpret_cast<const UTF8*>(text.end());
     return isLegalUTF8Sequence(begin, end) ? getNumBytesForUTF8(*begin) : 0;
   };
   // One message for a run of bytes that are no text.
-  unsigned length = characterLength();
-  if (length == 0) {
-    diags.error(loc, "invalid UTF-8");
-    while (at < text.size() && characterLength() == 0)
+  size_t length = characterLength();
+  if (length == 0 || text[at] == 0) {
+    diags.error(loc, length ? "unexpected NUL byte; a .ssm file is text" : "invalid UTF-8");
+    size_t begin = at;
+    while (at < text.size() && (length ? text[at] == 0 : characterLength() == 0))
       ++at;
-    return;
-  }
-  if (text[at] == 0) {
-    diags.error(loc, "unexpected NUL byte; a .ssm file is text");
-    while (at < text.size() && text[at] == 0)
-      ++at;
-    return;
+    length = at - begin;
+    at = begin;
+    return add(Token::Unknown, length);
   }
 
   StringRef character = text.substr(at, length);
-  at += length;
   unsigned char first = character.front();
+  if (first == ';') {
+    diags.error(loc, "unexpected ';'; a statement ends where the next one begins");
+    ++at; // and nothing is wrong with the statement
+    return;
+  }
   if (first < 0x20 || first == 0x7f)
     diags.error(loc, "unexpected control character 0x" + toHex(character));
   else if (StringRef plain = plainSpelling(character); !plain.empty())
     diags.error(loc, "unexpected '" + character + "'; did you mean " + plain + "?");
-  else if (first == ';')
-    diags.error(loc, "unexpected ';'; a statement ends where the next one begins");
   else
     diags.error(loc, "unexpected '" + character + "'");
+  add(Token::Unknown, length);
 }
 
 std::vector<Token> lex(StringRef text, Diagnostics& diags) {

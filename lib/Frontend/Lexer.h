@@ -51,6 +51,7 @@ struct Token {
     GreaterEqual,
     EqualEqual,
     NotEqual,
+    Unknown, ///< reported by the lexer
     End
   };
 

@@ -32,6 +32,8 @@ SMLoc Parser::gap() const {
 }
 
 bool Parser::expected(const Twine& what) {
+  if (at(Token::Unknown))
+    return false; // the lexer reported it
   diags.error(gap(), "expected " + what + ", found " + token().describe());
   return false;
 }
@@ -43,6 +45,8 @@ bool Parser::expect(Token::Kind kind, const Twine& where) {
 bool Parser::expectClosing(Token::Kind kind, const Token& opening, const Twine& also) {
   if (accept(kind))
     return true;
+  if (at(Token::Unknown))
+    return false;
   diags.error(gap(), "expected " + also + describe(kind) + ", found " + token().describe())
       .note(opening.loc(), "to match this " + opening.describe());
   return false;
@@ -63,19 +67,19 @@ bool Parser::expectName(Name& name, StringRef what) {
 }
 
 bool Parser::parsePositive(int64_t& value, StringRef what) {
-  if (at(Token::Int) && !token().text.getAsInteger(10, value) && value > 0 && value <= maxSize) {
+  SMLoc loc = token().loc();
+  bool isNegative = at(Token::Minus) && token(1).kind == Token::Int;
+  if (isNegative)
     take();
+  if (!at(Token::Int))
+    return expected("a positive integer as " + what);
+  bool isHuge = take().text.getAsInteger(10, value) || value > maxSize;
+  if (!isNegative && !isHuge && value > 0)
     return true;
-  }
-  if (at(Token::Int)) {
-    diags.error(token().loc(), what + " must be from 1 to " + Twine(maxSize));
-    return false;
-  }
-  if (at(Token::Minus) && token(1).kind == Token::Int) {
-    diags.error(token().loc(), what + " must be positive");
-    return false;
-  }
-  return expected("a positive integer as " + what);
+  // The text is in order, so that what follows can be parsed.
+  diags.error(loc, what + " must be from 1 to " + Twine(maxSize));
+  value = 1;
+  return true;
 }
 
 //===----------------------------------------------------------------------===//
@@ -88,11 +92,14 @@ void Parser::parseFile() {
       parseRecurrence();
       continue;
     }
-    if (at(Token::Def) && parseMacro())
-      continue;
-    file.incomplete = true;
-    if (!at(Token::Def) && !at(Token::Recurrence))
-      diags.error(token().loc(), "expected 'recurrence' or 'def', found " + token().describe());
+    if (at(Token::Def)) {
+      if (parseMacro())
+        continue;
+    } else {
+      file.incomplete = true;
+      if (!at(Token::Unknown))
+        diags.error(token().loc(), "expected 'recurrence' or 'def', found " + token().describe());
+    }
     while (!at(Token::End) && !(token().startsLine && (at(Token::Def) || at(Token::Recurrence))))
       take();
   }
@@ -103,9 +110,10 @@ bool Parser::parseMacro() {
   take();
   MacroDef macro;
   macro.body = nullptr;
-  if (!expectName(macro.name, "a macro"))
+  if (!expectName(macro.name, "a macro")) {
+    file.incomplete = true;
     return false;
-  // From here on the macro has a name, so uses of it are not undefined.
+  }
   auto parseRest = [&] {
     if (!expect(Token::LParen, "after the name of a macro"))
       return false;
@@ -123,15 +131,11 @@ bool Parser::parseMacro() {
     return macro.body != nullptr;
   };
   bool parsed = parseRest();
+  // Even without a body: a use of it is not one of an undefined name.
   file.macros.push_back(std::move(macro));
   if (parsed && !at(Token::End) && !at(Token::Def) && !at(Token::Recurrence))
     return expected("an operator, 'def' or 'recurrence' after the body of a macro");
-  if (parsed)
-    return true;
-  // The caller skips from the next token on: do not let it report once more.
-  while (!at(Token::End) && !(token().startsLine && (at(Token::Def) || at(Token::Recurrence))))
-    take();
-  return true;
+  return parsed;
 }
 
 void Parser::parseRecurrence() {
@@ -160,7 +164,9 @@ void Parser::parseRecurrence() {
   }
   rec.end = token().loc();
   if (!accept(Token::RBrace)) {
-    diags.error(token().loc(), "expected '}' to end the recurrence, found " + token().describe())
+    diags
+        .error(at(Token::End) ? gap() : token().loc(),
+               "expected '}' to end the recurrence, found " + token().describe())
         .note(opening.loc(), "the recurrence begins here");
   }
 }
@@ -192,11 +198,15 @@ bool Parser::beginsItem() const {
   }
 }
 
-/// Skips what is left of a statement that could not be parsed.
+/// Skips what is left of a statement that could not be parsed. The next one begins on a line of its
+/// own, with something that cannot continue the line before.
 void Parser::skipToItem() {
-  for (; !at(Token::End); take()) {
-    if (token().startsLine &&
-        (at(Token::Recurrence) || at(Token::Def) || at(Token::RBrace) || beginsItem()))
+  for (bool skipped = false; !at(Token::End); take(), skipped = true) {
+    Token::Kind last = next ? tokens[next - 1].kind : Token::End;
+    bool mayContinue = last >= Token::LParen && last != Token::RParen && last != Token::RBracket;
+    bool isOperand = token().isWord() || at(Token::Int) || at(Token::Float);
+    if (token().startsLine && (at(Token::Recurrence) || at(Token::Def) || at(Token::RBrace) ||
+                               beginsItem() || (skipped && isOperand && !mayContinue)))
       return;
     // A one-line recurrence closes in mid-line.
     if (at(Token::RBrace))
@@ -230,7 +240,10 @@ bool Parser::parseItem(Recurrence& rec) {
       diags.error(token().loc(), token().describe() + " is a reserved word and cannot be defined");
       return false;
     }
-    return expected("a declaration or a statement");
+    if (!at(Token::Unknown))
+      diags.error(token().loc(),
+                  "expected a declaration or a statement, found " + token().describe());
+    return false;
   }
 }
 

@@ -15,7 +15,7 @@ static std::string withArticle(Symbol::Kind kind) {
 }
 
 void RecurrenceChecker::declareTime() {
-  if (rec.timeAxes.empty() && !rec.incomplete)
+  if (rec.timeAxes.empty())
     rec.timeAxes.push_back({"t", rec.name.loc});
   StringMap<SMLoc> seen;
   for (const Name& axis : rec.timeAxes) {

@@ -92,11 +92,18 @@ static SmallVector<IndexVar*> sortedUnique(SmallVector<IndexVar*> labels) {
 
 /// Sets the free indices of each expression in `e`.
 void RecurrenceChecker::annotateLabels(Expr* e) {
+  // What stands in prev is computed outside of the folds around it.
+  SmallVector<const IndexVar*> outerSteps = openSteps;
+  if (isa<DelayExpr>(e))
+    openSteps.clear();
+  if (auto* fold = dyn_cast<FoldExpr>(e))
+    openSteps.push_back(fold->stepVar);
   SmallVector<IndexVar*> labels;
   for (Expr* operand : e->operands) {
     annotateLabels(operand);
     labels.append(operand->labels.begin(), operand->labels.end());
   }
+  openSteps = outerSteps;
   if (auto* ref = dyn_cast<RefExpr>(e))
     labels.assign(ref->indexVars.begin(), ref->indexVars.end());
   erase(labels, nullptr);
@@ -104,7 +111,9 @@ void RecurrenceChecker::annotateLabels(Expr* e) {
     erase_if(labels, [&](IndexVar* label) { return is_contained(reduce->indexVars, label); });
   if (auto* fold = dyn_cast<FoldExpr>(e)) {
     for (IndexVar* label : fold->body()->labels) {
-      if (label == fold->stepVar || is_contained(fold->bodyIndices, label))
+      // At a step, an index that steps is a position and no label.
+      if (label == fold->stepVar || is_contained(openSteps, label) ||
+          is_contained(fold->bodyIndices, label))
         continue;
       if (!broken.contains(current) && fold->symbol->rankKnown)
         errorAt(fold, "the body varies over '" + label->name.text +

@@ -45,8 +45,10 @@ void RecurrenceChecker::resolveFold(FoldExpr* fold) {
   size_t outside = scope.size();
   fold->stepVar = bind(fold->step, fold);
   foldVars.push_back(var);
+  steps.push_back(fold->stepVar);
   // Within a fold, `prev` looks at another time, not at another step.
   resolve(fold->body());
+  steps.pop_back();
   foldVars.pop_back();
   scope.resize(outside);
   bindFoldAxes(fold);
@@ -81,7 +83,10 @@ void RecurrenceChecker::bindFoldAxes(FoldExpr* fold) {
     }
     fold->bodyIndices = current->indexVars;
   } else if (rank != 0) {
-    const RefExpr* use = findFreeUse(fold->body(), var, scope);
+    // The step of a fold around is one position, not an axis.
+    SmallVector<IndexVar*> free = scope;
+    erase_if(free, [&](IndexVar* index) { return is_contained(steps, index); });
+    const RefExpr* use = findFreeUse(fold->body(), var, free);
     if (!use || use->indexVars.size() != rank) {
       if (!broken.contains(current))
         errorAt(fold, "cannot tell which indices of the body are the axes of '" +

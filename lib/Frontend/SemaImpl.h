@@ -153,7 +153,9 @@ private:
   ast::Statement* current = nullptr;
   llvm::SmallVector<ast::IndexVar*> scope;
   llvm::SmallVector<ast::Symbol*> foldVars;
+  llvm::SmallVector<const ast::IndexVar*> steps; ///< of the folds around
   llvm::SmallVector<const ast::DelayExpr*> delays;
+  llvm::SmallVector<const ast::IndexVar*> openSteps; ///< of annotateLabels()
 };
 
 } // namespace ssmc::frontend

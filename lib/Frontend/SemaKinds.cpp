@@ -136,6 +136,8 @@ ElemKind RecurrenceChecker::kindOf(Expr* e, bool report) {
 }
 
 ElemKind RecurrenceChecker::kindOfFold(FoldExpr* fold, bool report) {
+  if (!fold->symbol)
+    return ElemKind::Real; // in an initial value, where it was refused
   // The body may be complex where the start is real; then the start is converted. One look at the
   // body a round: folds nest.
   learn(*fold->symbol, number(fold->start(), report));

@@ -112,8 +112,7 @@ void RecurrenceChecker::resolveRef(RefExpr* ref, bool wholeArray) {
     errorAt(ref, "'" + ref->name.text + "' has " + Twine(rank) + (rank == 1 ? " axis" : " axes") +
                      ", found " + (vars.empty() ? Twine("no") : Twine(vars.size())) +
                      (vars.size() == 1 ? " index" : " indices"))
-        .note(symbol->name.loc,
-              symbol->definition || symbol->kind == Symbol::Let ? "defined here" : "declared here");
+        .note(symbol->name.loc, symbol->kind == Symbol::Let ? "defined here" : "declared here");
     return;
   }
   for (auto [position, var] : enumerate(vars))
