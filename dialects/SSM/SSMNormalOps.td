@@ -62,8 +62,8 @@ def DecayOp : Op<SSM_Dialect, "decay", [AttrSizedOperandSegments, HasParent<"Sta
   let summary = "an elementwise term";
   let description = [{
     state += exp(log + i phase) * factor * source. The logarithm of a decay is kept whenever the
-    declaration has `exp`; sign and zeros are in `factor`, the angle of a complex decay in `phase`.
-    No operand at all means 1. In the semiring `max_plus` the term is `log + source`.
+    declaration has `exp`; the sign is in `factor`, the angle of a complex decay in `phase`. Where
+    `zero` holds the term is 0 whatever the source is (a reset). No operand at all means 1. In the semiring `max_plus` the term is `log + source`.
     `relabel [i] to [j]` renames the source's labels first.
 
     Laws: (decay_c1) the operands' labels are among the state's.
@@ -73,12 +73,13 @@ def DecayOp : Op<SSM_Dialect, "decay", [AttrSizedOperandSegments, HasParent<"Sta
   let arguments = (ins StrAttr:$state, StrAttr:$source, DenseI64ArrayAttr:$by,
                        DefaultValuedAttr<StrArrayAttr, "{}">:$from, DefaultValuedAttr<StrArrayAttr, "{}">:$to,
                        Optional<SSM_ArrayType>:$log, Optional<SSM_ArrayType>:$phase,
-                       Optional<SSM_ArrayType>:$factor);
+                       Optional<SSM_ArrayType>:$factor, Optional<SSM_ArrayType>:$zero);
   let assemblyFormat = [{
     $state `from` $source `by` $by custom<Renaming>($from, $to)
     (`log` `(` $log^ `:` custom<ArrayType>(type($log)) `)`)?
     (`phase` `(` $phase^ `:` custom<ArrayType>(type($phase)) `)`)?
-    (`factor` `(` $factor^ `:` custom<ArrayType>(type($factor)) `)`)? attr-dict
+    (`factor` `(` $factor^ `:` custom<ArrayType>(type($factor)) `)`)?
+    (`zero` `(` $zero^ `:` custom<ArrayType>(type($zero)) `)`)? attr-dict
   }];
   let hasVerifier = 1;
 }

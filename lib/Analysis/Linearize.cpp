@@ -1,0 +1,230 @@
+// The proof of linearity: expansion to sums of products with at most one state each.
+#include "ssmc/Analysis/Linearize.h"
+
+#include "mlir/IR/Builders.h"
+
+using namespace mlir;
+using namespace ssmc::ssm;
+using namespace ssmc::analysis;
+
+Expr ssmc::analysis::negate(ExprContext& context, Expr condition) {
+  Builder builder(context.getContext());
+  Expr number = context.func("ssm.cast", builder.getF32Type(), {condition});
+  auto equal = builder.getNamedAttr("predicate", CmpPredicateAttr::get(context.getContext(), CmpPredicate::eq));
+  return context.func("ssm.cmp", builder.getI1Type(), {number, context.constant(0)},
+                      builder.getDictionaryAttr({equal}));
+}
+
+Expr ssmc::analysis::addFactored(ExprContext& context, ArrayRef<Expr> terms) {
+  Expr together = context.add(terms);
+  if (!together->is(Node::Kind::Add))
+    return together;
+  SmallVector<Expr> common;
+  for (Expr factor : factorsOf(together->operands.front()))
+    if (!factor->is(Node::Kind::Constant) && llvm::all_of(together->operands, [&](Expr term) {
+          return llvm::is_contained(factorsOf(term), factor);
+        }))
+      common.push_back(factor);
+  if (common.empty())
+    return together;
+  SmallVector<Expr> rests;
+  for (Expr term : together->operands) {
+    SmallVector<Expr> rest = factorsOf(term);
+    for (Expr factor : common)
+      rest.erase(llvm::find(rest, factor));
+    rests.push_back(context.mul(rest));
+  }
+  common.push_back(context.add(rests));
+  return context.mul(common);
+}
+
+namespace {
+
+class Linearizer {
+public:
+  Linearizer(ExprContext& context, Semiring semiring, Classify classify, std::optional<Nonlinear>& nonlinear)
+      : context(context), semiring(semiring), classify(classify), nonlinear(nonlinear) {}
+
+  LogicalResult run(Expr expr, SmallVectorImpl<Term>& terms);
+
+private:
+  bool depends(Expr expr) {
+    return context.contains(expr, [&](Value leaf) { return classify(leaf) != LeafKind::Free; });
+  }
+  LogicalResult fail(Expr expr, const Twine& reason) {
+    nonlinear = Nonlinear{reason.str(), expr->location};
+    return failure();
+  }
+  LogicalResult runProduct(Expr expr, SmallVectorImpl<Term>& terms);
+  LogicalResult runReduction(Expr expr, SmallVectorImpl<Term>& terms);
+  LogicalResult runSelect(Expr expr, SmallVectorImpl<Term>& terms);
+  LogicalResult runMaxPlus(Expr expr, SmallVectorImpl<Term>& terms);
+
+  ExprContext& context;
+  Semiring semiring;
+  Classify classify;
+  std::optional<Nonlinear>& nonlinear;
+};
+
+LogicalResult Linearizer::run(Expr expr, SmallVectorImpl<Term>& terms) {
+  if (!depends(expr)) {
+    // Nothing to add, over (+, *).
+    if (semiring == Semiring::MaxPlus || !expr->isConstant(0))
+      terms.push_back({{expr}, nullptr, {}});
+    return success();
+  }
+  if (expr->is(Node::Kind::Leaf)) {
+    if (classify(expr->leaf) == LeafKind::Opaque)
+      return fail(expr, "a fold that depends on the state is not expanded here");
+    terms.push_back({{}, expr, {}});
+    return success();
+  }
+  if (semiring == Semiring::MaxPlus)
+    return runMaxPlus(expr, terms);
+  switch (expr->kind) {
+  case Node::Kind::Add:
+    for (Expr operand : expr->operands)
+      if (failed(run(operand, terms)))
+        return failure();
+    return success();
+  case Node::Kind::Mul:
+    return runProduct(expr, terms);
+  case Node::Kind::Sum:
+    return runReduction(expr, terms);
+  case Node::Kind::Maximum:
+    return fail(expr, "a maximum over the state is not linear");
+  default:
+    break;
+  }
+  if (expr->isFunc("ssm.select"))
+    return runSelect(expr, terms);
+  StringRef name = expr->function;
+  if (name == "recip")
+    return fail(expr, "division by the state is not linear");
+  name.consume_front("ssm.");
+  if (name == "real" || name == "imag" || name == "conj")
+    return fail(expr, "'" + name + "' of the state is not linear over the complex numbers");
+  return fail(expr, "'" + name + "' of the state is not linear");
+}
+
+LogicalResult Linearizer::runProduct(Expr expr, SmallVectorImpl<Term>& terms) {
+  Expr dependent = nullptr;
+  SmallVector<Expr> rest;
+  for (Expr factor : expr->operands) {
+    if (!depends(factor)) {
+      rest.push_back(factor);
+      continue;
+    }
+    if (dependent)
+      return fail(expr, "a product of two factors that both depend on the state is not linear");
+    dependent = factor;
+  }
+  size_t first = terms.size();
+  if (failed(run(dependent, terms)))
+    return failure();
+  for (Term& term : MutableArrayRef(terms).drop_front(first))
+    llvm::append_range(term.factors, rest);
+  return success();
+}
+
+LogicalResult Linearizer::runReduction(Expr expr, SmallVectorImpl<Term>& terms) {
+  SmallVector<StringRef> bound;
+  Expr body = context.open(expr, bound);
+  SmallVector<Term> inner;
+  if (failed(run(body, inner)))
+    return failure();
+  for (Term& term : inner) {
+    Expr product = context.mul(term.factors);
+    for (StringRef label : bound)
+      if (!product->type.has(label) && !(term.state && term.state->type.has(label)))
+        return fail(expr, "a sum over a label that one of its terms lacks is not expanded");
+    if (term.state)
+      llvm::append_range(term.sums, bound);
+    else
+      term.factors = {context.sum(product, bound)};
+    terms.push_back(std::move(term));
+  }
+  return success();
+}
+
+/// select(c, x, y) is x where c holds plus y where it does not. Terms without the state stay one selection.
+LogicalResult Linearizer::runSelect(Expr expr, SmallVectorImpl<Term>& terms) {
+  Expr condition = expr->operands[0];
+  if (depends(condition))
+    return fail(expr, "a selection whose condition depends on the state is not linear");
+  Expr masks[2] = {context.func("unless", Float32Type::get(context.getContext()),
+                                {negate(context, condition)}),
+                   context.func("unless", Float32Type::get(context.getContext()), {condition})};
+  Expr free[2];
+  for (int arm : {0, 1}) {
+    SmallVector<Term> inner;
+    if (failed(run(expr->operands[1 + arm], inner)))
+      return failure();
+    SmallVector<Expr> withoutState;
+    for (Term& term : inner) {
+      if (!term.state) {
+        withoutState.push_back(context.mul(term.factors));
+        continue;
+      }
+      term.factors.push_back(masks[arm]);
+      terms.push_back(std::move(term));
+    }
+    free[arm] = context.add(withoutState);
+  }
+  if (free[0]->isConstant(0) && free[1]->isConstant(0))
+    return success();
+  terms.push_back({{context.func("ssm.select", expr->type.getElementType(), {condition, free[0], free[1]},
+                                 {}, expr->location)},
+                   nullptr,
+                   {}});
+  return success();
+}
+
+LogicalResult Linearizer::runMaxPlus(Expr expr, SmallVectorImpl<Term>& terms) {
+  if (expr->isFunc("ssm.max")) {
+    for (Expr operand : expr->operands)
+      if (failed(run(operand, terms)))
+        return failure();
+    return success();
+  }
+  if (expr->is(Node::Kind::Maximum)) {
+    SmallVector<StringRef> bound;
+    size_t first = terms.size();
+    Expr body = context.open(expr, bound);
+    if (failed(run(body, terms)))
+      return failure();
+    for (Term& term : MutableArrayRef(terms).drop_front(first)) {
+      if (term.state)
+        llvm::append_range(term.sums, bound);
+      else
+        term.factors = {context.maximum(context.add(term.factors), bound)};
+    }
+    return success();
+  }
+  if (expr->is(Node::Kind::Add)) {
+    Expr dependent = nullptr;
+    SmallVector<Expr> rest;
+    for (Expr operand : expr->operands) {
+      if (depends(operand) && dependent)
+        return fail(expr, "a sum of two terms that both depend on the state is not linear over (max, +)");
+      if (depends(operand))
+        dependent = operand;
+      else
+        rest.push_back(operand);
+    }
+    size_t first = terms.size();
+    if (failed(run(dependent, terms)))
+      return failure();
+    for (Term& term : MutableArrayRef(terms).drop_front(first))
+      llvm::append_range(term.factors, rest);
+    return success();
+  }
+  return fail(expr, "not a maximum of sums");
+}
+
+} // namespace
+
+LogicalResult ssmc::analysis::linearize(ExprContext& context, Expr expr, Semiring semiring, Classify classify,
+                                        SmallVectorImpl<Term>& terms, std::optional<Nonlinear>& nonlinear) {
+  return Linearizer(context, semiring, classify, nonlinear).run(expr, terms);
+}
