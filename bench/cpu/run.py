@@ -292,10 +292,10 @@ def measure(programs, options) -> Dict:
         banner("no --ssmc: ggml alone is measured, and the columns for ours stay empty")
     for number, case in enumerate(work, 1):
         ggml, ours, busy, problem = [], [], [], None
+        limits = json.loads(call([str(programs["limits"]), "--threads", str(case.threads)], "limits"))
+        record["limits"][case.threads].append(limits)
         for _ in range(options.rounds):
             busy.append(wait_for_quiet(options.patience))
-            limits = json.loads(call([str(programs["limits"]), "--threads", str(case.threads)], "limits"))
-            record["limits"][case.threads].append(limits)
             ggml.append(bench_ggml(programs, case, options))
             if options.ssmc is not None and problem is None:
                 try:
@@ -315,6 +315,8 @@ def measure(programs, options) -> Dict:
                 "busy_cores_before": busy,
                 "ggml": summary(ggml),
                 "ours": summary(ours),
+                # Rounds are pairs: what slows one turn down tends to slow its neighbour down as well.
+                "ratio": statistics.median(g["median_ms"] / o["median_ms"] for g, o in zip(ggml, ours)) if ours else None,
                 "problem": problem,
             }
         )
@@ -363,8 +365,9 @@ def table(record: Dict) -> str:
         lines.append(f"| {threads} ({l['isa']}) | {l['fma_gflops']:.0f} | {l['exp_gops']:.1f} | {l['copy_gbs']:.1f} |")
     lines += [
         "",
-        "Milliseconds are the median over rounds (lowest 25 % – highest 75 % quantile of any round); ns are per token and head",
-        "(Mamba-1: per token and channel); share is the limit's time over ours, or over ggml's.",
+        "Milliseconds are the median over rounds (lowest lower quartile – highest upper quartile of any round); ns are per token and head",
+        "(Mamba-1: per token and channel); ratio is the median over rounds of ggml's time over ours; share is the limit's time over",
+        "ours, or over ggml's.",
         "",
         "| op | shape | B×T | threads | ggml ms | ggml ns | ours ms | ours ns | ratio | GFLOP/s | GB/s | limit | share | ggml's share |",
         "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|",
@@ -383,7 +386,7 @@ def table(record: Dict) -> str:
                 ns = s["median_ms"] * 1e6 / case["units"]
                 row.append(f"{ns:.0f}" if ns >= 20 else f"{ns:.1f}")
         shown = case["ours"] or case["ggml"]
-        row.append(f"{case['ggml']['median_ms'] / case['ours']['median_ms']:.2f}" if case["ours"] else "–")
+        row.append(f"{case['ratio']:.2f}" if case["ours"] else "–")
         row.append(f"{case['flops'] / shown['median_ms'] * 1e-6:.1f}")
         row.append(f"{case['bytes'] / shown['median_ms'] * 1e-6:.2f}")
         row.append(kind)
@@ -517,9 +520,9 @@ def main() -> None:
     parser.add_argument("--ops", nargs="+", choices=sorted(OPS), help="only these")
     parser.add_argument("--times", nargs="+", type=int, default=[1024, 4096, 1], help="sequence lengths")
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
-    parser.add_argument("--rounds", type=int, default=3, help="turns that each program takes on a shape")
-    parser.add_argument("--repeat", type=int, default=7, help="samples a turn")
-    parser.add_argument("--patience", type=float, default=60, help="seconds to wait for other programs to be quiet")
+    parser.add_argument("--rounds", type=int, default=5, help="turns that each program takes on a shape")
+    parser.add_argument("--repeat", type=int, default=5, help="samples a turn")
+    parser.add_argument("--patience", type=float, default=20, help="seconds to wait for other programs to be quiet")
     parser.add_argument("--json", type=pathlib.Path, help="write all samples' statistics here")
     parser.add_argument("--check", action="store_true", help="compare numbers instead of times")
     options = parser.parse_args()

@@ -240,12 +240,12 @@ def PassOp : Op<SSM_Dialect, "pass", [SingleBlock, NoTerminator, NoRegionArgumen
   let summary = "one run over the steps of a derived form";
   let description = [{
     The recurrent form of a recurrence is a list of passes, each a step to be run over all times in
-    order, or with `reverse` from the last step to the first. A value that a later pass needs is
-    written by `ssm.out … temp` and read by an `ssm.in` of the same name.
+    order, along the axes listed after `reverse` from the last step to the first. A value that a later
+    pass needs is written by `ssm.out … temp` and read by an `ssm.in` of the same name.
 
-    Example: `ssm.pass reverse { … }`
+    Example: `ssm.pass reverse [0] { … }`
   }];
-  let arguments = (ins UnitAttr:$reverse);
+  let arguments = (ins OptionalAttr<DenseI64ArrayAttr>:$reverse);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "(`reverse` $reverse^)? attr-dict-with-keyword $body";
   let extraClassDeclaration = [{

@@ -16,12 +16,14 @@ int64_t AxisAttr::getSize() const {
   return -1;
 }
 
-/// axis ::= label `:` (dim-name | integer)
+/// axis ::= label [`:` (dim-name | integer)]; a label alone runs over the dim of that name.
 FailureOr<AxisAttr> ssmc::ssm::parseAxis(AsmParser& parser) {
   std::string label;
-  if (parser.parseKeywordOrString(&label) || parser.parseColon())
+  if (parser.parseKeywordOrString(&label))
     return failure();
   MLIRContext* context = parser.getContext();
+  if (failed(parser.parseOptionalColon()))
+    return AxisAttr::get(context, StringAttr::get(context, label), StringAttr::get(context, label));
   int64_t size;
   OptionalParseResult integer = parser.parseOptionalInteger(size);
   if (integer.has_value()) {
@@ -40,8 +42,11 @@ FailureOr<AxisAttr> ssmc::ssm::parseAxis(AsmParser& parser) {
 
 void ssmc::ssm::printAxis(AsmPrinter& printer, AxisAttr axis) {
   printer.printKeywordOrString(axis.getName());
+  auto dim = dyn_cast<StringAttr>(axis.getExtent());
+  if (dim && dim == axis.getLabel())
+    return;
   printer << ": ";
-  if (auto dim = dyn_cast<StringAttr>(axis.getExtent()))
+  if (dim)
     printer.printKeywordOrString(dim.getValue());
   else
     printer << axis.getSize();

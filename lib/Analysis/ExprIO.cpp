@@ -73,6 +73,24 @@ Expr ExprReader::readOp(Operation* op, Value value) {
       });
 }
 
+unsigned ssmc::analysis::levelOf(Expr expr) {
+  if (expr->is(Node::Kind::Leaf)) {
+    auto in = expr->leaf.getDefiningOp<InOp>();
+    return !in ? 2 : in.getParam() ? 0 : 1;
+  }
+  unsigned level = 0;
+  for (Expr operand : expr->operands)
+    level = std::max(level, levelOf(operand));
+  return level;
+}
+
+/// Few labels first, then what changes seldom first.
+static void sortForWriting(SmallVectorImpl<Expr>& operands) {
+  llvm::stable_sort(operands, [](Expr a, Expr b) {
+    return std::make_pair(a->type.getRank(), levelOf(a)) < std::make_pair(b->type.getRank(), levelOf(b));
+  });
+}
+
 //===-- Writing -------------------------------------------------------------------------------------===//
 
 Value ExprWriter::write(Expr expr) {
@@ -117,9 +135,8 @@ Value ExprWriter::writeNew(Expr expr) {
       (first->is(Node::Kind::Constant) && first->value < 0 ? negative : positive).push_back(term);
     }
     // Few labels first: the partial sums stay small.
-    auto byRank = [](Expr a, Expr b) { return a->type.getRank() < b->type.getRank(); };
-    llvm::stable_sort(positive, byRank);
-    llvm::stable_sort(negative, byRank);
+    sortForWriting(positive);
+    sortForWriting(negative);
     Value value;
     for (Expr term : positive) {
       Value next = write(term);
@@ -176,7 +193,7 @@ Value ExprWriter::writeProduct(ArrayRef<Expr> factors) {
     else
       (factor->isFunc("unless") ? masks : factor->isFunc("recip") ? divisors : plain).push_back(factor);
   }
-  llvm::stable_sort(plain, [](Expr a, Expr b) { return a->type.getRank() < b->type.getRank(); });
+  sortForWriting(plain);
   // Factors with the same labels meet first: (a_i b_i) c_j, not a_i (b_i c_j).
   SmallVector<Expr> ordered;
   while (!plain.empty()) {

@@ -6,10 +6,13 @@
 // 3. Collect the terms (Terms.cpp) and write them as an `ssm.system`.
 // 4. Write outputs, expanded over all linear states.
 //
+// Labels are named anew: an axis over dim K is called K, a second one of the same array K2. The names that a
+// declaration chose for its indices are gone then, so that they make no difference.
+//
 // A definition that is a fold over its own state is a system of two stages: the fold's initial value, then
 // the fold's body as micro-steps.
 #include "ssmc/Analysis/Passes.h"
-#include "Terms.h"
+#include "ssmc/Analysis/Terms.h"
 
 #include "mlir/IR/Builders.h"
 #include "llvm/ADT/SCCIterator.h"
@@ -41,6 +44,17 @@ private:
   bool tryFold(StringRef state, FoldOp fold, std::optional<Nonlinear>& nonlinear);
   Expr expandOutput(Expr expr);
   Value materialize(Value value);
+  void declare();
+  /// The labels that a declaration chose for an array, and those that it bears here.
+  Renaming canonical(ArrayAttr order, ArrayType type);
+  Renaming canonical(StateOp state) { return canonical(state.getOrder(), cast<ArrayType>(state.getType())); }
+  ArrayType rename(ArrayType type, const Renaming& renaming);
+  ArrayAttr rename(ArrayAttr order, const Renaming& renaming);
+  /// The definition of a state in the labels used here.
+  Expr definitionOf(StringRef state) {
+    return context.substitute(reader.read(updateOf(state).getValue()), canonical(old.getState(state)));
+  }
+  SmallVector<StringRef> orderOf(StringRef state) { return strings(fresh.getState(state).getOrder()); }
   UpdateOp updateOf(StringRef state) { return updates.lookup(state); }
   /// Opens `ssm.system` with its results' types, and tells expressions of its results.
   SystemOp openSystem(const System& system, Semiring semiring, Location location);
@@ -124,6 +138,78 @@ SmallVector<Normalizer::System> Normalizer::condense() {
   return systems;
 }
 
+static std::string extentName(AxisAttr axis) {
+  if (auto dim = dyn_cast<StringAttr>(axis.getExtent()))
+    return dim.getValue().str();
+  return "n" + std::to_string(axis.getSize());
+}
+
+Renaming Normalizer::canonical(ArrayAttr order, ArrayType type) {
+  Renaming renaming;
+  llvm::StringMap<unsigned> count;
+  for (StringRef label : strings(order)) {
+    std::string name = extentName(type.find(label));
+    unsigned number = ++count[name];
+    renaming.push_back({label, context.intern(number == 1 ? name : name + std::to_string(number))});
+  }
+  return renaming;
+}
+
+static Renaming inverse(const Renaming& renaming) {
+  Renaming result;
+  for (auto [from, to] : renaming)
+    result.push_back({to, from});
+  return result;
+}
+
+ArrayType Normalizer::rename(ArrayType type, const Renaming& renaming) {
+  SmallVector<AxisAttr> axes;
+  for (AxisAttr axis : type.getAxes()) {
+    StringRef name = axis.getName();
+    for (auto [from, to] : renaming)
+      if (from == axis.getName())
+        name = to;
+    axes.push_back(AxisAttr::get(type.getContext(), builder.getStringAttr(name), axis.getExtent()));
+  }
+  return ArrayType::get(type.getContext(), axes, type.getElementType());
+}
+
+ArrayAttr Normalizer::rename(ArrayAttr order, const Renaming& renaming) {
+  SmallVector<Attribute> names;
+  for (auto [from, to] : renaming)
+    names.push_back(builder.getStringAttr(to));
+  return builder.getArrayAttr(names);
+}
+
+/// Operands, states and reads of states, under canonical labels.
+void Normalizer::declare() {
+  for (InOp in : old.getBlock()->getOps<InOp>()) {
+    Renaming renaming = canonical(in.getOrder(), in.getType());
+    auto made = InOp::create(builder, in.getLoc(), rename(in.getType(), renaming), in.getName(),
+                             rename(in.getOrder(), renaming), in.getParam(), in.getScope());
+    reader.define(in.getResult(), context.leaf(made.getResult(), in.getName(), inverse(renaming)));
+  }
+  for (StateOp state : old.getBlock()->getOps<StateOp>()) {
+    Renaming renaming = canonical(state);
+    Value init;
+    if (state.getInit())
+      init = writer.write(context.substitute(reader.read(state.getInit()), renaming));
+    StateOp::create(builder, state.getLoc(), state.getName(), rename(state.getOrder(), renaming),
+                    rename(cast<ArrayType>(state.getType()), renaming), state.getHidden(), init);
+  }
+  llvm::StringMap<PrevOp> made;
+  old.walk([&](PrevOp prev) {
+    Renaming renaming = canonical(old.getState(prev.getState()));
+    std::string name = ("prev " + prev.getState()).str();
+    for (int64_t offset : prev.getBy())
+      name += "," + std::to_string(offset);
+    PrevOp& copy = made[name];
+    if (!copy)
+      copy = PrevOp::create(builder, prev.getLoc(), rename(prev.getType(), renaming), prev.getState(), prev.getBy());
+    reader.define(prev.getResult(), context.leaf(copy.getResult(), name, inverse(renaming)));
+  });
+}
+
 Value Normalizer::materialize(Value value) {
   if (value.getParentBlock() == fresh.getBlock())
     return value;
@@ -152,13 +238,14 @@ SystemOp Normalizer::openSystem(const System& system, Semiring semiring, Locatio
   SmallVector<Type> types;
   SmallVector<Attribute> names;
   for (StringRef state : system) {
-    types.push_back(updateOf(state).getValue().getType());
+    types.push_back(fresh.getState(state).getType());
     names.push_back(builder.getStringAttr(state));
   }
   auto op = SystemOp::create(builder, location, types, semiring, builder.getArrayAttr(names));
   op.getBody().emplaceBlock();
   for (auto [state, result] : llvm::zip(system, op.getResults())) {
-    reader.define(updateOf(state).getValue(), context.leaf(result, ("new " + state).str()));
+    reader.define(updateOf(state).getValue(),
+                  context.leaf(result, ("new " + state).str(), inverse(canonical(old.getState(state)))));
     if (semiring == Semiring::PlusTimes)
       linear.insert(state);
   }
@@ -167,10 +254,10 @@ SystemOp Normalizer::openSystem(const System& system, Semiring semiring, Locatio
 
 bool Normalizer::tryLinear(const System& system, Semiring semiring, std::optional<Nonlinear>& nonlinear) {
   auto classify = [&](Value leaf) {
-    if (leaf.getParentBlock() == fresh.getBlock())
-      return LeafKind::Free;
     if (auto prev = leaf.getDefiningOp<PrevOp>())
       return llvm::is_contained(system, prev.getState()) ? LeafKind::State : LeafKind::Free;
+    if (leaf.getParentBlock() == fresh.getBlock())
+      return LeafKind::Free;
     return llvm::any_of(system, [&](StringRef state) { return reads(leaf).contains(state); })
                ? LeafKind::Opaque
                : LeafKind::Free;
@@ -182,10 +269,9 @@ bool Normalizer::tryLinear(const System& system, Semiring semiring, std::optiona
   SmallVector<Row, 0> rows;
   for (StringRef state : system) {
     SmallVector<Term> terms;
-    if (failed(linearize(context, reader.read(updateOf(state).getValue()), semiring, classify, terms, nonlinear)))
+    if (failed(linearize(context, definitionOf(state), semiring, classify, terms, nonlinear)))
       return false;
-    SmallVector<StringRef> order = strings(old.getState(state).getOrder());
-    rows.push_back(collect(context, semiring, state, order, terms, describe));
+    rows.push_back(collect(context, semiring, state, orderOf(state), terms, describe));
   }
   // Operands go before the system, the terms into it: the op is made last and its terms are moved in.
   Block terms;
@@ -204,8 +290,16 @@ bool Normalizer::tryLinear(const System& system, Semiring semiring, std::optiona
 bool Normalizer::tryFold(StringRef state, FoldOp fold, std::optional<Nonlinear>& nonlinear) {
   if (fold.getNumCarried() != 1 || fold.getNumResults() != 1)
     return false;
-  SmallVector<StringRef> order = strings(old.getState(state).getOrder());
-  Value carried = fold.getBlock()->getArgument(0);
+  SmallVector<StringRef> order = orderOf(state);
+  // The carried array is read under the state's canonical labels, the fold's label under its dim's name.
+  Block standIn;
+  Renaming labels = canonical(old.getState(state)), lifted = labels;
+  Value carried = standIn.addArgument(fresh.getState(state).getType(), fold.getLoc());
+  std::string stepName = extentName(fold.getAxis());
+  while (cast<ArrayType>(carried.getType()).has(stepName))
+    stepName += "'";
+  AxisAttr axis = AxisAttr::get(fold.getContext(), builder.getStringAttr(stepName), fold.getAxis().getExtent());
+  lifted.push_back({fold.getAxis().getName(), axis.getName()});
   auto fromPrevious = [&](Value leaf) {
     if (auto prev = leaf.getDefiningOp<PrevOp>())
       return prev.getState() == state ? LeafKind::State : LeafKind::Free;
@@ -223,11 +317,11 @@ bool Normalizer::tryFold(StringRef state, FoldOp fold, std::optional<Nonlinear>&
     return kind == LeafKind::State ? LeafKind::Opaque : kind;
   };
   SmallVector<Term> first, micro;
-  reader.define(carried, context.leaf(carried, "carried"));
-  if (failed(linearize(context, reader.read(fold.getInits()[0]), Semiring::PlusTimes, fromPrevious, first,
-                       nonlinear)) ||
-      failed(linearize(context, reader.read(fold.getYield().getValues()[0]), Semiring::PlusTimes, fromCarried,
-                       micro, nonlinear)))
+  reader.define(fold.getBlock()->getArgument(0), context.leaf(carried, "carried", inverse(labels)));
+  if (failed(linearize(context, context.substitute(reader.read(fold.getInits()[0]), labels),
+                       Semiring::PlusTimes, fromPrevious, first, nonlinear)) ||
+      failed(linearize(context, context.substitute(reader.read(fold.getYield().getValues()[0]), lifted),
+                       Semiring::PlusTimes, fromCarried, micro, nonlinear)))
     return false;
   SmallVector<int64_t, 2> here(old.getNumTimeAxes(), 0);
   Row rowFirst = collect(context, Semiring::PlusTimes, state, order, first, [](Value leaf) {
@@ -247,7 +341,7 @@ bool Normalizer::tryFold(StringRef state, FoldOp fold, std::optional<Nonlinear>&
   OpBuilder inSystem = OpBuilder::atBlockEnd(op.getBlock());
   auto stage = StageOp::create(inSystem, location, AxisAttr());
   stage.getBody().emplaceBlock().getOperations().splice(stage.getBody().front().end(), firstTerms.getOperations());
-  auto steps = StageOp::create(inSystem, location, fold.getAxis());
+  auto steps = StageOp::create(inSystem, location, axis);
   steps.getBody().emplaceBlock().getOperations().splice(steps.getBody().front().end(), microTerms.getOperations());
   return true;
 }
@@ -264,8 +358,7 @@ void Normalizer::defineSystem(const System& system) {
   if (tryLinear(system, Semiring::MaxPlus, ignored))
     return;
   for (StringRef state : system) {
-    UpdateOp update = updateOf(state);
-    Value value = writer.writeAs(reader.read(update.getValue()), update.getValue().getType());
+    Value value = writer.writeAs(definitionOf(state), cast<ArrayType>(fresh.getState(state).getType()));
     auto copy = UpdateOp::create(builder, nonlinear->location, state, value);
     copy->setAttr("nonlinear", builder.getStringAttr(nonlinear->reason));
   }
@@ -316,20 +409,19 @@ Expr Normalizer::expandOutput(Expr expr) {
 void Normalizer::run() {
   for (UpdateOp update : old.getBlock()->getOps<UpdateOp>())
     updates[update.getState()] = update;
-  for (InOp in : old.getBlock()->getOps<InOp>())
-    materialize(in.getResult());
-  for (StateOp state : old.getBlock()->getOps<StateOp>()) {
-    IRMapping mapping;
-    if (Value init = state.getInit())
-      mapping.map(init, writer.write(reader.read(init)));
-    builder.clone(*state, mapping);
-  }
+  declare();
   for (const System& system : condense())
     defineSystem(system);
   for (OutOp out : old.getBlock()->getOps<OutOp>()) {
-    Value value = writer.writeAs(expandOutput(reader.read(out.getValue())), out.getValue().getType());
-    OutOp::create(builder, out.getLoc(), out.getNameAttr(), out.getOrder(), out.getTempAttr(), value);
+    auto type = cast<ArrayType>(out.getValue().getType());
+    Renaming renaming = canonical(out.getOrder(), type);
+    Expr expr = expandOutput(context.substitute(reader.read(out.getValue()), renaming));
+    OutOp::create(builder, out.getLoc(), out.getNameAttr(), rename(out.getOrder(), renaming), UnitAttr(),
+                  writer.writeAs(expr, rename(type, renaming)));
   }
+  for (PrevOp prev : llvm::make_early_inc_range(fresh.getBlock()->getOps<PrevOp>()))
+    if (prev->use_empty())
+      prev.erase();
 }
 
 struct NormalizePass : PassWrapper<NormalizePass, OperationPass<ModuleOp>> {
@@ -340,21 +432,21 @@ struct NormalizePass : PassWrapper<NormalizePass, OperationPass<ModuleOp>> {
   }
   void runOnOperation() final {
     for (RecurrenceOp recurrence : llvm::make_early_inc_range(getOperation().getOps<RecurrenceOp>()))
-      if (!recurrence.getForm() && failed(normalize(recurrence)))
-        signalPassFailure();
+      if (!recurrence.getForm())
+        normalize(recurrence);
   }
 };
 
 } // namespace
 
-LogicalResult ssmc::analysis::normalize(RecurrenceOp recurrence) {
+RecurrenceOp ssmc::analysis::normalize(RecurrenceOp recurrence) {
   OpBuilder builder(recurrence);
   auto fresh = RecurrenceOp::create(builder, recurrence.getLoc(), recurrence.getSymName(), recurrence.getTime(),
                                     recurrence.getDims(), StringAttr());
   fresh.getBody().emplaceBlock();
   Normalizer(recurrence, fresh).run();
   recurrence.erase();
-  return success();
+  return fresh;
 }
 
 std::unique_ptr<Pass> ssmc::analysis::createNormalizePass() { return std::make_unique<NormalizePass>(); }

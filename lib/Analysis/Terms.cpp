@@ -1,5 +1,5 @@
 // Collects expanded terms into the decays, feedback pairs and inputs of the normal form.
-#include "Terms.h"
+#include "ssmc/Analysis/Terms.h"
 
 #include "mlir/IR/Builders.h"
 #include "llvm/ADT/MapVector.h"

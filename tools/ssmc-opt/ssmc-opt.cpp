@@ -1,6 +1,9 @@
 // Runs any pass of ours and of upstream's on textual IR.
 #include "dialects/Tile/Tile.h"
 #include "ssmc/Analysis/Passes.h"
+#include "ssmc/Derive/Passes.h"
+#include "ssmc/Schedule/Schedule.h"
+#include "ssmc/Target/CPU.h"
 
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllPasses.h"
@@ -9,6 +12,9 @@
 int main(int argc, char** argv) {
   mlir::registerAllPasses();
   ssmc::analysis::registerPasses();
+  ssmc::derive::registerPasses();
+  ssmc::schedule::registerPasses();
+  ssmc::cpu::registerPasses();
   mlir::DialectRegistry registry;
   mlir::registerAllDialects(registry);
   registry.insert<ssmc::ssm::SSMDialect, ssmc::tile::TileDialect>();

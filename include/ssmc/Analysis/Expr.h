@@ -92,6 +92,10 @@ llvm::SmallVector<Expr> factorsOf(Expr expr);
 /// The terms of a sum (the expression itself where it is none; nothing for 0).
 llvm::SmallVector<Expr> termsOf(Expr expr);
 
+/// How often an expression changes: 0 for constants and params, 1 for inputs, 2 for what depends on a state.
+/// Products and sums are written in this order, so that what is known early is computed early.
+unsigned levelOf(Expr expr);
+
 /// Reads values of a recurrence into expressions.
 class ExprReader {
 public:

@@ -1,0 +1,31 @@
+/// From the normal form to the forms that are executed.
+#pragma once
+
+#include "dialects/SSM/SSM.h"
+#include "mlir/Pass/Pass.h"
+
+#include <memory>
+
+namespace ssmc::derive {
+
+/// Rewrites a normal form into the recurrent form, in its place: one or more `ssm.pass` ops, each a step to be
+/// run over all times in one direction. Systems are written out with as few operations per state element
+/// as the algebra allows (common factors of outer products are shared); states that are read further back
+/// than one step get delay registers `NAME~2`, `NAME~3` …; what crosses from one pass to a later one is
+/// handed over as a temporary. Nonlinear states run as they were declared.
+/// Fails, with a message, where a state is read both earlier and later along one axis.
+mlir::FailureOr<ssm::RecurrenceOp> deriveRecurrent(ssm::RecurrenceOp recurrence);
+
+/// `--derive-recurrent`: the above for every recurrence in normal form.
+std::unique_ptr<mlir::Pass> createDeriveRecurrentPass();
+
+/// Replaces every complex value of a derived form by two reals; the old op is erased. Fails, with a message,
+/// on a function that has no such form.
+mlir::FailureOr<ssm::RecurrenceOp> splitComplex(ssm::RecurrenceOp recurrence);
+
+/// `--split-complex`: the above for every derived form.
+std::unique_ptr<mlir::Pass> createSplitComplexPass();
+
+void registerPasses();
+
+} // namespace ssmc::derive

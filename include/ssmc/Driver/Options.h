@@ -1,0 +1,82 @@
+/// What the command line says, and the one table that parsing and `--help` are made of.
+#pragma once
+
+#include "ssmc/Runtime/Array.h"
+
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace ssmc::driver {
+
+enum class Command : unsigned { Compile = 1, Run = 2, Check = 4, Explain = 8, Bench = 16 };
+
+/// What compiling writes, in the order in which it comes to be.
+enum class Emit { Ssm, Normal, Form, Tile, Llvm, Asm, Obj };
+
+enum class Form { Auto, Recurrent };
+
+enum class Precision { Fast, Exact };
+
+struct Target {
+  enum Kind { Reference, CPU } kind = CPU;
+  /// Of a CPU: empty means the host's.
+  std::string triple;
+  std::string features;
+
+  /// As written on the command line.
+  std::string text() const;
+};
+
+using NamedPaths = std::vector<std::pair<std::string, std::string>>;
+
+struct Options {
+  Command command = Command::Compile;
+  std::vector<std::string> specs;
+  std::string recurrence; ///< --name, empty if not given
+
+  /// Sizes; empty or absent where not given.
+  std::vector<std::pair<std::string, int64_t>> dims;
+  std::optional<int64_t> batch, heads, groups;
+  std::vector<int64_t> time;
+
+  std::optional<Target> target; ///< the host's CPU if absent; `check` then takes all
+  Form form = Form::Auto;
+  std::optional<runtime::DType> dtype; ///< F32 if absent; `check` then takes all
+  std::optional<Precision> precision;
+
+  std::optional<Emit> emit;
+  std::string output; ///< -o
+
+  NamedPaths in, out, stateIn, stateOut;
+  bool randomIn = false;
+
+  unsigned threads = 0; ///< 0: as many as the machine has
+  uint64_t seed = 1;
+  unsigned repeat = 20;
+  std::string json; ///< a path, or "-"
+  bool verbose = false;
+  std::optional<bool> color; ///< absent: on terminals
+};
+
+/// What the arguments ask for: options to act on, or a text to print and be done.
+struct Invocation {
+  Options options;
+  std::optional<std::string> text; ///< of --help or --version
+};
+
+/// Parses the arguments after the program's name. Everything that can be known to be wrong without
+/// looking at a file is refused here.
+llvm::Expected<Invocation> parseOptions(llvm::ArrayRef<const char*> arguments);
+
+/// The complete help text of a command; of no command, the overview.
+std::string helpText(std::optional<Command> command);
+
+/// `ssmc 0.1.0 …`, with LLVM's version.
+std::string versionText();
+
+} // namespace ssmc::driver

@@ -1,0 +1,32 @@
+/// From a derived form to kernels over tiles.
+#pragma once
+
+#include "dialects/SSM/SSM.h"
+#include "dialects/Tile/Tile.h"
+
+#include "mlir/Pass/Pass.h"
+#include "llvm/ADT/StringMap.h"
+
+namespace ssmc::schedule {
+
+struct Options {
+  /// Sizes of dims; they override the declaration's defaults.
+  llvm::StringMap<int64_t> dims;
+  /// Stored type of real inputs and outputs (f32, bf16, f16). Params and states are f32.
+  mlir::Type operandType;
+  /// Steps that are staged together.
+  int64_t tokenTile = 16;
+};
+
+/// Makes one `tile.kernel` for each pass of a recurrent form without complex values, in the order in which
+/// they are to be run, named after the recurrence (`NAME`, `NAME_1`, …), and inserts them before the form.
+/// What does not depend on a state is computed for a whole tile of steps before the loop over them, what
+/// only consumes states after it, unless that would make larger arrays than it reads.
+/// Fails, with a message, where a dim has no size.
+mlir::FailureOr<llvm::SmallVector<tile::KernelOp>> scheduleRecurrent(ssm::RecurrenceOp form,
+                                                                     const Options& options);
+
+/// `--schedule=dims=K=128,V=128`: the above for every derived form of a module.
+void registerPasses();
+
+} // namespace ssmc::schedule

@@ -1,0 +1,263 @@
+#include "OptionTable.h"
+
+#include "ssmc/Frontend/Diagnostics.h"
+
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/TargetParser/Triple.h"
+
+using namespace llvm;
+using namespace ssmc;
+using namespace ssmc::driver;
+
+static constexpr unsigned compile = unsigned(Command::Compile), run = unsigned(Command::Run),
+                          check = unsigned(Command::Check), explain = unsigned(Command::Explain),
+                          bench = unsigned(Command::Bench), all = 31;
+
+/// Sizes over this are mistakes: no machine holds a state of one dim alone that large.
+static constexpr int64_t maxDim = int64_t(1) << 20;
+
+Error driver::notAvailable(const Twine& what) {
+  return createStringError("not available in this version: " + what);
+}
+
+//===-- Values --------------------------------------------------------------------------------------===//
+
+/// A whole number from `least` to `most`; `what` names it in messages.
+static Expected<int64_t> parseCount(StringRef text, const Twine& what, int64_t least, int64_t most) {
+  APInt wide;
+  bool negative = text.starts_with("-");
+  StringRef digits = negative ? text.drop_front() : text;
+  if (digits.empty() || !all_of(digits, isDigit))
+    return createStringError(what + " must be a whole number, not '" + text + "'");
+  bool overflows = digits.getAsInteger(10, wide) || wide.getActiveBits() > 62;
+  int64_t value = overflows ? most : int64_t(wide.getZExtValue());
+  if (negative)
+    value = -value;
+  if (overflows || value < least || value > most)
+    return createStringError(what + " is " + text + ", expected " + Twine(least) + " to " +
+                             Twine(most));
+  return value;
+}
+
+template <typename T>
+static Error setCount(T& field, StringRef text, const Twine& what, int64_t least, int64_t most) {
+  Expected<int64_t> value = parseCount(text, what, least, most);
+  if (!value)
+    return value.takeError();
+  field = *value;
+  return Error::success();
+}
+
+static Error unknownValue(StringRef option, StringRef text, ArrayRef<StringRef> known) {
+  return createStringError("unknown " + option + " '" + text + "'" + didYouMean(text, known) +
+                           "; known are " + join(known, ", "));
+}
+
+static Error setDims(Options& options, StringRef text) {
+  SmallVector<StringRef> parts;
+  text.split(parts, ',', -1, /*KeepEmpty=*/false);
+  for (StringRef part : parts) {
+    auto [name, size] = part.split('=');
+    name = name.trim();
+    if (name.empty() || !part.contains('='))
+      return createStringError("--dims takes NAME=SIZE,…, not '" + part + "'");
+    if (any_of(options.dims, [&](auto& dim) { return dim.first == name; }))
+      return createStringError("dim '" + name + "' is given twice");
+    Expected<int64_t> value = parseCount(size.trim(), "dim '" + name + "'", 1, maxDim);
+    if (!value)
+      return value.takeError();
+    options.dims.push_back({name.str(), *value});
+  }
+  return Error::success();
+}
+
+static Error setTime(Options& options, StringRef text) {
+  SmallVector<StringRef> parts;
+  text.split(parts, ',');
+  if (parts.size() > 2)
+    return createStringError("--time takes N, or Y,X for two time axes, not '" + text + "'");
+  options.time.clear();
+  for (StringRef part : parts) {
+    Expected<int64_t> value = parseCount(part.trim(), "--time", 0, int64_t(1) << 40);
+    if (!value)
+      return value.takeError();
+    options.time.push_back(*value);
+  }
+  return Error::success();
+}
+
+static Error addPath(NamedPaths& paths, StringRef option, StringRef text) {
+  auto [name, path] = text.split('=');
+  if (name.empty() || path.empty())
+    return createStringError(option + " takes NAME=FILE.npy, not '" + text + "'");
+  if (any_of(paths, [&](auto& entry) { return entry.first == name; }))
+    return createStringError(option + " names '" + name + "' twice");
+  paths.push_back({name.str(), path.str()});
+  return Error::success();
+}
+
+static Error setTarget(Options& options, StringRef text) {
+  auto [kind, rest] = text.split(':');
+  if (kind == "reference" && rest.empty()) {
+    options.target = Target{Target::Reference, "", ""};
+    return Error::success();
+  }
+  if (kind == "cuda" || kind == "vulkan" || kind == "c")
+    return notAvailable("--target " + text);
+  if (kind != "cpu")
+    return unknownValue("target", text, {"reference", "cpu", "cpu:TRIPLE:FEATURES"});
+  Target target;
+  auto [triple, features] = rest.split(':');
+  if (!triple.empty() && Triple(triple).getArch() == Triple::UnknownArch)
+    return createStringError("unknown architecture in target '" + text +
+                             "'; an example is cpu:x86_64-linux-gnu:+avx2,+fma");
+  target.triple = triple.str();
+  target.features = features.str();
+  options.target = target;
+  return Error::success();
+}
+
+static Error setForm(Options& options, StringRef text) {
+  if (text == "auto")
+    options.form = Form::Auto;
+  else if (text == "recurrent")
+    options.form = Form::Recurrent;
+  else if (text == "scan" || text == "chunked")
+    return notAvailable("--form " + text + " (recurrent is)");
+  else
+    return unknownValue("form", text, {"auto", "recurrent", "scan", "chunked"});
+  return Error::success();
+}
+
+static Error setDType(Options& options, StringRef text) {
+  std::optional<runtime::DType> dtype = runtime::parseDType(text);
+  if (!dtype || !runtime::isFloat(*dtype))
+    return unknownValue("dtype", text, {"f32", "bf16", "f16", "f64"});
+  options.dtype = dtype;
+  return Error::success();
+}
+
+static Error setPrecision(Options& options, StringRef text) {
+  if (text != "fast" && text != "exact")
+    return unknownValue("precision", text, {"fast", "exact"});
+  options.precision = text == "fast" ? Precision::Fast : Precision::Exact;
+  return Error::success();
+}
+
+static Error setEmit(Options& options, StringRef text) {
+  static constexpr std::pair<StringLiteral, Emit> known[] = {
+      {"ssm", Emit::Ssm},   {"normal", Emit::Normal}, {"form", Emit::Form}, {"tile", Emit::Tile},
+      {"llvm", Emit::Llvm}, {"asm", Emit::Asm},       {"obj", Emit::Obj}};
+  SmallVector<StringRef> names;
+  for (auto& [name, emit] : known) {
+    names.push_back(name);
+    if (text == name) {
+      options.emit = emit;
+      return Error::success();
+    }
+  }
+  if (is_contained({"ptx", "cubin", "spirv", "c", "bundle"}, text))
+    return notAvailable("--emit " + text);
+  return unknownValue("kind to --emit", text, names);
+}
+
+static Error setColor(Options& options, StringRef text) {
+  if (text == "auto")
+    options.color.reset();
+  else if (text == "always" || text == "never")
+    options.color = text == "always";
+  else
+    return unknownValue("--color", text, {"auto", "always", "never"});
+  return Error::success();
+}
+
+//===-- The table -----------------------------------------------------------------------------------===//
+
+static const OptionRow rows[] = {
+    {"--name", "NAME", all, "the recurrence to take from a file that declares several",
+     [](Options& o, StringRef v) -> Error {
+       o.recurrence = v.str();
+       return Error::success();
+     }},
+    {"--dims", "K=128,V=128", all, "sizes of the declared dims (defaults are in the declaration)", setDims},
+    {"--batch", "B", run | bench | check, "sequences",
+     [](Options& o, StringRef v) -> Error { return setCount(o.batch, v, "--batch", 0, int64_t(1) << 32); }},
+    {"--heads", "H", run | bench | check | explain, "heads of each sequence",
+     [](Options& o, StringRef v) -> Error { return setCount(o.heads, v, "--heads", 0, int64_t(1) << 32); }},
+    {"--groups", "G", run | bench | check | explain, "groups that the heads are shared out to; divides H",
+     [](Options& o, StringRef v) -> Error { return setCount(o.groups, v, "--groups", 0, int64_t(1) << 32); }},
+    {"--time", "T | Y,X", run | bench | check, "steps along the time axis, or along both", setTime},
+    {"--dtype", "TYPE", compile | run | check | bench | explain,
+     "type of inputs, params and outputs in memory: f32 (default), bf16, f16; f64 with --target\n"
+     "reference. States and sums are f32 whatever it is",
+     setDType},
+    {"--form", "FORM", all, "auto (default) or recurrent; scan and chunked are yet to come", setForm},
+    {"--target", "TARGET", compile | run | check | bench,
+     "cpu (default: this machine's features), cpu:TRIPLE:FEATURES (features as LLVM writes them:\n"
+     "+avx2,+fma), or reference: the f64 interpreter of the declaration itself (run only)",
+     setTarget},
+    {"--precision", "fast|exact", compile | run | check | bench,
+     "exact: operands of products are never rounded to 16 bits; fast is the default for 16-bit\n"
+     "inputs. The recurrent form always computes in f32, so that both mean the same there",
+     setPrecision},
+    {"--chunk", "N", all, "steps in a chunk of the chunked form, which is yet to come",
+     [](Options& o, StringRef v) -> Error {
+       Expected<int64_t> chunk = parseCount(v, "--chunk", 1, 1 << 16);
+       return chunk ? notAvailable("--chunk (no form has chunks yet)") : chunk.takeError();
+     }},
+    {"--emit", "KIND", compile,
+     "ssm     the declaration in the ssm dialect\n"
+     "normal  its normal form\n"
+     "form    the form derived from it\n"
+     "tile    kernels over tiles (needs all dims)\n"
+     "llvm    LLVM IR\n"
+     "asm     assembly of the target\n"
+     "obj     an object file; include/ssmc/Target/KernelABI.h tells how to call it",
+     setEmit},
+    {"-o", "OUT", compile, "where to write; - is the standard output, the default for text",
+     [](Options& o, StringRef v) -> Error {
+       o.output = v.str();
+       return v.empty() ? createStringError("-o needs a file name") : Error::success();
+     }},
+    {"--in", "NAME=FILE.npy", run, "an input or param; all of them, or none for random ones",
+     [](Options& o, StringRef v) -> Error { return addPath(o.in, "--in", v); }},
+    {"--out", "NAME=FILE.npy", run, "where to write an output",
+     [](Options& o, StringRef v) -> Error { return addPath(o.out, "--out", v); }},
+    {"--state-in", "NAME=FILE.npy", run, "a state before the first step, [B, H, dims…]",
+     [](Options& o, StringRef v) -> Error { return addPath(o.stateIn, "--state-in", v); }},
+    {"--state-out", "NAME=FILE.npy", run, "where to write a state after the last step",
+     [](Options& o, StringRef v) -> Error { return addPath(o.stateOut, "--state-out", v); }},
+    {"--random-in", "", run, "random numbers that suit the recurrence for whatever --in does not name",
+     [](Options& o, StringRef) -> Error {
+       o.randomIn = true;
+       return Error::success();
+     }},
+    {"--threads", "N", run | check | bench, "threads (default: all cores, or OMP_NUM_THREADS)",
+     [](Options& o, StringRef v) -> Error { return setCount(o.threads, v, "--threads", 1, 4096); }},
+    {"--seed", "N", run | check | bench, "of the random numbers (default 1)",
+     [](Options& o, StringRef v) -> Error { return setCount(o.seed, v, "--seed", 0, int64_t(1) << 60); }},
+    {"--repeat", "N", bench, "runs that are timed (default 20)",
+     [](Options& o, StringRef v) -> Error { return setCount(o.repeat, v, "--repeat", 1, 1000000); }},
+    {"--json", "FILE", run | check | bench | explain, "also write the result as JSON; - prints it instead",
+     [](Options& o, StringRef v) -> Error {
+       o.json = v.str();
+       return v.empty() ? createStringError("--json needs a file name") : Error::success();
+     }},
+    {"--verbose", "", all, "say more: each case of a check, the time of each stage",
+     [](Options& o, StringRef) -> Error {
+       o.verbose = true;
+       return Error::success();
+     }},
+    {"--color", "WHEN", all, "auto (default: on a terminal), always, never", setColor},
+};
+
+ArrayRef<OptionRow> driver::optionTable() {
+  return rows;
+}
+
+ArrayRef<AbsentOption> driver::absentOptions() {
+  static constexpr AbsentOption absent[] = {
+      {"--grad", false}, {"--cotangent", true}, {"--grad-out", true}, {"--html", true}};
+  return absent;
+}

@@ -1,0 +1,420 @@
+#include "Machine.h"
+#include "ssmc/Runtime/Convert.h"
+
+#include "llvm/ADT/TypeSwitch.h"
+
+#include <cstring>
+
+using namespace llvm;
+using namespace ssmc;
+using namespace ssmc::reference;
+using mlir::Operation;
+using mlir::Value;
+
+static Offset stepsOf(const Sizes& sizes) {
+  return sizes.time.size() == 1 ? Offset{1, sizes.time[0]} : Offset{sizes.time[0], sizes.time[1]};
+}
+
+std::string ssmc::reference::stateName(StringRef state, int64_t number) {
+  return number == 1 ? state.str() : (state + "~" + Twine(number)).str();
+}
+
+/// How many steps of a state a pass must keep so that every read finds its value.
+static int64_t depthOf(const StatePlan& plan, Direction direction, Offset steps) {
+  int64_t all = steps[0] * steps[1];
+  if (plan.keepAll)
+    return all;
+  int64_t furthest = plan.history;
+  unsigned outer = direction.columnsFirst ? 1 : 0, inner = 1 - outer;
+  for (Offset by : plan.reads)
+    furthest = std::max(furthest, direction.sign[outer] * by[outer] * steps[inner] +
+                                      direction.sign[inner] * by[inner]);
+  return std::min(all, furthest + 1);
+}
+
+Machine::Machine(ssm::RecurrenceOp recurrence, const Schedule& schedule, const Sizes& sizes,
+                 Arrays arrays)
+    : recurrence(recurrence), schedule(schedule), sizes(sizes), arrays(arrays),
+      buffers(recurrence, sizes), steps(stepsOf(sizes)) {}
+
+Expected<std::unique_ptr<Machine>> Machine::create(ssm::RecurrenceOp recurrence,
+                                                   const Schedule& schedule, const Sizes& sizes,
+                                                   Arrays arrays) {
+  std::unique_ptr<Machine> machine(new Machine(recurrence, schedule, sizes, arrays));
+  if (Error error = machine->compile())
+    return std::move(error);
+  return std::move(machine);
+}
+
+double Machine::bytesNeeded(ssm::RecurrenceOp recurrence, const Schedule& schedule,
+                            const Sizes& sizes) {
+  auto bytesOf = [&](ssm::ArrayType type) {
+    double bytes = type.isComplex() ? 16 : 8;
+    for (ssm::AxisAttr axis : type.getAxes())
+      bytes *= double(cantFail(extentOf(axis, recurrence, sizes)));
+    return bytes;
+  };
+  double bytes = 0, all = 1;
+  for (int64_t extent : sizes.time)
+    all *= double(extent);
+  recurrence.getBody().walk([&](Operation* op) {
+    for (Value result : op->getResults())
+      bytes += bytesOf(cast<ssm::ArrayType>(result.getType()));
+    for (mlir::Region& region : op->getRegions())
+      for (Value argument : region.getArguments())
+        bytes += bytesOf(cast<ssm::ArrayType>(argument.getType()));
+  });
+  for (const Pass& pass : schedule.passes)
+    for (Value value : pass.stores)
+      bytes += all * bytesOf(cast<ssm::ArrayType>(value.getType()));
+  for (auto& [name, plan] : schedule.states) {
+    ssm::StateOp declaration = plan.declaration;
+    double depth = all <= 1e15
+                       ? double(depthOf(plan, schedule.passes[plan.pass].direction, stepsOf(sizes)))
+                       : all;
+    bytes +=
+        (depth + double(plan.history) + 1) * bytesOf(cast<ssm::ArrayType>(declaration.getType()));
+  }
+  return bytes;
+}
+
+//===-- Compilation -------------------------------------------------------------------------===//
+
+Error Machine::compile() {
+  for (auto& [name, plan] : schedule.states) {
+    State& state = states[name];
+    ssm::UpdateOp update = plan.update;
+    state.plan = &plan;
+    Buffer& value = buffers.get(update.getValue());
+    int64_t width = int64_t(value.data.size());
+    int64_t depth = depthOf(plan, schedule.passes[plan.pass].direction, steps);
+    state.series = {&value, width, depth, plan.keepAll, std::vector<double>(width * depth)};
+    state.initial.resize(width);
+    state.history.resize(width * plan.history);
+  }
+  for (const Pass& pass : schedule.passes)
+    for (Value value : pass.stores) {
+      Buffer& buffer = buffers.get(value);
+      int64_t width = int64_t(buffer.data.size()), depth = steps[0] * steps[1];
+      kept[value] = {&buffer, width, depth, true, std::vector<double>(width * depth)};
+    }
+
+  auto append = [&](std::vector<Kernel>& kernels, Operation* op) -> Error {
+    Expected<Kernel> kernel = compileOp(op);
+    if (!kernel)
+      return kernel.takeError();
+    kernels.push_back(std::move(*kernel));
+    return Error::success();
+  };
+  for (Operation* op : schedule.invariant)
+    if (Error error = append(invariant, op))
+      return error;
+  for (const Pass& pass : schedule.passes) {
+    std::vector<Kernel>& kernels = passes.emplace_back();
+    for (Value value : pass.loads)
+      kernels.push_back([this, series = &kept[value]] {
+        std::memcpy(series->value->data.data(), slot(*series, now), series->width * sizeof(double));
+      });
+    for (Operation* op : pass.ops)
+      if (Error error = append(kernels, op))
+        return error;
+    for (Value value : pass.stores)
+      kernels.push_back([this, series = &kept[value]] {
+        std::memcpy(slot(*series, now), series->value->data.data(), series->width * sizeof(double));
+      });
+  }
+  return Error::success();
+}
+
+Expected<Kernel> Machine::compileOp(Operation* op) {
+  using Result = Expected<Kernel>;
+  return TypeSwitch<Operation*, Result>(op)
+      .Case([&](ssm::InOp in) -> Result { return compileIn(in); })
+      .Case([&](ssm::OutOp out) -> Result { return compileOut(out); })
+      .Case([&](ssm::PrevOp prev) -> Result { return compilePrev(prev); })
+      .Case([&](ssm::UpdateOp update) -> Result { return compileUpdate(update); })
+      .Case([&](ssm::FoldOp fold) -> Result { return compileFold(fold); })
+      .Default([&](Operation* op) -> Result {
+        if (Kernel kernel = makeLabelKernel(op, buffers))
+          return kernel;
+        return makePointwiseKernel(op, buffers);
+      });
+}
+
+Expected<Kernel> Machine::compileFold(ssm::FoldOp fold) {
+  std::vector<Kernel> body;
+  for (Operation& op : fold.getBlock()->without_terminator()) {
+    Expected<Kernel> kernel = compileOp(&op);
+    if (!kernel)
+      return kernel.takeError();
+    body.push_back(std::move(*kernel));
+  }
+  struct Carried {
+    Buffer *init, *argument, *next, *result;
+    std::vector<double> copy; // a yielded value may be another carried value's argument
+  };
+  struct Stacked {
+    Buffer *part, *result;
+    Nest nest;      // over the part's elements in the result
+    int64_t stride; // of the fold's axis there
+  };
+  std::vector<Carried> carried;
+  std::vector<Stacked> stacked;
+  for (auto [index, yielded] : enumerate(fold.getYield().getValues())) {
+    Buffer &next = buffers.get(yielded), &result = buffers.get(fold.getResult(index));
+    if (index < fold.getNumCarried()) {
+      Buffer& argument = buffers.get(fold.getBlock()->getArgument(index));
+      carried.push_back(
+          {&buffers.get(fold.getInits()[index]), &argument, &next, &result, argument.data});
+      continue;
+    }
+    auto type = cast<ssm::ArrayType>(fold.getResult(index).getType());
+    unsigned axis = find(type.getAxes(), fold.getAxis()) - type.getAxes().begin();
+    Nest nest = {next.extents, {{}, {}}};
+    for (unsigned i = 0; i < next.extents.size(); ++i) {
+      nest.strides[0].push_back(result.stride(i < axis ? i : i + 1));
+      nest.strides[1].push_back(next.stride(i));
+    }
+    nest.collapse();
+    stacked.push_back({&next, &result, nest, result.stride(axis)});
+  }
+  int64_t extent = buffers.extentOf(fold.getAxis());
+  int64_t& position = buffers.position(fold);
+  bool reverse = fold.getReverse();
+  return Kernel([=, &position]() mutable {
+    for (Carried& value : carried)
+      value.argument->data = value.init->data;
+    for (int64_t step = 0; step < extent; ++step) {
+      position = reverse ? extent - 1 - step : step;
+      for (const Kernel& kernel : body)
+        kernel();
+      for (const Stacked& value : stacked) {
+        int64_t words = value.part->complex ? 2 : 1;
+        value.nest.run([&](ArrayRef<int64_t> offsets, int64_t n, ArrayRef<int64_t> steps) {
+          for (int64_t i = 0; i < n; ++i)
+            for (int64_t word = 0; word < words; ++word)
+              value.result
+                  ->data[(offsets[0] + i * steps[0] + position * value.stride) * words + word] =
+                  value.part->data[(offsets[1] + i * steps[1]) * words + word];
+        });
+      }
+      for (Carried& value : carried)
+        value.copy = value.next->data;
+      for (Carried& value : carried)
+        value.argument->data = value.copy;
+    }
+    for (Carried& value : carried)
+      value.result->data = value.argument->data;
+  });
+}
+
+Kernel Machine::compileIn(ssm::InOp op) {
+  const runtime::Array& array = arrays.operands.find(op.getName().str())->second;
+  Buffer& buffer = buffers.get(op.getResult());
+  View view = viewOf(op.getOrder(), op.getType());
+  ssm::ArrayType type = op.getType();
+  ssm::Scope scope = op.getScope();
+  bool param = op.getParam();
+  return [=, this, &array, &buffer] {
+    int64_t row = param ? 0 : batch * steps[0] * steps[1] + indexOf(now);
+    if (scope == ssm::Scope::Head)
+      row = row * sizes.heads + head;
+    else if (scope == ssm::Scope::Group)
+      row = row * sizes.groups + head * sizes.groups / sizes.heads;
+    load(array, row * view.count, view, type, buffer.data.data());
+  };
+}
+
+Kernel Machine::compileOut(ssm::OutOp op) {
+  runtime::Array& array = arrays.outputs.find(op.getName().str())->second;
+  Buffer& buffer = buffers.get(op.getValue());
+  View view = viewOf(op.getOrder(), op.getValue().getType());
+  return [=, this, &array, &buffer] {
+    int64_t row = (batch * steps[0] * steps[1] + indexOf(now)) * sizes.heads + head;
+    store(buffer.data.data(), view, buffer.complex, array, row * view.count);
+  };
+}
+
+Kernel Machine::compilePrev(ssm::PrevOp op) {
+  Buffer& buffer = buffers.get(op.getResult());
+  State& state = states[op.getState()];
+  Offset by = offsetOf(op.getBy());
+  return [=, this, &buffer, &state] {
+    std::memcpy(buffer.data.data(), read(state, by), state.series.width * sizeof(double));
+  };
+}
+
+Kernel Machine::compileUpdate(ssm::UpdateOp op) {
+  State& state = states[op.getState()];
+  return [this, &state] {
+    std::memcpy(slot(state.series, now), state.series.value->data.data(),
+                state.series.width * sizeof(double));
+  };
+}
+
+//===-- Memory ------------------------------------------------------------------------------===//
+
+Machine::View Machine::viewOf(mlir::ArrayAttr order, ssm::ArrayType type) {
+  Buffer buffer = buffers.shapeOf(type);
+  View view;
+  view.count = buffer.count;
+  view.nest.strides.resize(2);
+  SmallVector<int64_t, 4> buffered;
+  for (StringRef label : ssm::strings(order)) {
+    unsigned axis = find(type.getAxes(), type.find(label)) - type.getAxes().begin();
+    view.nest.extents.push_back(buffer.extents[axis]);
+    view.nest.strides[1].push_back(buffer.stride(axis));
+  }
+  Buffer memory;
+  memory.extents = view.nest.extents;
+  for (unsigned axis = 0; axis < memory.extents.size(); ++axis)
+    view.nest.strides[0].push_back(memory.stride(axis));
+  view.nest.collapse();
+  view.isSameOrder = view.nest.extents.size() == 1;
+  return view;
+}
+
+void Machine::load(const runtime::Array& array, int64_t offset, const View& view,
+                   ssm::ArrayType type, double* to) {
+  bool complex = type.isComplex(), widen = complex && !runtime::isComplex(array.getDType());
+  const char* from =
+      static_cast<const char*>(array.getData()) + offset * byteWidth(array.getDType());
+  int64_t words = complex ? 2 : 1;
+  scratch.resize(std::max<size_t>(scratch.size(), view.count * words));
+  double* values = view.isSameOrder ? to : scratch.data();
+  runtime::toDoubles(array.getDType(), from, view.count, values);
+  if (widen)
+    for (int64_t i = view.count; i-- > 0;) {
+      values[2 * i] = values[i];
+      values[2 * i + 1] = 0;
+    }
+  if (type.isBool())
+    for (int64_t i = 0; i < view.count; ++i)
+      values[i] = values[i] != 0;
+  if (view.isSameOrder)
+    return;
+  view.nest.run([&](ArrayRef<int64_t> offsets, int64_t n, ArrayRef<int64_t> strides) {
+    for (int64_t i = 0; i < n; ++i)
+      std::memcpy(to + (offsets[1] + i * strides[1]) * words,
+                  values + (offsets[0] + i * strides[0]) * words, words * sizeof(double));
+  });
+}
+
+void Machine::store(const double* from, const View& view, bool complex, runtime::Array& array,
+                    int64_t offset) {
+  int64_t words = complex ? 2 : 1;
+  double* to = static_cast<double*>(array.getData()) + offset * words;
+  view.nest.run([&](ArrayRef<int64_t> offsets, int64_t n, ArrayRef<int64_t> strides) {
+    for (int64_t i = 0; i < n; ++i)
+      std::memcpy(to + (offsets[0] + i * strides[0]) * words,
+                  from + (offsets[1] + i * strides[1]) * words, words * sizeof(double));
+  });
+}
+
+int64_t Machine::visitOf(Offset at) const {
+  for (unsigned axis : {0u, 1u})
+    if (direction->sign[axis] < 0)
+      at[axis] = steps[axis] - 1 - at[axis];
+  return direction->columnsFirst ? at[1] * steps[0] + at[0] : at[0] * steps[1] + at[1];
+}
+
+double* Machine::slot(Series& series, Offset at) {
+  int64_t index = series.all ? indexOf(at) : visitOf(at) % series.depth;
+  return series.steps.data() + index * series.width;
+}
+
+const double* Machine::read(State& state, Offset by) {
+  Offset at = {now[0] - by[0], now[1] - by[1]};
+  if (at[0] >= 0 && at[0] < steps[0] && at[1] >= 0 && at[1] < steps[1])
+    return slot(state.series, at);
+  int64_t outside = by[1] > 0 ? -at[1] : at[1] - steps[1] + 1;
+  if (sizes.time.size() == 1 && state.plan->reversed == (by[1] < 0))
+    return state.history.data() + (outside - 1) * state.series.width;
+  return state.initial.data();
+}
+
+//===-- One item ----------------------------------------------------------------------------===//
+
+/// Sets what lies outside the sequence: the given states, else initial values, else zero.
+void Machine::beginStates() {
+  for (auto& [name, plan] : schedule.states) {
+    State& state = states[name];
+    ssm::StateOp declaration = plan.declaration;
+    auto type = cast<ssm::ArrayType>(declaration.getType());
+    int64_t width = state.series.width;
+    std::fill(state.initial.begin(), state.initial.end(), 0.0);
+    if (Value init = declaration.getInit()) {
+      Buffer& value = buffers.get(init);
+      Buffer shape = buffers.shapeOf(type);
+      Nest nest = {shape.extents, {}};
+      nest.strides.resize(2);
+      auto axes = cast<ssm::ArrayType>(init.getType()).getAxes();
+      for (auto [index, axis] : enumerate(type.getAxes())) {
+        nest.strides[0].push_back(shape.stride(index));
+        nest.strides[1].push_back(
+            is_contained(axes, axis) ? value.stride(find(axes, axis) - axes.begin()) : 0);
+      }
+      nest.collapse();
+      int64_t words = shape.complex ? 2 : 1, given = value.complex ? 2 : 1;
+      nest.run([&](ArrayRef<int64_t> offsets, int64_t n, ArrayRef<int64_t> strides) {
+        for (int64_t i = 0; i < n; ++i)
+          std::memcpy(&state.initial[(offsets[0] + i * strides[0]) * words],
+                      &value.data[(offsets[1] + i * strides[1]) * given],
+                      std::min(words, given) * sizeof(double));
+      });
+    }
+    View view = viewOf(declaration.getOrder(), type);
+    for (int64_t number = 1; number <= plan.history; ++number) {
+      double* to = state.history.data() + (number - 1) * width;
+      auto it = arrays.givenStates.find(stateName(name, number));
+      if (it == arrays.givenStates.end())
+        std::copy(state.initial.begin(), state.initial.end(), to);
+      else
+        load(it->second, (batch * sizes.heads + head) * view.count, view, type, to);
+    }
+  }
+}
+
+void Machine::endStates() {
+  if (sizes.time.size() != 1)
+    return;
+  for (auto& [name, plan] : schedule.states) {
+    State& state = states[name];
+    ssm::StateOp declaration = plan.declaration;
+    View view = viewOf(declaration.getOrder(), cast<ssm::ArrayType>(declaration.getType()));
+    direction = &schedule.passes[plan.pass].direction;
+    for (int64_t number = 1; number <= plan.history; ++number) {
+      // Steps outside the sequence are those of the history, further out.
+      const double* from =
+          number > steps[1]
+              ? state.history.data() + (number - steps[1] - 1) * state.series.width
+              : slot(state.series, {0, plan.reversed ? number - 1 : steps[1] - number});
+      store(from, view, state.series.value->complex,
+            arrays.states.find(stateName(name, number))->second,
+            (batch * sizes.heads + head) * view.count);
+    }
+  }
+}
+
+void Machine::run(int64_t itemBatch, int64_t itemHead) {
+  batch = itemBatch;
+  head = itemHead;
+  for (const Kernel& kernel : invariant)
+    kernel();
+  beginStates();
+  for (auto [pass, kernels] : zip(schedule.passes, passes)) {
+    direction = &pass.direction;
+    unsigned outer = direction->columnsFirst ? 1 : 0, inner = 1 - outer;
+    auto place = [&](unsigned axis, int64_t visit) {
+      return direction->sign[axis] > 0 ? visit : steps[axis] - 1 - visit;
+    };
+    for (int64_t row = 0; row < steps[outer]; ++row)
+      for (int64_t column = 0; column < steps[inner]; ++column) {
+        now[outer] = place(outer, row);
+        now[inner] = place(inner, column);
+        for (const Kernel& kernel : kernels)
+          kernel();
+      }
+  }
+  endStates();
+}

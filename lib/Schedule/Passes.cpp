@@ -1,0 +1,46 @@
+// The schedule as a pass.
+#include "ssmc/Schedule/Schedule.h"
+
+#include "mlir/Pass/PassOptions.h"
+
+using namespace mlir;
+using namespace ssmc;
+
+namespace {
+
+struct SchedulePass : PassWrapper<SchedulePass, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(SchedulePass)
+  SchedulePass() = default;
+  SchedulePass(const SchedulePass& other) : PassWrapper(other) {}
+
+  StringRef getArgument() const final { return "schedule"; }
+  StringRef getDescription() const final { return "Make kernels over tiles from derived forms"; }
+  void getDependentDialects(DialectRegistry& registry) const final { registry.insert<tile::TileDialect>(); }
+  void runOnOperation() final {
+    schedule::Options options;
+    options.operandType = bf16 ? Type(BFloat16Type::get(&getContext())) : Type(Float32Type::get(&getContext()));
+    for (const std::string& dim : dims) {
+      auto [name, size] = StringRef(dim).split('=');
+      int64_t number;
+      if (size.getAsInteger(10, number)) {
+        getOperation().emitError() << "expected dims=NAME=SIZE, found '" << dim << "'";
+        return signalPassFailure();
+      }
+      options.dims[name] = number;
+    }
+    for (auto form : llvm::make_early_inc_range(getOperation().getOps<ssm::RecurrenceOp>())) {
+      if (!form.getForm())
+        continue;
+      if (failed(schedule::scheduleRecurrent(form, options)))
+        return signalPassFailure();
+      form.erase();
+    }
+  }
+
+  ListOption<std::string> dims{*this, "dims", llvm::cl::desc("Sizes of dims, NAME=SIZE")};
+  Option<bool> bf16{*this, "bf16", llvm::cl::desc("Inputs and outputs are bf16"), llvm::cl::init(false)};
+};
+
+} // namespace
+
+void schedule::registerPasses() { PassRegistration<SchedulePass>(); }
