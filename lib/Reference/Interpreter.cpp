@@ -77,7 +77,10 @@ static Error checkStates(ssm::RecurrenceOp recurrence, const Schedule& schedule,
   for (auto& [name, array] : states) {
     if (!is_contained(names, name))
       return surplus("state", name, names);
-    ssm::StateOp state = recurrence.getState(StringRef(name).split('~').first);
+    // A register of a delay is declared under its own name, `x~1`; `S~2` is an earlier `S`.
+    ssm::StateOp state = recurrence.getState(name);
+    if (!state)
+      state = recurrence.getState(StringRef(name).rsplit('~').first);
     if (Error error = checkArray(array, "state '" + Twine(name) + "'", layoutOf(state),
                                  cast<ssm::ArrayType>(state.getType()), recurrence, sizes))
       return error;
