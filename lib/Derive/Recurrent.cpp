@@ -295,6 +295,7 @@ Value RecurrentForm::readPrevious(StringRef state, ArrayRef<int64_t> by, ArrayTy
       StateOp::create(outer, declared.getLoc(), name, declared.getOrder(), declared.getType(),
                       /*hidden=*/true, init);
       UpdateOp::create(pass.builder, declared.getLoc(), name, before);
+      statePass[name] = statePass.lookup(state);
     }
   }
   return pass.prevs[key] = PrevOp::create(pass.builder, old.getState(state).getLoc(), type, name, step);
