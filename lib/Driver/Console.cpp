@@ -23,7 +23,7 @@ static void reportBug(StringRef message) {
 }
 
 Console::Console(std::optional<bool> color)
-    : color(color.value_or(sys::Process::StandardErrIsDisplayed() &&
+    : asked(color), color(color.value_or(sys::Process::StandardErrIsDisplayed() &&
                            sys::Process::StandardErrHasColors())) {}
 
 static ColorMode modeOf(bool color) {

@@ -7,6 +7,7 @@
 #include "llvm/ADT/Twine.h"
 #include "llvm/Support/Error.h"
 #include "llvm/Support/SourceMgr.h"
+#include "llvm/Support/raw_ostream.h"
 
 #include <chrono>
 #include <string>
@@ -38,6 +39,8 @@ public:
   explicit Console(std::optional<bool> color = std::nullopt);
 
   bool hasColor() const { return color; }
+  /// Whether to colour what goes to another stream, the standard output.
+  bool hasColor(llvm::raw_ostream& os) const { return asked.value_or(os.has_colors()); }
   void error(const llvm::Twine& message);
   void warning(const llvm::Twine& message);
   /// A message at a place in a source file, with the line and a caret.
@@ -49,6 +52,7 @@ public:
   void listen(mlir::MLIRContext& context, const llvm::SourceMgr& sources);
 
 private:
+  std::optional<bool> asked;
   bool color;
 };
 

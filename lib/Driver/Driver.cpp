@@ -17,6 +17,7 @@ static Expected<int> dispatch(const Options& options, Console& console) {
   case Command::Run:
     return runCommand(options, console);
   case Command::Check:
+    return checkCommand(options, console);
   case Command::Bench:
     return notAvailable("this command");
   }
