@@ -73,11 +73,15 @@ static Error checkStates(ssm::RecurrenceOp recurrence, const Schedule& schedule,
     return createStringError(
         "states are neither taken nor returned with two time axes: its state is a "
         "border of the plane, not one step");
-  std::vector<std::string> names = namesOf(schedule);
+  std::map<std::string, ssm::StateOp> declarations;
+  for (auto& [state, plan] : schedule.states)
+    for (int64_t number = 1; number <= plan.history; ++number)
+      declarations[stateName(state, number)] = plan.declaration;
   for (auto& [name, array] : states) {
-    if (!is_contained(names, name))
-      return surplus("state", name, names);
-    ssm::StateOp state = recurrence.getState(StringRef(name).split('~').first);
+    auto it = declarations.find(name);
+    if (it == declarations.end())
+      return surplus("state", name, namesOf(schedule));
+    ssm::StateOp state = it->second;
     if (Error error = checkArray(array, "state '" + Twine(name) + "'", layoutOf(state),
                                  cast<ssm::ArrayType>(state.getType()), recurrence, sizes))
       return error;
