@@ -203,7 +203,7 @@ InputPlan Chooser::run() {
 Expected<InputPlan> ssmc::reference::chooseInputs(ssm::RecurrenceOp recurrence, const Sizes& sizes,
                                                   double strength) {
   if (Error error = checkSizes(recurrence, sizes))
-    return std::move(error);
+    return error;
   return Chooser(recurrence, sizes, strength).run();
 }
 
@@ -245,6 +245,6 @@ ssmc::reference::makeOperands(ssm::RecurrenceOp recurrence, const Sizes& sizes, 
       failure = array.takeError();
   });
   if (failure)
-    return std::move(failure);
-  return std::move(arrays);
+    return failure;
+  return arrays;
 }

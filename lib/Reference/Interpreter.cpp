@@ -135,14 +135,14 @@ Expected<Results> ssmc::reference::interpret(ssm::RecurrenceOp recurrence, const
   if (!schedule)
     return schedule.takeError();
   if (Error error = checkSizes(recurrence, sizes))
-    return std::move(error);
+    return error;
   if (Error error = checkOperands(recurrence, sizes, operands))
-    return std::move(error);
+    return error;
   if (Error error = checkStates(recurrence, *schedule, sizes, states))
-    return std::move(error);
+    return error;
   Results results;
   if (Error error = allocateResults(recurrence, *schedule, sizes, results))
-    return std::move(error);
+    return error;
 
   int64_t items = sizes.batch * sizes.heads;
   if (threads == 0)
@@ -150,7 +150,7 @@ Expected<Results> ssmc::reference::interpret(ssm::RecurrenceOp recurrence, const
   threads = unsigned(std::clamp<int64_t>(items, 1, threads));
   if (Error error = runtime::checkMemory(
           threads * Machine::bytesNeeded(recurrence, *schedule, sizes), "the reference"))
-    return std::move(error);
+    return error;
   Arrays arrays = {operands, states, results.outputs, results.states};
   std::vector<std::unique_ptr<Machine>> machines;
   for (unsigned thread = 0; thread < threads; ++thread) {
@@ -165,5 +165,5 @@ Expected<Results> ssmc::reference::interpret(ssm::RecurrenceOp recurrence, const
     for (int64_t item; (item = next++) < items;)
       machines[thread]->run(item / sizes.heads, item % sizes.heads);
   });
-  return std::move(results);
+  return results;
 }

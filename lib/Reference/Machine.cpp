@@ -40,8 +40,8 @@ Expected<std::unique_ptr<Machine>> Machine::create(ssm::RecurrenceOp recurrence,
                                                    Arrays arrays) {
   std::unique_ptr<Machine> machine(new Machine(recurrence, schedule, sizes, arrays));
   if (Error error = machine->compile())
-    return std::move(error);
-  return std::move(machine);
+    return error;
+  return machine;
 }
 
 double Machine::bytesNeeded(ssm::RecurrenceOp recurrence, const Schedule& schedule,
