@@ -74,13 +74,11 @@ Expr ExprReader::readOp(Operation* op, Value value) {
 }
 
 unsigned ssmc::analysis::levelOf(Expr expr) {
-  if (expr->is(Node::Kind::Leaf)) {
-    auto in = expr->leaf.getDefiningOp<InOp>();
-    return !in ? 2 : in.getParam() ? 0 : 1;
-  }
   unsigned level = 0;
-  for (Expr operand : expr->operands)
-    level = std::max(level, levelOf(operand));
+  for (Value leaf : expr->leaves) {
+    auto in = leaf.getDefiningOp<InOp>();
+    level = std::max(level, !in ? 2u : in.getParam() ? 0u : 1u);
+  }
   return level;
 }
 

@@ -43,6 +43,7 @@ private:
   bool tryLinear(const System& system, Semiring semiring, std::optional<Nonlinear>& nonlinear);
   bool tryFold(StringRef state, FoldOp fold, std::optional<Nonlinear>& nonlinear);
   Expr expandOutput(Expr expr);
+  Expr expandNew(Expr expr);
   Value materialize(Value value);
   void declare();
   /// The labels that a declaration chose for an array, and those that it bears here.
@@ -66,6 +67,7 @@ private:
   ExprWriter writer;
   llvm::StringMap<UpdateOp> updates;
   llvm::StringSet<> linear; ///< states of (+, *) systems
+  DenseMap<Expr, Expr> expanded;
   DenseMap<Value, Value> moved;
   DenseMap<Value, llvm::StringSet<>> readCache;
 };
@@ -367,6 +369,14 @@ void Normalizer::defineSystem(const System& system) {
 /// Expands what is linear in the linear states, at the root or else below it, so that an output written
 /// from any of a step's values has one shape.
 Expr Normalizer::expandOutput(Expr expr) {
+  if (Expr known = expanded.lookup(expr))
+    return known;
+  Expr result = expandNew(expr);
+  expanded[expr] = result;
+  return result;
+}
+
+Expr Normalizer::expandNew(Expr expr) {
   auto classify = [&](Value leaf) {
     if (auto system = leaf.getDefiningOp<SystemOp>())
       return system.getSemiring() == Semiring::PlusTimes ? LeafKind::State : LeafKind::Free;

@@ -6,6 +6,7 @@
 namespace ssmc::driver {
 
 llvm::Expected<int> compileCommand(const Options& options, Console& console);
+llvm::Expected<int> runCommand(const Options& options, Console& console);
 llvm::Expected<int> explainCommand(const Options& options, Console& console);
 
 } // namespace ssmc::driver

@@ -95,12 +95,8 @@ driver::dimSizes(ssm::RecurrenceOp recurrence, const Options& options, bool need
 }
 
 Error driver::normalizeSpec(Spec& spec) {
-  for (ssm::RecurrenceOp& recurrence : spec.recurrences) {
-    std::string name = recurrence.getSymName().str();
-    if (failed(analysis::normalize(recurrence)))
-      return make_error<InternalError>("the normal form of '" + name + "' could not be found");
-    recurrence = spec.module->lookupSymbol<ssm::RecurrenceOp>(name);
-  }
+  for (ssm::RecurrenceOp& recurrence : spec.recurrences)
+    recurrence = analysis::normalize(recurrence);
   if (failed(mlir::verify(*spec.module)))
     return make_error<InternalError>("the normal form of '" + spec.path + "' is not well-formed");
   return Error::success();

@@ -123,6 +123,9 @@ void Diagnostics::printOne(raw_ostream& os, SMLoc loc, StringRef severity, Strin
   os << '\n';
 }
 
+/// Among more names than a person would write, a suggestion is not worth the search.
+static constexpr size_t maxCandidates = 2000;
+
 /// Whether two neighbouring letters changed places, the commonest slip of all.
 static bool isSwap(StringRef a, StringRef b) {
   if (a.size() != b.size())
@@ -139,6 +142,8 @@ StringRef nearestName(StringRef name, ArrayRef<StringRef> candidates) {
   // except a change of case.
   unsigned bestDistance = name.size() < 3 ? 0 : std::min<unsigned>(3, (name.size() + 1) / 3);
   StringRef best;
+  if (candidates.size() > maxCandidates)
+    return best;
   for (StringRef candidate : candidates) {
     if (candidate.equals_insensitive(name) && candidate != name)
       return candidate;

@@ -32,10 +32,10 @@ void RecurrenceChecker::checkCycles() {
 void RecurrenceChecker::reportCycle(ArrayRef<unsigned> component) {
   // A shortest cycle through the first member: breadth first search for the way back to it.
   unsigned first = component.front();
+  DenseSet<unsigned> members(component.begin(), component.end());
   DenseMap<unsigned, std::vector<const Read*>> readsOf;
   for (const Read& read : reads)
-    if (!read.delayed() && is_contained(component, read.reader) &&
-        is_contained(component, read.target))
+    if (!read.delayed() && members.contains(read.reader) && members.contains(read.target))
       readsOf[read.reader].push_back(&read);
   DenseMap<unsigned, const Read*> reachedBy;
   std::vector<unsigned> work{first};
@@ -52,9 +52,14 @@ void RecurrenceChecker::reportCycle(ArrayRef<unsigned> component) {
       diags.error(stmt.name.loc, "'" + stmt.name.text +
                                      "' depends on its own current value; expected a 'prev' or "
                                      "'next' on the way");
-  for (const Read* read : reverse(path))
+  std::reverse(path.begin(), path.end());
+  constexpr size_t shown = 10;
+  for (const Read* read : ArrayRef(path).take_front(shown))
     error.note(read->ref->loc, "'" + rec.statements[read->reader].name.text + "' reads '" +
                                    rec.statements[read->target].name.text + "' here");
+  if (path.size() > shown)
+    error.note(rec.statements[path[shown]->reader].name.loc,
+               "and so on, by way of " + Twine(path.size() - shown) + " more");
 }
 
 /// Along each time axis, what depends on each other must be computed in one direction.

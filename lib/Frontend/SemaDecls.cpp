@@ -132,6 +132,8 @@ void RecurrenceChecker::declareStatements() {
     if (stmt.kind == Symbol::State)
       continue;
     stmt.symbol = declare(stmt.kind, stmt.name, "defined");
+    if (stmt.symbol)
+      stmt.symbol->definition = &stmt;
     if (stmt.kind == Symbol::Out && (stmt.elem == ElemKind::Bool || stmt.elem == ElemKind::Int)) {
       diags.error(stmt.name.loc, "an out is real or complex, not " + toString(stmt.elem));
       stmt.elem = ElemKind::Unknown;
@@ -141,11 +143,8 @@ void RecurrenceChecker::declareStatements() {
   for (Statement& stmt : rec.statements)
     if (stmt.kind == Symbol::State)
       declareState(stmt);
-  for (Statement& stmt : rec.statements) {
+  for (Statement& stmt : rec.statements)
     bindLeft(stmt);
-    if (stmt.symbol)
-      stmt.symbol->definition = &stmt;
-  }
 
   if (mayMissNames())
     return;
@@ -179,14 +178,13 @@ void RecurrenceChecker::declareState(Statement& stmt) {
         .note(symbol->name.loc, "declared here");
     return;
   }
-  auto sameState = [&](const Statement& other) { return other.symbol == symbol; };
-  if (symbol->kind != Symbol::State || any_of(rec.statements, sameState)) {
-    auto earlier = find_if(rec.statements, sameState);
+  if (symbol->definition) {
     diags.error(stmt.name.loc, "'" + stmt.name.text + "' is already defined")
-        .note(earlier->name.loc, "it is " + withArticle(symbol->kind) + " here");
+        .note(symbol->definition->name.loc, "it is " + withArticle(symbol->kind) + " here");
     return;
   }
   stmt.symbol = symbol;
+  symbol->definition = &stmt;
 }
 
 /// The indices of the left side: each a new one, for a state over the declared dims.

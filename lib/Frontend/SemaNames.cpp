@@ -67,12 +67,13 @@ void RecurrenceChecker::reportUndefined(const RefExpr* ref) {
     errorAt(ref, "'" + name + "' is a macro: expected its arguments");
   } else {
     SmallVector<StringRef> known;
-    for (const auto& entry : symbols)
-      if (entry.second->kind != Symbol::Out)
-        known.push_back(entry.first());
     for (const Symbol* var : foldVars)
       known.push_back(var->name.text);
-    sort(known); // a map has no order, a message should
+    for (const OperandDecl& operand : rec.operands)
+      known.push_back(operand.name.text);
+    for (const Statement& stmt : rec.statements)
+      if (stmt.kind == Symbol::Let)
+        known.push_back(stmt.name.text);
     errorAt(ref, "undefined name '" + name + "'" + didYouMean(name, known));
   }
 }

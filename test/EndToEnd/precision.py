@@ -16,7 +16,7 @@ class Target:
     bound: float
 
 
-REFERENCE = Target("reference", ("--target", "reference"), "f64", 1e-12)
+REFERENCE = Target("reference", ("--target", "reference", "--dtype", "f64"), "f64", 1e-12)
 CPU_F32 = Target("cpu_f32", ("--target", "cpu", "--dtype", "f32"), "f32", 1e-5)
 CPU_BF16 = Target("cpu_bf16", ("--target", "cpu", "--dtype", "bf16"), "bf16", 4e-3)
 

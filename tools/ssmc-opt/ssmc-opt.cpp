@@ -3,6 +3,7 @@
 #include "ssmc/Analysis/Passes.h"
 #include "ssmc/Derive/Passes.h"
 #include "ssmc/Schedule/Schedule.h"
+#include "ssmc/Target/CPU.h"
 
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllPasses.h"
@@ -13,6 +14,7 @@ int main(int argc, char** argv) {
   ssmc::analysis::registerPasses();
   ssmc::derive::registerPasses();
   ssmc::schedule::registerPasses();
+  ssmc::cpu::registerPasses();
   mlir::DialectRegistry registry;
   mlir::registerAllDialects(registry);
   registry.insert<ssmc::ssm::SSMDialect, ssmc::tile::TileDialect>();

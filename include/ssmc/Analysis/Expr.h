@@ -45,6 +45,9 @@ struct Node {
   mlir::DictionaryAttr attributes;
   /// Sum, Maximum: the labels bound.
   llvm::SmallVector<llvm::StringRef, 2> bound;
+  /// The values of all leaves below, each once, so that questions about them need no walk: expressions share
+  /// parts, and a walk over a shared part again and again takes exponential time.
+  llvm::SmallVector<mlir::Value, 4> leaves;
 
   bool is(Kind other) const { return kind == other; }
   bool isFunc(llvm::StringRef name) const { return kind == Kind::Func && function == name; }
@@ -79,8 +82,13 @@ public:
 
 private:
   Expr unique(Node&& node);
+  llvm::StringRef canonicalName(ssm::AxisAttr axis, ssm::ArrayType rest, llvm::ArrayRef<llvm::StringRef> bound);
+  Expr close(Node::Kind kind, Expr body, llvm::SmallVector<llvm::StringRef, 2> bound, ssm::ArrayType rest,
+             mlir::Location location);
   Expr reduce(Node::Kind kind, Expr operand, llvm::ArrayRef<llvm::StringRef> labels);
   ssm::ArrayType unite(llvm::ArrayRef<Expr> operands, mlir::Type element);
+  Expr substitute(Expr expr, const Renaming& renaming, llvm::DenseMap<Expr, Expr>& done);
+  Expr substituteNew(Expr expr, const Renaming& renaming, llvm::DenseMap<Expr, Expr>& done);
 
   mlir::MLIRContext* context;
   llvm::StringMap<std::unique_ptr<Node>> nodes;

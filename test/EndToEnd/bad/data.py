@@ -50,7 +50,7 @@ def with_header(text):
 
 named("rank_too_low", spoilt("k", np.zeros((BATCH, TOKENS, K), np.float32)))
 named("rank_too_high", spoilt("k", zeros(K, 1)))
-named("rank_zero", spoilt("k", np.float32(1) + np.zeros((), np.float32)))
+named("rank_zero", spoilt("k", np.zeros((), np.float32)))
 named("size_of_a_dim", spoilt("k", zeros(K + 1), str(K + 1)))
 named("size_of_time", spoilt("k", np.zeros((BATCH, TOKENS + 1, HEADS, K), np.float32), str(TOKENS + 1)))
 named("size_of_batch", spoilt("k", np.zeros((BATCH + 1, TOKENS, HEADS, K), np.float32), str(BATCH + 1)))

@@ -83,7 +83,7 @@ named("dim_default_zero", "recurrence r {\n  dim K = 0\n  in q[K]\n  out o = sum
 named("unknown_scope", "recurrence r {\n  dim K\n  in(team) q[K]\n  out o = sum[i](q[i])\n}\n", "team", line=3)
 named("unknown_type", "recurrence r {\n  in g : quaternion\n  out o = g\n}\n", "quaternion", line=2)
 named("missing_name", "recurrence {\n  dim K\n}\n", line=1)
-named("not_closed", "recurrence r {\n  dim K\n  in q[K]\n  out o = sum[i](q[i])\n", "}", line=5)
+named("not_closed", "recurrence r {\n  dim K\n  in q[K]\n  out o = sum[i](q[i])\n", "}", line=4)
 named("closed_twice", "recurrence r {\n  dim K\n  in q[K]\n  out o = sum[i](q[i])\n}\n}\n", "}", line=6)
 named("two_of_one_name", 2 * "recurrence r {\n  dim K\n  in q[K]\n  out o = sum[i](q[i])\n}\n", "r", line=6)
 named("recursive_def", "def f(x) = f(x) + 1\nrecurrence r {\n  in g\n  out o = f(g)\n}\n", "f", line=1)

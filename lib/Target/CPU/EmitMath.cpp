@@ -1,0 +1,192 @@
+// Elementary functions from arithmetic: Cody-Waite reduction and short polynomials.
+#include "EmitMath.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace ssmc::cpu;
+
+static constexpr auto contract = arith::FastMathFlags::contract;
+
+static Type shaped(Type like, Type element) {
+  if (auto vector = dyn_cast<VectorType>(like))
+    return VectorType::get(vector.getShape(), element);
+  return element;
+}
+
+static Value splatConstant(ImplicitLocOpBuilder& b, Type type, TypedAttr scalar) {
+  if (auto vector = dyn_cast<VectorType>(type))
+    return arith::ConstantOp::create(b, DenseElementsAttr::get(vector, Attribute(scalar)));
+  return arith::ConstantOp::create(b, scalar);
+}
+
+Value Arithmetic::constant(double value) const {
+  return splatConstant(b, type, b.getFloatAttr(getElementTypeOrSelf(type), value));
+}
+Value Arithmetic::integer(int64_t value) const {
+  return splatConstant(b, integerType(), b.getI32IntegerAttr(value));
+}
+Value Arithmetic::add(Value x, Value y) const { return arith::AddFOp::create(b, x, y, contract); }
+Value Arithmetic::sub(Value x, Value y) const { return arith::SubFOp::create(b, x, y, contract); }
+Value Arithmetic::mul(Value x, Value y) const { return arith::MulFOp::create(b, x, y, contract); }
+Value Arithmetic::div(Value x, Value y) const { return arith::DivFOp::create(b, x, y, contract); }
+Value Arithmetic::less(Value x, Value y) const {
+  return arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, x, y);
+}
+Value Arithmetic::select(Value c, Value x, Value y) const {
+  return arith::SelectOp::create(b, c, x, y);
+}
+Value Arithmetic::abs(Value x) const { return math::AbsFOp::create(b, x); }
+Value Arithmetic::bits(Value x) const { return arith::BitcastOp::create(b, integerType(), x); }
+Value Arithmetic::fromBits(Value x) const { return arith::BitcastOp::create(b, type, x); }
+Type Arithmetic::integerType(unsigned width) const {
+  return shaped(type, b.getIntegerType(width));
+}
+Arithmetic Arithmetic::wide() const { return {b, shaped(type, b.getF64Type())}; }
+
+Value Arithmetic::polynomial(Value x, ArrayRef<double> highestFirst) const {
+  Value sum = constant(highestFirst.front());
+  for (double coefficient : highestFirst.drop_front())
+    sum = add(mul(sum, x), constant(coefficient));
+  return sum;
+}
+
+/// 2^n for an integer n in [-126, 127].
+static Value powerOfTwo(const Arithmetic& a, Value n) {
+  Value biased = arith::AddIOp::create(a.b, n, a.integer(127));
+  return a.fromBits(arith::ShLIOp::create(a.b, biased, a.integer(23)));
+}
+
+Value ssmc::cpu::emitExp(const Arithmetic& a, Value x) {
+  // The clamps are comparisons that are false for NaN, so that NaN goes through. Beyond them the
+  // result rounds to 0 and to infinity anyway.
+  Value low = a.constant(-104.0), high = a.constant(88.8);
+  x = a.select(a.less(x, low), low, x);
+  x = a.select(a.less(high, x), high, x);
+  // Adding 1.5 * 2^23 rounds to an integer that then stands in the low bits: no conversion, which
+  // would be undefined for NaN.
+  Value magic = a.constant(12582912.0);
+  Value rounded = a.add(a.mul(x, a.constant(1.44269504088896341)), magic);
+  Value n = arith::SubIOp::create(a.b, a.bits(rounded), a.bits(magic));
+  Value whole = a.sub(rounded, magic);
+  Value r = a.sub(x, a.mul(whole, a.constant(0.693359375)));
+  r = a.sub(r, a.mul(whole, a.constant(-2.12194440e-4)));
+  Value p = a.polynomial(r, {1.9875691500E-4, 1.3981999507E-3, 8.3334519073E-3, 4.1665795894E-2,
+                             1.6666665459E-1, 5.0000001201E-1});
+  Value y = a.add(a.add(a.mul(p, a.mul(r, r)), r), a.constant(1.0));
+  // Two factors, so that results below the smallest normal number come out right.
+  Value half = arith::ShRSIOp::create(a.b, n, a.integer(1));
+  Value rest = arith::SubIOp::create(a.b, n, half);
+  return a.mul(a.mul(y, powerOfTwo(a, half)), powerOfTwo(a, rest));
+}
+
+Value ssmc::cpu::emitLog(const Arithmetic& a, Value x) {
+  Value zero = a.constant(0.0), inf = a.constant(INFINITY);
+  Value tiny = a.less(x, a.constant(1.17549435e-38));
+  Value scaled = a.select(tiny, a.mul(x, a.constant(33554432.0)), x);
+  Value shift = a.select(tiny, a.constant(-25.0), zero);
+  Value bits = a.bits(scaled);
+  Value exponent = arith::SubIOp::create(
+      a.b, arith::ShRUIOp::create(a.b, bits, a.integer(23)), a.integer(126));
+  Value e = a.add(arith::SIToFPOp::create(a.b, a.type, exponent), shift);
+  Value mantissa = arith::OrIOp::create(
+      a.b, arith::AndIOp::create(a.b, bits, a.integer(0x7fffff)), a.integer(0x3f000000));
+  Value m = a.fromBits(mantissa);
+  Value small = a.less(m, a.constant(0.70710678118654752));
+  e = a.sub(e, a.select(small, a.constant(1.0), zero));
+  m = a.sub(a.add(m, a.select(small, m, zero)), a.constant(1.0));
+  Value z = a.mul(m, m);
+  Value p = a.polynomial(m, {7.0376836292E-2, -1.1514610310E-1, 1.1676998740E-1, -1.2420140846E-1,
+                             1.4249322787E-1, -1.6668057665E-1, 2.0000714765E-1, -2.4999993993E-1,
+                             3.3333331174E-1});
+  Value y = a.mul(a.mul(p, m), z);
+  y = a.add(y, a.mul(e, a.constant(-2.12194440e-4)));
+  y = a.sub(y, a.mul(z, a.constant(0.5)));
+  Value result = a.add(a.add(m, y), a.mul(e, a.constant(0.693359375)));
+  Value isZero = arith::CmpFOp::create(a.b, arith::CmpFPredicate::OEQ, x, zero);
+  // False for NaN: it and infinity are handed through.
+  Value finite = a.less(x, inf);
+  result = a.select(isZero, a.constant(-INFINITY), result);
+  result = a.select(a.less(x, zero), a.constant(NAN), result);
+  return a.select(finite, result, x);
+}
+
+Value ssmc::cpu::emitTanh(const Arithmetic& a, Value x) {
+  Value magnitude = a.abs(x), z = a.mul(x, x);
+  Value p = a.polynomial(z, {-5.70498872745E-3, 2.06390887954E-2, -5.37397155531E-2,
+                             1.33314422036E-1, -3.33332819422E-1});
+  Value small = a.add(a.mul(a.mul(p, z), x), x);
+  Value e = emitExp(a, a.add(magnitude, magnitude));
+  Value large =
+      a.sub(a.constant(1.0), a.div(a.constant(2.0), a.add(e, a.constant(1.0))));
+  large = math::CopySignOp::create(a.b, large, x);
+  return a.select(a.less(magnitude, a.constant(0.625)), small, large);
+}
+
+Value ssmc::cpu::emitSigmoid(const Arithmetic& a, Value x) {
+  Value one = a.constant(1.0);
+  return a.div(one, a.add(one, emitExp(a, arith::NegFOp::create(a.b, x))));
+}
+
+Value ssmc::cpu::emitSoftplus(const Arithmetic& a, Value x) {
+  // max(x, 0) + log1p(u), u = exp(-|x|). log1p by the quotient that repairs the rounding of 1 + u.
+  Value zero = a.constant(0.0), one = a.constant(1.0);
+  Value u = emitExp(a, arith::NegFOp::create(a.b, a.abs(x)));
+  Value w = arith::AddFOp::create(a.b, one, u);
+  Value d = arith::SubFOp::create(a.b, w, one);
+  Value same = arith::CmpFOp::create(a.b, arith::CmpFPredicate::OEQ, d, zero);
+  Value ratio = a.div(u, a.select(same, one, d));
+  Value log1p = a.select(same, u, a.mul(emitLog(a, w), ratio));
+  return a.add(a.select(a.less(x, zero), zero, x), log1p);
+}
+
+Value ssmc::cpu::emitSin(const Arithmetic& a, Value x, bool cosine) {
+  // Reduction by pi/2 in f64: right for every argument where the spacing of f32 means anything.
+  Arithmetic d = a.wide();
+  Value wide = arith::ExtFOp::create(a.b, d.type, x);
+  Value magic = d.constant(6755399441055744.0);
+  Value rounded = d.add(d.mul(wide, d.constant(0.63661977236758134)), magic);
+  Type long_ = shaped(a.type, a.b.getI64Type());
+  Value quadrant = arith::TruncIOp::create(
+      a.b, a.integerType(), arith::BitcastOp::create(a.b, long_, rounded));
+  Value n = d.sub(rounded, magic);
+  Value reduced = d.sub(d.sub(wide, d.mul(n, d.constant(1.57079631090164184570e+00))),
+                        d.mul(n, d.constant(1.58932547735281966916e-08)));
+  Value r = arith::TruncFOp::create(a.b, a.type, reduced);
+  Value z = a.mul(r, r);
+  Value sine = a.add(
+      a.mul(a.mul(a.polynomial(z, {-1.9515295891E-4, 8.3321608736E-3, -1.6666654611E-1}), z), r), r);
+  Value cos = a.add(a.sub(a.mul(a.mul(a.polynomial(z, {2.443315711809948E-5, -1.388731625493765E-3,
+                                                       4.166664568298827E-2}),
+                                      z),
+                                z),
+                          a.mul(z, a.constant(0.5))),
+                    a.constant(1.0));
+  if (cosine)
+    quadrant = arith::AddIOp::create(a.b, quadrant, a.integer(1));
+  Value zero = a.integer(0);
+  auto bit = [&](int64_t mask) -> Value {
+    return arith::CmpIOp::create(a.b, arith::CmpIPredicate::ne,
+                                 arith::AndIOp::create(a.b, quadrant, a.integer(mask)), zero);
+  };
+  Value result = a.select(bit(1), cos, sine);
+  return a.select(bit(2), arith::NegFOp::create(a.b, result), result);
+}
+
+Value ssmc::cpu::emitPow(const Arithmetic& a, Value x, Value y) {
+  // exp(y log x) loses too many bits; powf is called for each lane.
+  auto scalar = [&](Value p, Value q) -> Value { return LLVM::PowOp::create(a.b, p, q); };
+  auto vector = dyn_cast<VectorType>(a.type);
+  if (!vector)
+    return scalar(x, y);
+  Value result = a.constant(0.0);
+  for (int64_t lane = 0; lane < vector.getNumElements(); ++lane)
+    result = vector::InsertOp::create(a.b,
+                                      scalar(vector::ExtractOp::create(a.b, x, lane),
+                                             vector::ExtractOp::create(a.b, y, lane)),
+                                      result, lane);
+  return result;
+}

@@ -1,0 +1,402 @@
+// Loop nests: order of the loops, lanes, accumulators of reductions.
+//
+// Labels that the reductions keep run outside, then the lanes if they are kept, then the reduced
+// labels. A reduction accumulates in registers, over the innermost label in several accumulators that
+// are added in a fixed order at the end; only where the lanes themselves are reduced is there a
+// horizontal sum, once, after the loop.
+#include "EmitMath.h"
+#include "Emitter.h"
+
+using namespace mlir;
+using namespace ssmc;
+using namespace ssmc::cpu;
+
+bool ssmc::cpu::isReduction(Operation* op) { return isa_and_nonnull<ssm::SumOp, ssm::MaximumOp>(op); }
+
+SmallVector<StringRef> ssmc::cpu::reducedLabels(Operation* op) {
+  return ssm::strings(op->getAttrOfType<ArrayAttr>("over"));
+}
+
+Value ssmc::cpu::reductionIdentity(ImplicitLocOpBuilder& b, Operation* op, Type type) {
+  Arithmetic a{b, vectorLike(b.getF32Type(), type)};
+  return a.constant(isa<ssm::SumOp>(op) ? 0.0 : -INFINITY);
+}
+
+Value ssmc::cpu::reductionCombine(ImplicitLocOpBuilder& b, Operation* op, Value x, Value y) {
+  Arithmetic a{b, x.getType()};
+  if (isa<ssm::SumOp>(op))
+    return a.add(x, y);
+  return arith::MaximumFOp::create(b, x, y);
+}
+
+Value Emitter::i64(int64_t value) { return arith::ConstantIntOp::create(b, value, 64); }
+
+Value Emitter::extentOf(StringRef label, int64_t extent) {
+  auto found = dynamicExtents.find(label);
+  return found != dynamicExtents.end() ? found->second : i64(extent);
+}
+
+SmallVector<Value> Emitter::loop(Value lower, Value upper, int64_t step, ValueRange inits,
+                                 LoopBody body) {
+  auto loop = scf::ForOp::create(b, lower, upper, i64(step), inits);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  Scope scope(*this);
+  SmallVector<Value> next = body(loop.getInductionVar(), loop.getRegionIterArgs());
+  if (!inits.empty())
+    scf::YieldOp::create(b, next);
+  return llvm::to_vector(ValueRange(loop.getResults()));
+}
+
+/// Halves the vector until one lane is left: a fixed order.
+Value Emitter::reduceLanes(Operation* op, Value vector) {
+  int64_t lanes = cast<VectorType>(vector.getType()).getNumElements();
+  while (lanes > 1) {
+    lanes /= 2;
+    SmallVector<int64_t> low, high;
+    for (int64_t i = 0; i < lanes; ++i) {
+      low.push_back(i);
+      high.push_back(i + lanes);
+    }
+    vector = reductionCombine(b, op, vector::ShuffleOp::create(b, vector, vector, low),
+                              vector::ShuffleOp::create(b, vector, vector, high));
+  }
+  return vector::ExtractOp::create(b, vector, ArrayRef<int64_t>{0});
+}
+
+//===-- lanes ---------------------------------------------------------------------------------------===//
+
+static StringRef fixedLane(const Point& point) {
+  for (auto& [label, index] : point.indices)
+    if (index.lane)
+      return label;
+  return {};
+}
+
+/// How well lanes along `label` suit the memory that a value reads.
+static int64_t laneScore(Emitter& e, Value value, StringRef label, DenseSet<Value>& seen) {
+  if (!arrayType(value).has(label) || !seen.insert(value).second)
+    return 0;
+  if (auto found = e.buffers.find(value); found != e.buffers.end())
+    return found->second.isUnit(label) ? 1 : -2;
+  Operation* op = value.getDefiningOp();
+  if (!op || isa<ssm::FoldOp>(op))
+    return 0;
+  if (auto relabel = dyn_cast<ssm::RelabelOp>(op)) {
+    for (auto [from, to] : llvm::zip(relabel.getFrom().getAsRange<StringAttr>(),
+                                     relabel.getTo().getAsRange<StringAttr>()))
+      if (to.getValue() == label)
+        return laneScore(e, relabel.getOperand(), from.getValue(), seen);
+  }
+  int64_t score = 0;
+  for (Value operand : op->getOperands())
+    score += laneScore(e, operand, label, seen);
+  return score;
+}
+
+/// The operand that a reduction adds up, the value itself for other items.
+static Value computed(const Item& item) {
+  return item.reduces ? item.value.getDefiningOp()->getOperand(0) : item.value;
+}
+
+StringRef Emitter::chooseLane(const Nest& nest, const Point& outer) {
+  if (!fixedLane(outer).empty())
+    return {};
+  StringRef best;
+  int64_t bestScore = INT64_MIN;
+  for (StringRef label : nest.space) {
+    int64_t score = 0, extent = 0;
+    bool touchesUser = false;
+    for (const Item& item : nest.items) {
+      DenseSet<Value> seen;
+      Value value = computed(item);
+      if (auto axis = arrayType(value).find(label))
+        extent = axis.getSize();
+      score += laneScore(*this, value, label, seen);
+      if (item.reduces && !arrayType(item.value).has(label))
+        score -= 1;
+      else if (item.toBuffer)
+        score += item.target.isUnit(label) ? 4 : -4;
+      auto isUser = [&](Value v) {
+        auto found = buffers.find(v);
+        return found != buffers.end() && found->second.place == Buffer::Place::User;
+      };
+      touchesUser |= item.target.place == Buffer::Place::User || llvm::any_of(seen, isUser);
+    }
+    // Steps past the end of a sequence may be computed, but not read or written.
+    if (dynamicExtents.count(label) && touchesUser)
+      continue;
+    if (extent < 4)
+      score -= 3;
+    if (score > bestScore) {
+      best = label;
+      bestScore = score;
+    }
+  }
+  return best;
+}
+
+//===-- nests ---------------------------------------------------------------------------------------===//
+
+static int64_t extentIn(const Nest& nest, StringRef label) {
+  for (const Item& item : nest.items)
+    if (auto axis = arrayType(computed(item)).find(label))
+      return axis.getSize();
+  llvm_unreachable("a label of a nest that none of its items has");
+}
+
+void Emitter::emitNest(Nest& nest, const Point& outer) {
+  {
+    Scope scope(*this);
+    bool reduces = llvm::any_of(nest.items, [](const Item& item) { return item.reduces; });
+    StringRef lane = chooseLane(nest, outer);
+    SmallVector<StringRef> kept, labels;
+    // The order of the first buffer, its contiguous label innermost.
+    for (const Item& item : nest.items)
+      for (const Dim& dim : item.target.dims)
+        if (!llvm::is_contained(labels, dim.label))
+          labels.push_back(dim.label);
+    auto isKept = [&](StringRef label) {
+      return llvm::is_contained(nest.space, label) &&
+             (!reduces || llvm::is_contained(nest.kept, label));
+    };
+    for (StringRef label : labels)
+      if (isKept(label) && label != lane)
+        kept.push_back(label);
+    for (StringRef label : nest.space)
+      if (isKept(label) && label != lane && !llvm::is_contained(kept, label))
+        kept.push_back(label);
+    if (!lane.empty() && isKept(lane))
+      kept.push_back(lane);
+    for (const Item& item : nest.items)
+      hoist(computed(item), outer);
+    emitLoops(nest, kept, lane, outer);
+  }
+  for (Item& item : nest.items)
+    if (item.defines && item.toBuffer)
+      buffers[item.value] = item.target;
+}
+
+void Emitter::emitLoops(Nest& nest, ArrayRef<StringRef> labels, StringRef lane, Point point) {
+  if (labels.empty()) {
+    SmallVector<StringRef> reduced;
+    for (StringRef label : nest.space)
+      if (label != lane && !point.find(label))
+        reduced.push_back(label);
+    if (!lane.empty() && !point.find(lane))
+      reduced.push_back(lane);
+    emitReducedLoops(nest, reduced, lane, point);
+    return;
+  }
+  StringRef label = labels.front();
+  int64_t extent = extentIn(nest, label);
+  auto inside = [&](Index index, int64_t parts, int64_t tail) {
+    Point inner = point;
+    inner.set(label, index);
+    if (index.lane) {
+      inner.parts = parts;
+      inner.tail = tail;
+    }
+    for (const Item& item : nest.items)
+      hoist(computed(item), inner);
+    emitLoops(nest, labels.drop_front(), lane, inner);
+  };
+  if (label != lane) {
+    loop(i64(0), extentOf(label, extent), 1, {}, [&](Value index, ValueRange) {
+      inside({index}, 1, 0);
+      return SmallVector<Value>();
+    });
+    return;
+  }
+  int64_t full = extent / shape.lanes * shape.lanes, padded = full;
+  int64_t parts = full % (2 * shape.lanes) ? 1 : 2, step = parts * shape.lanes;
+  if (full == step) {
+    Scope scope(*this);
+    inside({Value(), 0, true}, parts, 0);
+  } else if (full) {
+    loop(i64(0), i64(full), step, {}, [&](Value index, ValueRange) {
+      inside({index, 0, true, step}, parts, 0);
+      return SmallVector<Value>();
+    });
+  }
+  // The rest, and what pads the workspace's buffers.
+  for (const Item& item : nest.items)
+    if (const Dim* dim = item.target.find(label);
+        dim && item.toBuffer && item.target.place != Buffer::Place::User)
+      padded = std::max(padded, dim->extent);
+  padded = std::max(padded, roundUp(extent, shape.lanes));
+  if (full < padded) {
+    Scope scope(*this);
+    // All of them past the end: the first lane alone is then written to nobody's harm.
+    int64_t tail = std::max<int64_t>(extent - full, 0);
+    inside({Value(), full, true}, (padded - full) / shape.lanes, tail ? tail : -1);
+  }
+}
+
+void Emitter::emitReducedLoops(Nest& nest, ArrayRef<StringRef> labels, StringRef lane, Point point) {
+  StringRef laneNow = fixedLane(point);
+  bool laneReduced = !lane.empty() && llvm::is_contained(labels, lane);
+  int64_t full = 0, laneExtent = 0;
+  if (laneReduced) {
+    laneExtent = extentIn(nest, lane);
+    full = laneExtent / shape.lanes * shape.lanes;
+    point.parts = full % (2 * shape.lanes) || !full ? 1 : 2;
+    laneNow = lane;
+  }
+  // One accumulator set: a vector or a scalar for each part of each reduction.
+  SmallVector<Value> inits;
+  SmallVector<int64_t> widths;
+  for (Item& item : nest.items) {
+    if (!item.reduces)
+      continue;
+    bool vector = !laneNow.empty() && arrayType(computed(item)).has(laneNow);
+    Type type = b.getF32Type();
+    if (vector)
+      type = VectorType::get({shape.lanes}, type);
+    widths.push_back(vector ? point.parts : 1);
+    Value identity = reductionIdentity(b, item.value.getDefiningOp(), type);
+    inits.append(widths.back(), identity);
+  }
+  auto body = [&](const Point& at, ValueRange sums) {
+    SmallVector<Lanes> accumulators;
+    size_t next = 0;
+    for (int64_t width : widths) {
+      Lanes lanes;
+      for (int64_t i = 0; i < width; ++i)
+        lanes.parts.push_back(sums[next++]);
+      accumulators.push_back(lanes);
+    }
+    Scope scope(*this);
+    emitBody(nest, at, accumulators);
+    SmallVector<Value> result;
+    for (Lanes& lanes : accumulators)
+      result.append(lanes.parts.begin(), lanes.parts.end());
+    return result;
+  };
+  SmallVector<Operation*> reducers; // of each value of a set
+  for (Item& item : nest.items)
+    if (item.reduces)
+      reducers.push_back(item.value.getDefiningOp());
+  auto combineSets = [&](SmallVector<Value>& into, ArrayRef<Value> other) {
+    size_t next = 0;
+    for (auto [op, width] : llvm::zip(reducers, widths))
+      for (int64_t i = 0; i < width; ++i, ++next)
+        into[next] = reductionCombine(b, op, into[next], other[next]);
+  };
+  std::function<SmallVector<Value>(ArrayRef<StringRef>, Point, SmallVector<Value>)> over =
+      [&](ArrayRef<StringRef> rest, Point at, SmallVector<Value> sums) -> SmallVector<Value> {
+    if (rest.empty())
+      return body(at, sums);
+    StringRef label = rest.front();
+    auto with = [&](Index index, int64_t tail = 0) {
+      Point inner = at;
+      inner.set(label, index);
+      if (index.lane)
+        inner.tail = tail;
+      return inner;
+    };
+    if (label == lane) {
+      int64_t step = point.parts * shape.lanes;
+      if (full)
+        sums = loop(i64(0), i64(full), step, sums, [&](Value index, ValueRange carried) {
+          return over(rest.drop_front(), with({index, 0, true, step}), llvm::to_vector(carried));
+        });
+      if (full < laneExtent) {
+        Scope scope(*this);
+        sums = over(rest.drop_front(), with({Value(), full, true}, laneExtent - full), sums);
+      }
+      return sums;
+    }
+    int64_t extent = extentIn(nest, label);
+    bool dynamic = dynamicExtents.count(label);
+    if (rest.size() > 1 || dynamic) {
+      return loop(i64(0), extentOf(label, extent), 1, sums, [&](Value index, ValueRange carried) {
+        Point inner = with({index});
+        for (const Item& item : nest.items)
+          hoist(computed(item), inner);
+        return over(rest.drop_front(), inner, llvm::to_vector(carried));
+      });
+    }
+    // The innermost label: several steps at once, each with its own accumulators.
+    int64_t width = std::max<int64_t>(sums.size(), 1);
+    int64_t unroll = std::clamp<int64_t>(8 / width, 1, 4);
+    unroll = std::min(unroll, std::max<int64_t>(extent, 1));
+    SmallVector<Value> all;
+    for (int64_t u = 0; u < unroll; ++u)
+      all.append(u ? inits : sums);
+    auto steps = [&](Value base, int64_t constant, int64_t count, SmallVector<Value> sets) {
+      for (int64_t u = 0; u < count; ++u) {
+        auto set = ArrayRef(sets).slice(u * sums.size(), sums.size());
+        SmallVector<Value> next = body(with({base, constant + u}), SmallVector<Value>(set));
+        std::copy(next.begin(), next.end(), sets.begin() + u * sums.size());
+      }
+      return sets;
+    };
+    int64_t whole = extent / unroll * unroll;
+    if (whole > unroll)
+      all = loop(i64(0), i64(whole), unroll, all, [&](Value index, ValueRange carried) {
+        return steps(index, 0, unroll, llvm::to_vector(carried));
+      });
+    else
+      all = steps(Value(), 0, unroll, all);
+    all = steps(Value(), whole, extent - whole, all);
+    SmallVector<Value> first(all.begin(), all.begin() + sums.size());
+    for (int64_t u = 1; u < unroll; ++u)
+      combineSets(first, ArrayRef(all).slice(u * sums.size(), sums.size()));
+    return first;
+  };
+  SmallVector<Value> sums = over(labels, point, inits);
+  size_t next = 0, reduction = 0;
+  for (Item& item : nest.items) {
+    if (!item.reduces)
+      continue;
+    Operation* op = item.value.getDefiningOp();
+    Lanes lanes;
+    for (int64_t i = 0; i < widths[reduction]; ++i)
+      lanes.parts.push_back(sums[next++]);
+    ++reduction;
+    if (laneReduced && lanes.isVector()) {
+      Value sum = lanes.parts[0];
+      for (Value part : ArrayRef<Value>(lanes.parts).drop_front())
+        sum = reductionCombine(b, op, sum, part);
+      lanes.parts = {reduceLanes(op, sum)};
+    }
+    if (item.toBuffer)
+      store(item.target, point, lanes);
+    else
+      bound[item.value] = lanes;
+  }
+}
+
+void Emitter::emitBody(Nest& nest, const Point& point, SmallVectorImpl<Lanes>& accumulators) {
+  SmallVector<Lanes> written;
+  size_t next = 0;
+  for (Item& item : nest.items) {
+    Lanes value = evaluate(computed(item), point);
+    if (!item.reduces) {
+      written.push_back(value);
+      continue;
+    }
+    Operation* op = item.value.getDefiningOp();
+    Lanes& sum = accumulators[next++];
+    for (auto [part, old] : llvm::enumerate(sum.parts)) {
+      Value one = splat(value.parts[value.isVector() ? part : 0], old.getType());
+      bool masked = point.tail && !arrayType(item.value).has(fixedLane(point)) &&
+                    isa<VectorType>(one.getType());
+      if (masked) {
+        SmallVector<bool> mask(shape.lanes);
+        for (int64_t i = 0; i < shape.lanes; ++i)
+          mask[i] = int64_t(part) * shape.lanes + i < point.tail;
+        auto type = VectorType::get({shape.lanes}, b.getI1Type());
+        Value valid =
+            arith::ConstantOp::create(b, DenseElementsAttr::get(type, ArrayRef<bool>(mask)));
+        one = arith::SelectOp::create(b, valid, one, reductionIdentity(b, op, one.getType()));
+      }
+      old = reductionCombine(b, op, old, one);
+    }
+  }
+  next = 0;
+  for (Item& item : nest.items)
+    if (!item.reduces)
+      store(item.target, point, written[next++]);
+}

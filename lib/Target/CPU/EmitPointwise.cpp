@@ -1,0 +1,248 @@
+// Values at a point: pointwise ops, changes of labels, and small reductions without a loop.
+#include "EmitMath.h"
+#include "Emitter.h"
+
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace ssmc;
+using namespace ssmc::cpu;
+
+ssm::ArrayType ssmc::cpu::arrayType(Value value) { return cast<ssm::ArrayType>(value.getType()); }
+
+Type ssmc::cpu::vectorLike(Type element, Type like) {
+  if (auto vector = dyn_cast<VectorType>(like))
+    return VectorType::get(vector.getShape(), element);
+  return element;
+}
+
+bool Between::holds(ssm::ArrayType type) const {
+  return llvm::all_of(type.getAxes(),
+                      [&](ssm::AxisAttr axis) { return axis.getName() == lane; });
+}
+
+Value Emitter::splat(Value scalar, Type like) {
+  auto vector = dyn_cast<VectorType>(like);
+  if (!vector || isa<VectorType>(scalar.getType()))
+    return scalar;
+  return vector::BroadcastOp::create(b, VectorType::get(vector.getShape(), scalar.getType()),
+                                     scalar);
+}
+
+//===-- points and the memo -------------------------------------------------------------------------===//
+
+Emitter::Key Emitter::keyOf(Value value, const Point& point) {
+  Key key{value.getAsOpaquePointer(), {}};
+  for (ssm::AxisAttr axis : arrayType(value).getAxes())
+    if (const Index* index = point.find(axis.getName()))
+      key.second.push_back({axis.getName().data(), index->dynamic.getAsOpaquePointer(),
+                            index->constant, index->lane});
+  return key;
+}
+
+Point Emitter::operandPoint(Operation* op, const Point& point) {
+  Point result = point;
+  if (auto at = dyn_cast<ssm::AtOp>(op)) {
+    auto found = foldPositions.find(at.getLabel());
+    assert(found != foldPositions.end() && "ssm.at outside of its fold");
+    result.set(found->first, found->second);
+  } else if (auto relabel = dyn_cast<ssm::RelabelOp>(op)) {
+    for (auto [from, to] : llvm::zip(relabel.getFrom().getAsRange<StringAttr>(),
+                                     relabel.getTo().getAsRange<StringAttr>())) {
+      llvm::erase_if(result.indices, [&](auto& entry) { return entry.first == from.getValue(); });
+      if (const Index* index = point.find(to.getValue())) {
+        Index copy = *index;
+        result.set(from.getValue(), copy);
+      }
+    }
+  }
+  return result;
+}
+
+Lanes Emitter::evaluate(Value value, const Point& point) {
+  if (auto found = bound.find(value); found != bound.end())
+    return found->second;
+  Key key = keyOf(value, point);
+  for (auto& scope : llvm::reverse(memo))
+    if (auto found = scope.find(key); found != scope.end())
+      return found->second;
+  Lanes result = compute(value, point);
+  memo.back()[key] = result;
+  return result;
+}
+
+Lanes Emitter::compute(Value value, const Point& point) {
+  if (auto found = buffers.find(value); found != buffers.end())
+    return load(found->second, point);
+  Operation* op = value.getDefiningOp();
+  assert(op && "a block argument is neither bound nor buffered");
+  if (auto constant = dyn_cast<ssm::ConstantOp>(op))
+    return {{arith::ConstantOp::create(
+        b, b.getF32FloatAttr(constant.getValue().convertToDouble()))}};
+  if (isReduction(op))
+    return reduceInline(op, point);
+  Point inner = operandPoint(op, point);
+  SmallVector<Lanes> operands;
+  for (Value operand : op->getOperands())
+    operands.push_back(evaluate(operand, inner));
+  return combine(op, operands, point.parts);
+}
+
+void Emitter::hoist(Value value, const Point& point) {
+  if (bound.contains(value))
+    return;
+  auto known = [&](ssm::AxisAttr axis) { return point.find(axis.getName()) != nullptr; };
+  Operation* op = value.getDefiningOp();
+  if (op && isa<ssm::ConstantOp>(op))
+    return;
+  if (llvm::all_of(arrayType(value).getAxes(), known)) {
+    evaluate(value, point);
+    return;
+  }
+  if (buffers.contains(value) || !op || isa<ssm::FoldOp, tile::LoadOp>(op))
+    return;
+  // A renamed label could stand for another index inside the loop.
+  Point inner = operandPoint(op, point);
+  if (auto relabel = dyn_cast<ssm::RelabelOp>(op))
+    for (auto to : relabel.getTo().getAsRange<StringAttr>())
+      if (!point.find(to.getValue()))
+        return;
+  if (isReduction(op))
+    for (StringRef label : reducedLabels(op))
+      llvm::erase_if(inner.indices, [&](auto& entry) { return entry.first == label; });
+  for (Value operand : op->getOperands())
+    hoist(operand, inner);
+}
+
+//===-- reductions without a loop -------------------------------------------------------------------===//
+
+Lanes Emitter::reduceInline(Operation* op, const Point& point) {
+  SmallVector<Point> points{point};
+  auto type = arrayType(op->getOperand(0));
+  for (StringRef label : reducedLabels(op)) {
+    int64_t extent = type.find(label).getSize();
+    SmallVector<Point> next;
+    for (Point& outer : points)
+      for (int64_t i = 0; i < extent; ++i) {
+        next.push_back(outer);
+        next.back().set(label, {Value(), i});
+      }
+    points = std::move(next);
+  }
+  Lanes sum;
+  for (Point& one : points) {
+    Lanes term = evaluate(op->getOperand(0), one);
+    if (sum.parts.empty()) {
+      sum = term;
+      continue;
+    }
+    for (auto [x, y] : llvm::zip(sum.parts, term.parts))
+      x = reductionCombine(b, op, x, y);
+  }
+  if (points.empty())
+    sum.parts = {reductionIdentity(b, op, type.getElementType())};
+  return sum;
+}
+
+//===-- pointwise ops -------------------------------------------------------------------------------===//
+
+static Value toReal(ImplicitLocOpBuilder& b, Value x) {
+  Type element = getElementTypeOrSelf(x.getType());
+  Type real = vectorLike(b.getF32Type(), x.getType());
+  if (element.isInteger(1))
+    return arith::UIToFPOp::create(b, real, x);
+  return element.isF32() ? x : arith::SIToFPOp::create(b, real, x).getResult();
+}
+
+static Value emitCast(ImplicitLocOpBuilder& b, ssm::CastOp op, Value x) {
+  if (!op.getType().isBool())
+    return op.getType().isReal() ? toReal(b, x) : x;
+  Type element = getElementTypeOrSelf(x.getType());
+  if (element.isInteger(1))
+    return x;
+  Arithmetic a{b, vectorLike(b.getF32Type(), x.getType())};
+  if (element.isF32())
+    return arith::CmpFOp::create(b, arith::CmpFPredicate::UNE, x, a.constant(0));
+  return arith::CmpIOp::create(b, arith::CmpIPredicate::ne, x, a.integer(0));
+}
+
+static Value emitCmp(ImplicitLocOpBuilder& b, ssm::CmpOp op, Value x, Value y) {
+  using P = arith::CmpFPredicate;
+  P predicate = P::OLT;
+  switch (op.getPredicate()) {
+  case ssm::CmpPredicate::lt: predicate = P::OLT; break;
+  case ssm::CmpPredicate::le: predicate = P::OLE; break;
+  case ssm::CmpPredicate::gt: predicate = P::OGT; break;
+  case ssm::CmpPredicate::ge: predicate = P::OGE; break;
+  case ssm::CmpPredicate::eq: predicate = P::OEQ; break;
+  case ssm::CmpPredicate::ne: predicate = P::UNE; break;
+  }
+  return arith::CmpFOp::create(b, predicate, x, y);
+}
+
+/// One part of the result; the operands have one shape.
+static Value emitOne(ImplicitLocOpBuilder& b, Operation* op, ArrayRef<Value> x) {
+  if (auto cast = dyn_cast<ssm::CastOp>(op))
+    return emitCast(b, cast, x[0]);
+  if (isa<ssm::AtOp, ssm::RelabelOp, ssm::BroadcastOp>(op))
+    return x[0];
+  if (auto select = dyn_cast<ssm::SelectOp>(op)) {
+    bool isBool = select.getType().isBool();
+    return arith::SelectOp::create(b, x[0], isBool ? x[1] : toReal(b, x[1]),
+                                   isBool ? x[2] : toReal(b, x[2]));
+  }
+  SmallVector<Value> v = llvm::map_to_vector(x, [&](Value one) { return toReal(b, one); });
+  Arithmetic a{b, v[0].getType()};
+  auto zero = [&] { return a.constant(0.0); };
+  return llvm::TypeSwitch<Operation*, Value>(op)
+      .Case([&](ssm::AddOp) { return a.add(v[0], v[1]); })
+      .Case([&](ssm::SubOp) { return a.sub(v[0], v[1]); })
+      .Case([&](ssm::MulOp) { return a.mul(v[0], v[1]); })
+      .Case([&](ssm::DivOp) { return a.div(v[0], v[1]); })
+      .Case([&](ssm::NegOp) { return arith::NegFOp::create(b, v[0]); })
+      .Case([&](ssm::MaxOp) { return arith::MaximumFOp::create(b, v[0], v[1]); })
+      .Case([&](ssm::MinOp) { return arith::MinimumFOp::create(b, v[0], v[1]); })
+      .Case([&](ssm::PowOp) { return emitPow(a, v[0], v[1]); })
+      .Case([&](ssm::ExpOp) { return emitExp(a, v[0]); })
+      .Case([&](ssm::LogOp) { return emitLog(a, v[0]); })
+      .Case([&](ssm::SqrtOp) { return math::SqrtOp::create(b, v[0]); })
+      .Case([&](ssm::RsqrtOp) { return a.div(a.constant(1.0), math::SqrtOp::create(b, v[0])); })
+      .Case([&](ssm::AbsOp) { return a.abs(v[0]); })
+      .Case([&](ssm::SignOp) {
+        Value negative = a.select(a.less(v[0], zero()), a.constant(-1.0), v[0]);
+        return a.select(a.less(zero(), v[0]), a.constant(1.0), negative);
+      })
+      .Case([&](ssm::SinOp) { return emitSin(a, v[0], false); })
+      .Case([&](ssm::CosOp) { return emitSin(a, v[0], true); })
+      .Case([&](ssm::TanhOp) { return emitTanh(a, v[0]); })
+      .Case([&](ssm::SigmoidOp) { return emitSigmoid(a, v[0]); })
+      .Case([&](ssm::SoftplusOp) { return emitSoftplus(a, v[0]); })
+      .Case([&](ssm::SiluOp) { return a.mul(v[0], emitSigmoid(a, v[0])); })
+      .Case([&](ssm::ReluOp) { return arith::MaximumFOp::create(b, v[0], zero()); })
+      .Case([&](ssm::RealOp) { return v[0]; })
+      .Case([&](ssm::ConjOp) { return v[0]; })
+      .Case([&](ssm::ImagOp) { return zero(); })
+      .Case([&](ssm::CmpOp cmp) { return emitCmp(b, cmp, v[0], v[1]); })
+      .Default([&](Operation* other) {
+        other->emitOpError() << "is not known to the CPU target";
+        return zero();
+      });
+}
+
+Lanes Emitter::combine(Operation* op, ArrayRef<Lanes> operands, int64_t parts) {
+  Type vector;
+  for (const Lanes& operand : operands)
+    if (operand.isVector())
+      vector = operand.parts.front().getType();
+  Lanes result;
+  for (int64_t part = 0; part < (vector ? parts : 1); ++part) {
+    SmallVector<Value> x;
+    for (const Lanes& operand : operands) {
+      Value one = operand.parts[operand.isVector() ? part : 0];
+      x.push_back(vector ? splat(one, vector) : one);
+    }
+    result.parts.push_back(emitOne(b, op, x));
+  }
+  return result;
+}

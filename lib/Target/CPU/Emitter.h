@@ -1,0 +1,235 @@
+/// Emits loops over labelled arrays: the core of the CPU target.
+///
+/// Every value of a kernel is a labelled array. At any place of the emitted code a value is either
+/// *bound* (it is in registers there), *buffered* (it lies in memory, see Buffer), or *inline*: it is
+/// computed from its operands where it is used. To emit the value of an array at a Point (an index
+/// for each label, at most one of the labels running over vector lanes) is `evaluate`. What is
+/// buffered, what shares a loop nest and in which order nests run is decided in PlanBlock.cpp; the
+/// nests themselves are made in EmitNest.cpp, folds in EmitFold.cpp, and items, sequences and the
+/// workspace in LowerKernel.cpp.
+#pragma once
+
+#include "dialects/Tile/Tile.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/SetVector.h"
+
+#include <map>
+#include <vector>
+
+namespace ssmc::cpu {
+
+using llvm::ArrayRef;
+using llvm::SmallVector;
+using llvm::SmallVectorImpl;
+using llvm::StringRef;
+using mlir::Operation;
+using mlir::Type;
+using mlir::Value;
+
+/// The vector geometry of a target.
+struct Shape {
+  int64_t lanes = 16;     ///< f32 lanes of a register
+  int64_t registers = 32; ///< vector registers
+};
+
+/// An index along one label: `dynamic + constant`. With `lane` it is the index of the first lane.
+/// `aligned`, if not 0, divides `dynamic`: a strip's start.
+struct Index {
+  Value dynamic;
+  int64_t constant = 0;
+  bool lane = false;
+  int64_t aligned = 0;
+};
+
+/// An index for each label of a value. Lanes beyond `tail`, if not 0, do not exist.
+struct Point {
+  SmallVector<std::pair<StringRef, Index>, 4> indices;
+  int64_t parts = 1; ///< vector registers along the lane label
+  int64_t tail = 0;
+
+  const Index* find(StringRef label) const;
+  void set(StringRef label, Index index);
+};
+
+/// The elements of an array at a point: one scalar, or as many vectors as the point has parts.
+struct Lanes {
+  SmallVector<Value, 4> parts;
+  bool isVector() const;
+};
+
+/// How one label of a buffer is laid out. With `block` the label is cut into strips of that many
+/// elements, contiguous inside, `blockStride` apart. With `relative` the strip's start is ignored:
+/// a scratch buffer that holds one strip.
+struct Dim {
+  StringRef label;
+  int64_t extent = 1;
+  int64_t stride = 1;
+  Value dynamicStride;
+  int64_t block = 0, blockStride = 0;
+  bool relative = false;
+};
+
+/// Where a value lies in memory. Workspace buffers hold 32-bit elements (truth values as integers);
+/// user memory holds the operand's stored type.
+struct Buffer {
+  enum class Place { Temp, Item, User } place = Place::Temp;
+  int64_t offset = 0; ///< bytes, into the workspace or the item's part of it
+  Value base;         ///< user memory; for the workspace, an address that replaces place and offset
+  std::vector<Dim> dims;
+  Type element; ///< type of the tile's elements: f32, i1, i32
+  Type storage; ///< type in memory
+
+  const Dim* find(StringRef label) const;
+  /// Whether lanes along the label are contiguous.
+  bool isUnit(StringRef label) const;
+  bool samePlace(const Buffer& other) const;
+};
+
+/// The lane label that folds prefer for a value, and the width of their strips.
+struct LanePreference {
+  StringRef label;
+  int64_t width = 0;
+};
+
+/// Something that a nest produces: a value written to a buffer, or a reduction.
+struct Item {
+  Value value;
+  bool reduces = false;
+  bool toBuffer = true; ///< a reduction may end in registers
+  bool defines = false; ///< from then on the value is read from the buffer
+  Buffer target;
+  Value overwrites; ///< the carried value that lies in `target` until then
+};
+
+/// A loop nest over `space`, or a fold.
+struct Nest {
+  int64_t stage = 0;
+  SmallVector<StringRef> space; ///< labels looped over
+  SmallVector<StringRef> kept;  ///< those of them that the reductions keep
+  std::vector<Item> items;
+  Operation* fold = nullptr;
+};
+
+/// The labels of a value whose elements are in registers between nests: those of a strip.
+struct Between {
+  StringRef lane; ///< empty: scalars alone
+  bool holds(ssm::ArrayType type) const;
+};
+
+class Emitter {
+public:
+  Emitter(mlir::ImplicitLocOpBuilder& b, Shape shape) : b(b), shape(shape) {}
+
+  //===-- memory (EmitMemory.cpp) -------------------------------------------------------------===//
+  Lanes load(const Buffer& buffer, const Point& point);
+  void store(const Buffer& buffer, const Point& point, Lanes value);
+
+  //===-- values (EmitPointwise.cpp) ----------------------------------------------------------===//
+  Lanes evaluate(Value value, const Point& point);
+  /// Evaluates, ahead of a loop, whatever the value needs that the loop does not change.
+  void hoist(Value value, const Point& point);
+  /// The point at which an operand is read for the op's result at `point`.
+  Point operandPoint(Operation* op, const Point& point);
+  Lanes combine(Operation* op, ArrayRef<Lanes> operands, int64_t parts);
+  Value splat(Value scalar, Type like);
+
+  //===-- nests (EmitNest.cpp) ----------------------------------------------------------------===//
+  /// Emits a nest. `outer` holds the indices of the labels that are already fixed.
+  void emitNest(Nest& nest, const Point& outer);
+  StringRef chooseLane(const Nest& nest, const Point& outer);
+  using LoopBody = llvm::function_ref<SmallVector<Value>(Value index, mlir::ValueRange carried)>;
+  SmallVector<Value> loop(Value lower, Value upper, int64_t step, mlir::ValueRange inits,
+                          LoopBody body);
+  Value i64(int64_t value);
+  Value extentOf(StringRef label, int64_t extent);
+
+  //===-- plans (PlanBlock.cpp) ---------------------------------------------------------------===//
+  /// Emits what `roots` and the stores among `ops` need of `ops`, which stand in one block.
+  void emitBlock(ArrayRef<Operation*> ops, SmallVector<Item> roots, const Point& point,
+                 Between between);
+  /// Buffered or bound: a value that is not computed where it is used.
+  bool isLeaf(Value value);
+  /// A reduction over few positions that is computed where it is used.
+  bool isUnrolled(Operation* op);
+
+  //===-- folds (EmitFold.cpp, EmitFoldBlocked.cpp) -------------------------------------------===//
+  void emitFold(ssm::FoldOp fold, const Point& point, Between between);
+  void emitSteps(ssm::FoldOp fold, const Point& point, Between between);
+  bool emitBlocked(ssm::FoldOp fold, const Point& point, StringRef lane);
+  void emitStep(ssm::FoldOp fold, const Point& point, Between between);
+  /// Where carried and stacked values lie that are not in registers.
+  void placeFold(ssm::FoldOp fold, const Point& point, Between between, bool nested);
+  Lanes asLanes(Lanes value, ssm::ArrayType type, const Point& point, StringRef lane);
+
+  //===-- layout (Layout.cpp) -----------------------------------------------------------------===//
+  Buffer makeBuffer(ssm::ArrayType type, Buffer::Place place, LanePreference preference,
+                    StringRef time = {});
+  /// A buffer that holds one strip of `lane`.
+  Buffer makeScratch(ssm::ArrayType type, const Point& point);
+  void choosePreferences(Operation* kernel);
+
+  mlir::ImplicitLocOpBuilder& b;
+  Shape shape;
+  llvm::DenseMap<Value, Buffer> buffers;
+  llvm::DenseMap<Value, Lanes> bound;
+  llvm::DenseMap<Value, LanePreference> preferences;
+  llvm::DenseMap<Operation*, LanePreference> foldLanes;
+  /// Loops over these labels stop at a value known when running.
+  std::map<StringRef, Value> dynamicExtents;
+  /// Where the folds around the emitted code stand.
+  std::map<StringRef, Index> foldPositions;
+  /// Values that are used in another segment of the kernel than the one that defines them.
+  llvm::DenseSet<Value> persistent;
+  Value workspace, itemSpace; ///< addresses
+  int64_t tempBytes = 0, itemBytes = 0;
+  /// Chooses where the value of a tile.load lies; set by the lowering of kernels.
+  std::function<void(tile::LoadOp)> emitLoad;
+  std::function<Buffer(tile::StoreOp)> storeTarget;
+
+  struct Scope {
+    Scope(Emitter& emitter) : emitter(emitter) { emitter.memo.emplace_back(); }
+    ~Scope() { emitter.memo.pop_back(); }
+    Emitter& emitter;
+  };
+
+private:
+  Value offsetOf(const Buffer& buffer, const Point& point, int64_t lane, int64_t& constant);
+  Value address(const Buffer& buffer, const Point& point, int64_t lane);
+  Lanes compute(Value value, const Point& point);
+  Lanes reduceInline(Operation* op, const Point& point);
+  Value reduceLanes(Operation* op, Value vector);
+  void emitLoops(Nest& nest, ArrayRef<StringRef> labels, StringRef lane, Point point);
+  void emitReducedLoops(Nest& nest, ArrayRef<StringRef> labels, StringRef lane, Point point);
+  void emitBody(Nest& nest, const Point& point, SmallVectorImpl<Lanes>& accumulators);
+
+  using Key = std::pair<void*, std::vector<std::tuple<const char*, void*, int64_t, bool>>>;
+  std::vector<std::map<Key, Lanes>> memo{1};
+  Key keyOf(Value value, const Point& point);
+};
+
+/// Reductions: their identity and how two values combine.
+Value reductionIdentity(mlir::ImplicitLocOpBuilder& b, Operation* op, Type type);
+Value reductionCombine(mlir::ImplicitLocOpBuilder& b, Operation* op, Value x, Value y);
+bool isReduction(Operation* op);
+SmallVector<StringRef> reducedLabels(Operation* op);
+ssm::ArrayType arrayType(Value value);
+/// A vector of the target's width, or the scalar type itself.
+Type vectorLike(Type element, Type like);
+/// The element type in registers: i1 stays i1.
+inline int64_t roundUp(int64_t value, int64_t to) { return (value + to - 1) / to * to; }
+
+/// The label that no op of the fold reduces or renames and that lanes and strips can run along, with
+/// the width of a strip; an empty label where there is none.
+LanePreference chooseFoldLane(ssm::FoldOp fold, Shape shape);
+
+/// Lowers one kernel to its two functions, before `kernel`.
+llvm::LogicalResult lowerKernel(tile::KernelOp kernel, Shape shape);
+
+} // namespace ssmc::cpu

@@ -1,0 +1,154 @@
+// Where arrays lie in the workspace, and which label is contiguous.
+//
+// A value that a fold walks over in strips is packed as [time][strip][other labels][lanes of the
+// strip], so that a strip is one contiguous block whatever the extents: with a long row stride the
+// rows of a strip would fight for a few sets of the cache. Other values have the label last that is
+// last in their operand's memory order, or in their type.
+#include "Emitter.h"
+
+using namespace mlir;
+using namespace ssmc;
+using namespace ssmc::cpu;
+
+static int64_t reserve(Emitter& e, Buffer::Place place, int64_t elements) {
+  int64_t& bytes = place == Buffer::Place::Item ? e.itemBytes : e.tempBytes;
+  int64_t offset = bytes;
+  bytes += roundUp(elements * 4, 64);
+  return offset;
+}
+
+static Type storageOf(ImplicitLocOpBuilder& b, ssm::ArrayType type) {
+  return type.isReal() ? Type(b.getF32Type()) : Type(b.getI32Type());
+}
+
+Buffer Emitter::makeBuffer(ssm::ArrayType type, Buffer::Place place, LanePreference preference,
+                           StringRef time) {
+  Buffer buffer;
+  buffer.place = place;
+  buffer.element = type.getElementType();
+  buffer.storage = storageOf(b, type);
+  SmallVector<ssm::AxisAttr> times, rows;
+  ssm::AxisAttr inner = preference.label.empty() ? ssm::AxisAttr() : type.find(preference.label);
+  for (ssm::AxisAttr axis : type.getAxes()) {
+    if (axis == inner)
+      continue;
+    bool isTime = dynamicExtents.count(axis.getName()) || axis.getName() == time;
+    (isTime ? times : rows).push_back(axis);
+  }
+  if (!inner && !rows.empty())
+    inner = rows.pop_back_val();
+  if (!inner && !times.empty())
+    inner = times.pop_back_val();
+  int64_t stride = 1;
+  Dim last;
+  if (inner) {
+    last.label = inner.getName();
+    last.extent = roundUp(inner.getSize(), shape.lanes);
+    bool strips = inner.getName() == preference.label && preference.width;
+    if (strips)
+      last.extent = roundUp(inner.getSize(), preference.width);
+    stride = last.extent;
+    if (strips && !rows.empty() && last.extent > preference.width) {
+      last.block = preference.width;
+      stride = preference.width;
+    }
+  }
+  SmallVector<Dim> dims;
+  for (ssm::AxisAttr axis : llvm::reverse(rows)) {
+    dims.push_back({axis.getName(), axis.getSize(), stride});
+    stride *= axis.getSize();
+  }
+  if (last.block) {
+    last.blockStride = stride;
+    stride *= last.extent / last.block;
+  }
+  for (ssm::AxisAttr axis : llvm::reverse(times)) {
+    dims.push_back({axis.getName(), axis.getSize(), stride});
+    stride *= axis.getSize();
+  }
+  buffer.dims.assign(dims.rbegin(), dims.rend());
+  if (inner)
+    buffer.dims.push_back(last);
+  buffer.offset = reserve(*this, place, stride);
+  return buffer;
+}
+
+Buffer Emitter::makeScratch(ssm::ArrayType type, const Point& point) {
+  Buffer buffer;
+  buffer.element = type.getElementType();
+  buffer.storage = storageOf(b, type);
+  int64_t stride = 1;
+  SmallVector<Dim> dims;
+  for (ssm::AxisAttr axis : type.getAxes())
+    if (const Index* index = point.find(axis.getName()); index && index->lane) {
+      int64_t width = point.parts * shape.lanes;
+      dims.push_back({axis.getName(), width, 1, Value(), 0, 0, /*relative=*/true});
+      stride = width;
+    }
+  // Without the lane label, the last label is contiguous.
+  for (ssm::AxisAttr axis : llvm::reverse(type.getAxes())) {
+    const Index* index = point.find(axis.getName());
+    if (index && index->lane)
+      continue;
+    int64_t extent = stride == 1 ? roundUp(axis.getSize(), shape.lanes) : axis.getSize();
+    dims.push_back({axis.getName(), extent, stride});
+    stride *= extent;
+  }
+  buffer.dims.assign(dims.rbegin(), dims.rend());
+  buffer.offset = reserve(*this, Buffer::Place::Temp, stride);
+  return buffer;
+}
+
+/// Hands the lane label of each fold to what it reads, carries and stacks.
+void Emitter::choosePreferences(Operation* kernel) {
+  auto prefer = [&](Value value, LanePreference lane, bool overrides = false) {
+    if (lane.label.empty() || !arrayType(value).has(lane.label))
+      return false;
+    if (overrides || !preferences.contains(value)) {
+      bool changed = preferences.lookup(value).label != lane.label;
+      preferences[value] = lane;
+      return changed;
+    }
+    return false;
+  };
+  kernel->walk([&](ssm::FoldOp fold) {
+    if (isa<ssm::FoldOp>(fold->getParentOp()))
+      return;
+    LanePreference lane = chooseFoldLane(fold, shape);
+    foldLanes[fold] = lane;
+    for (Value value : fold->getOperands())
+      prefer(value, lane);
+    for (Value value : fold->getResults())
+      prefer(value, lane);
+    fold.getBody().walk([&](Operation* op) {
+      for (Value operand : op->getOperands())
+        if (!fold->isAncestor(operand.getParentBlock()->getParentOp()))
+          prefer(operand, lane);
+    });
+  });
+  // Carried values share one buffer with what they start from and become.
+  for (bool changed = true; changed;) {
+    changed = false;
+    kernel->walk([&](tile::SequenceOp sequence) {
+      for (auto [i, argument] : llvm::enumerate(sequence.getBlock()->getArguments())) {
+        Value group[] = {argument, sequence.getInits()[i], sequence.getResults()[i],
+                         sequence.getYield().getValues()[i]};
+        for (Value from : group)
+          if (preferences.contains(from))
+            for (Value to : group)
+              if (!preferences.contains(to))
+                changed |= prefer(to, preferences[from]);
+      }
+    });
+    // What a value is computed from, position by position, should lie alike.
+    kernel->walk([&](Operation* op) {
+      if (op->getNumResults() != 1 || isa<ssm::FoldOp, tile::SequenceOp>(op) ||
+          op->getParentOfType<ssm::FoldOp>())
+        return;
+      if (preferences.contains(op->getResult(0)) && !isa<ssm::RelabelOp>(op))
+        for (Value operand : op->getOperands())
+          if (isa<ssm::ArrayType>(operand.getType()) && !preferences.contains(operand))
+            changed |= prefer(operand, preferences[op->getResult(0)]);
+    });
+  }
+}

@@ -1,0 +1,30 @@
+// The passes from tile kernels to the LLVM dialect, in order.
+#include "ssmc/Target/CPU.h"
+
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+
+void ssmc::cpu::buildPipeline(OpPassManager& manager, const TargetSpec& target) {
+  // Kernels become functions of loops over vectors. Everything that is ours ends here.
+  manager.addPass(createLowerTileToLoops(target.lanes(), target.registers()));
+
+  // The emitter computes addresses and broadcasts where it needs them; equal ones become one, and
+  // what a loop does not change leaves it.
+  manager.addPass(createCSEPass());
+  manager.addPass(createLoopInvariantCodeMotionPass());
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
+
+  // Upstream's conversions. Control flow last but for functions: scf produces cf.
+  manager.addPass(createSCFToControlFlowPass());
+  manager.addPass(createConvertVectorToLLVMPass());
+  manager.addPass(createConvertMathToLLVMPass());
+  manager.addPass(createArithToLLVMConversionPass());
+  manager.addPass(createConvertControlFlowToLLVMPass());
+  manager.addPass(createConvertFuncToLLVMPass());
+  manager.addPass(createReconcileUnrealizedCastsPass());
+}

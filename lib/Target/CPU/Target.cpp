@@ -1,0 +1,73 @@
+// Which machine: triple, features, and what follows from them.
+#include "ssmc/Target/CPU.h"
+
+#include "llvm/ADT/SmallVector.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringRef.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/TargetParser/Host.h"
+#include "llvm/TargetParser/Triple.h"
+
+using namespace ssmc::cpu;
+using llvm::StringRef;
+
+TargetSpec TargetSpec::host() {
+  TargetSpec target;
+  target.triple = llvm::sys::getDefaultTargetTriple();
+  // By feature, never by the CPU's name: a virtual machine may hide which model it is.
+  llvm::SmallVector<std::string> features;
+  for (auto& [name, present] : llvm::sys::getHostCPUFeatures())
+    if (present)
+      features.push_back("+" + name.str());
+  llvm::sort(features);
+  target.features = llvm::join(features, ",");
+  return target;
+}
+
+std::optional<TargetSpec> TargetSpec::parse(std::string_view text, std::string& error) {
+  StringRef rest(text.data(), text.size());
+  if (rest == "cpu")
+    return host();
+  if (!rest.consume_front("cpu:") || rest.empty()) {
+    error = "expected 'cpu' or 'cpu:<triple>:<features>'";
+    return std::nullopt;
+  }
+  auto [triple, features] = rest.split(':');
+  TargetSpec target{llvm::Triple::normalize(triple), features.str()};
+  llvm::InitializeAllTargetInfos();
+  llvm::Triple parsed(target.triple);
+  if (!llvm::TargetRegistry::lookupTarget(parsed, error))
+    return std::nullopt;
+  llvm::SmallVector<StringRef> list;
+  features.split(list, ',', -1, /*KeepEmpty=*/false);
+  for (StringRef feature : list)
+    if (!feature.starts_with("+") && !feature.starts_with("-")) {
+      error = "feature '" + feature.str() + "' does not start with '+' or '-'";
+      return std::nullopt;
+    }
+  return target;
+}
+
+bool TargetSpec::has(std::string_view feature) const {
+  llvm::SmallVector<StringRef> list;
+  StringRef(features).split(list, ',');
+  return llvm::is_contained(list, "+" + std::string(feature));
+}
+
+bool TargetSpec::isX86() const { return llvm::Triple(triple).isX86(); }
+
+int64_t TargetSpec::lanes() const {
+  if (isX86())
+    return has("avx512f") ? 16 : has("avx2") ? 8 : 4;
+  return 4;
+}
+
+int64_t TargetSpec::registers() const { return isX86() && !has("avx512f") ? 16 : 32; }
+
+std::string TargetSpec::baseCPU() const {
+  llvm::Triple parsed(triple);
+  if (parsed.getArch() == llvm::Triple::x86_64)
+    return "x86-64";
+  return parsed.isX86() ? "i686" : "generic";
+}

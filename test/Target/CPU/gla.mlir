@@ -1,0 +1,30 @@
+tile.kernel @gla operands [
+    #tile.operand<"q" in [i: 64] f32 head>, #tile.operand<"k" in [i: 64] f32 head>,
+    #tile.operand<"v" in [j: 64] f32 head>, #tile.operand<"g" in [i: 64] f32 head>,
+    #tile.operand<"S" state_in [i: 64, j: 64] f32 head>,
+    #tile.operand<"S" state_out [i: 64, j: 64] f32 head>,
+    #tile.operand<"o" out [j: 64] f32 head>] {
+  %S0 = tile.load "S" : [i: 64, j: 64]
+  %S1 = tile.sequence over [t: 16] axis 0 carry(%S = %S0 : [i: 64, j: 64]) {
+    %q = tile.load "q" : [i: 64, t: 16]
+    %k = tile.load "k" : [i: 64, t: 16]
+    %v = tile.load "v" : [j: 64, t: 16]
+    %g = tile.load "g" : [i: 64, t: 16]
+    %a = ssm.exp %g : [i: 64, t: 16]
+    %r:2 = ssm.fold over [t: 16] carry(%P = %S : [i: 64, j: 64]) {
+      %at = ssm.at %a "t" : [i: 64, t: 16]
+      %kt = ssm.at %k "t" : [i: 64, t: 16]
+      %vt = ssm.at %v "t" : [j: 64, t: 16]
+      %qt = ssm.at %q "t" : [i: 64, t: 16]
+      %d = ssm.mul %at, %P : [i: 64], [i: 64, j: 64]
+      %b = ssm.mul %kt, %vt : [i: 64], [j: 64]
+      %Sn = ssm.add %d, %b : [i: 64, j: 64], [i: 64, j: 64]
+      %m = ssm.mul %qt, %Sn : [i: 64], [i: 64, j: 64]
+      %o = ssm.sum %m over [i] : [i: 64, j: 64]
+      ssm.yield %Sn, %o : [i: 64, j: 64], [j: 64]
+    }
+    tile.store "o", %r#1 : [j: 64, t: 16]
+    tile.yield %r#0 : [i: 64, j: 64]
+  }
+  tile.store "S", %S1 : [i: 64, j: 64]
+}

@@ -1,0 +1,301 @@
+#include "CPUKernelHarness.h"
+
+#include "dialects/Tile/Tile.h"
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/Parser/Parser.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <random>
+
+using namespace ssmc;
+using namespace ssmc::test;
+
+static int64_t product(const std::vector<int64_t>& axes) {
+  int64_t count = 1;
+  for (int64_t axis : axes)
+    count *= axis;
+  return count;
+}
+
+static bool isComplex(const Operand& o) { return o.storage.rfind("complex", 0) == 0; }
+
+/// Outer dimensions of an operand's array: batch, time, time1, heads.
+static std::array<int64_t, 4> outer(const Operand& o, const Sizes& s) {
+  int64_t heads = o.scope == 'h' ? s.heads : o.scope == 'g' ? s.groups : 1;
+  if (o.role == 'p')
+    return {1, 1, 1, heads};
+  if (o.role == 's' || o.role == 'S')
+    return {s.batch, 1, 1, heads};
+  return {s.batch, s.time, s.time1, heads};
+}
+
+static int64_t elementCount(const Operand& o, const Sizes& s) {
+  auto d = outer(o, s);
+  return d[0] * d[1] * d[2] * d[3] * product(o.axes);
+}
+
+double* ItemView::at(const std::string& name, char role, int64_t t, int64_t x) const {
+  for (const Operand& o : operands)
+    if (o.name == name && o.role == role) {
+      auto d = outer(o, sizes);
+      int64_t h = o.scope == 'h' ? head : o.scope == 'g' ? head * sizes.groups / sizes.heads : 0;
+      int64_t b = d[0] == 1 ? 0 : batch;
+      int64_t row = ((b * d[1] + (d[1] == 1 ? 0 : t)) * d[2] + (d[2] == 1 ? 0 : x)) * d[3] + h;
+      return arrays[name + "/" + role].data() + row * product(o.axes) * (isComplex(o) ? 2 : 1);
+    }
+  std::fprintf(stderr, "no operand %s/%c\n", name.c_str(), role);
+  std::abort();
+}
+
+//===-- stored types --------------------------------------------------------------------------------===//
+
+static size_t bytesOf(const std::string& storage) {
+  if (storage == "bf16" || storage == "f16")
+    return 2;
+  if (storage == "f64" || storage == "complex<f32>" || storage == "i64")
+    return 8;
+  if (storage == "complex<f64>")
+    return 16;
+  return storage == "i1" ? 1 : 4;
+}
+
+static void put(char* to, const std::string& storage, double value) {
+  float f = float(value);
+  uint32_t bits;
+  std::memcpy(&bits, &f, 4);
+  if (storage == "bf16") {
+    uint16_t high = uint16_t((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+    std::memcpy(to, &high, 2);
+  } else if (storage == "f16") {
+    _Float16 half = _Float16(f);
+    std::memcpy(to, &half, 2);
+  } else if (storage == "f64") {
+    std::memcpy(to, &value, 8);
+  } else if (storage == "i1") {
+    *to = value != 0;
+  } else {
+    std::memcpy(to, &f, 4);
+  }
+}
+
+static double get(const char* from, const std::string& storage) {
+  if (storage == "bf16") {
+    uint16_t high;
+    std::memcpy(&high, from, 2);
+    uint32_t bits = uint32_t(high) << 16;
+    float f;
+    std::memcpy(&f, &bits, 4);
+    return f;
+  }
+  if (storage == "f16") {
+    _Float16 half;
+    std::memcpy(&half, from, 2);
+    return double(half);
+  }
+  if (storage == "f64") {
+    double d;
+    std::memcpy(&d, from, 8);
+    return d;
+  }
+  if (storage == "i1")
+    return *from;
+  float f;
+  std::memcpy(&f, from, 4);
+  return f;
+}
+
+/// A memory image of an operand, with guard bytes around it.
+struct Image {
+  static constexpr size_t guard = 256;
+  std::vector<char> bytes;
+  char* data() { return bytes.data() + guard; }
+  bool guardsIntact() const {
+    auto is = [](char c) { return c == char(0x5a); };
+    return std::all_of(bytes.begin(), bytes.begin() + guard, is) &&
+           std::all_of(bytes.end() - guard, bytes.end(), is);
+  }
+};
+
+//===-- compiling and running -----------------------------------------------------------------------===//
+
+static mlir::MLIRContext& context() {
+  static mlir::MLIRContext* context = [] {
+    mlir::DialectRegistry registry;
+    registry.insert<ssm::SSMDialect, tile::TileDialect>();
+    auto* made = new mlir::MLIRContext(registry, mlir::MLIRContext::Threading::DISABLED);
+    return made;
+  }();
+  return *context;
+}
+
+static std::string compileText(const std::string& text, const cpu::TargetSpec& target,
+                               cpu::Output output) {
+  auto module = mlir::parseSourceString<mlir::ModuleOp>(text, &context());
+  if (!module)
+    return {};
+  std::string error;
+  auto result = cpu::compile(*module, target, output, error);
+  if (!result)
+    std::fprintf(stderr, "%s\n", error.c_str());
+  return result.value_or("");
+}
+
+std::string ssmc::test::compileCase(const Case& test, const cpu::TargetSpec& target,
+                                    cpu::Output output) {
+  return compileText(test.text, target, output);
+}
+
+namespace {
+struct Run {
+  std::vector<Image> images;
+  std::vector<void*> pointers;
+  std::vector<int64_t> strides;
+  ssmc_kernel_args args;
+};
+} // namespace
+
+static void prepare(const Case& test, Arrays& arrays, Run& run) {
+  std::mt19937 random(7);
+  for (const Operand& o : test.operands) {
+    auto d = outer(o, test.sizes);
+    int64_t count = elementCount(o, test.sizes), parts = isComplex(o) ? 2 : 1;
+    int64_t inner = product(o.axes);
+    std::string unit = o.storage == "complex<f32>"   ? "f32"
+                       : o.storage == "complex<f64>" ? "f64"
+                                                     : o.storage;
+    Image image;
+    image.bytes.assign(2 * Image::guard + count * bytesOf(o.storage), char(0x5a));
+    std::vector<double>& values = arrays[o.name + "/" + o.role];
+    values.assign(count * parts, 0);
+    std::uniform_real_distribution<double> uniform(o.low, o.high);
+    for (int64_t i = 0; i < count * parts; ++i) {
+      char* at = image.data() + i * bytesOf(unit);
+      bool isInput = o.role == 'i' || o.role == 'p' || o.role == 's';
+      if (!isInput)
+        continue;
+      put(at, unit, o.storage == "i1" ? double(uniform(random) > 0) : uniform(random));
+      values[i] = o.null ? 0 : get(at, unit);
+    }
+    run.images.push_back(std::move(image));
+    run.strides.insert(run.strides.end(),
+                       {d[1] * d[2] * d[3] * inner, d[2] * d[3] * inner, d[3] * inner, inner});
+  }
+  for (auto [i, o] : llvm::enumerate(test.operands))
+    run.pointers.push_back(o.null ? nullptr : run.images[i].data());
+  const Sizes& s = test.sizes;
+  run.args = {s.batch, s.heads, s.groups, {s.time, s.time1}, run.pointers.data(),
+              run.strides.data()};
+}
+
+/// Runs items [first, last) with a workspace that is poisoned first.
+static bool runPart(const cpu::Kernel& kernel, const ssmc_kernel_args& args, int64_t first,
+                    int64_t last) {
+  int64_t bytes = (kernel.workspace(&args, last - first) + 63) / 64 * 64;
+  auto* memory = static_cast<char*>(std::aligned_alloc(64, bytes + 4096));
+  std::memset(memory, 0xff, bytes);
+  std::memset(memory + bytes, 0x5a, 4096);
+  bool good = kernel.run(&args, first, last, memory) == 0;
+  for (int64_t i = bytes; i < bytes + 4096; ++i)
+    if (memory[i] != char(0x5a)) {
+      std::fprintf(stderr, "written behind the workspace\n");
+      good = false;
+      break;
+    }
+  std::free(memory);
+  return good;
+}
+
+bool ssmc::test::runCase(const Case& test, const cpu::TargetSpec& target,
+                         const std::string& targetName) {
+  auto fail = [&](const std::string& why) {
+    std::printf("FAIL %-28s %-8s %s\n", test.name.c_str(), targetName.c_str(), why.c_str());
+    return false;
+  };
+  std::string error, object = compileText(test.text, target, cpu::Output::Object);
+  if (object.empty())
+    return fail("does not compile");
+  auto jit = cpu::Jit::load(object, error);
+  if (!jit)
+    return fail(error);
+  cpu::Kernel kernel = jit->lookup("k", error);
+  if (!kernel.run)
+    return fail(error);
+
+  Arrays arrays;
+  Run run, split;
+  prepare(test, arrays, run);
+  Arrays unused;
+  prepare(test, unused, split);
+  const Sizes& s = test.sizes;
+  int64_t items = s.batch * s.heads;
+  if (!runPart(kernel, run.args, 0, items))
+    return fail("bad run");
+  // The same items in another cut give the same bits.
+  for (int64_t first = 0; first < items; first += first + 1)
+    if (!runPart(kernel, split.args, first, std::min(items, first + first + 1)))
+      return fail("bad split run");
+  for (auto [i, o] : llvm::enumerate(test.operands)) {
+    if (run.images[i].bytes != split.images[i].bytes)
+      return fail("operand " + o.name + " depends on the cut into items");
+    if (!run.images[i].guardsIntact())
+      return fail("written outside of operand " + o.name);
+  }
+
+  for (int64_t b = 0; b < s.batch; ++b)
+    for (int64_t h = 0; h < s.heads; ++h)
+      test.reference({s, arrays, test.operands, b, h});
+  bool good = true;
+  double worst = 0;
+  for (auto [i, o] : llvm::enumerate(test.operands)) {
+    if ((o.role != 'o' && o.role != 'S') || o.null)
+      continue;
+    const std::vector<double>& want = arrays[o.name + "/" + o.role];
+    std::string unit = isComplex(o) ? "f32" : o.storage;
+    double square = 0, total = 0;
+    for (size_t k = 0; k < want.size(); ++k) {
+      double got = get(run.images[i].data() + k * bytesOf(unit), unit);
+      square += (got - want[k]) * (got - want[k]);
+      total += want[k] * want[k];
+    }
+    double ratio = total > 0 ? std::sqrt(square / total) : std::sqrt(square);
+    worst = std::max(worst, ratio);
+    if (!(ratio <= test.bound)) {
+      char text[128];
+      std::snprintf(text, sizeof text, "operand %s: error %.3g", o.name.c_str(), ratio);
+      good = fail(text);
+    }
+  }
+  if (good)
+    std::printf("ok   %-28s %-8s %.2g\n", test.name.c_str(), targetName.c_str(), worst);
+  return good;
+}
+
+double ssmc::test::timeCase(const Case& test, const cpu::TargetSpec& target, int threads,
+                            double* median) {
+  std::string error, object = compileText(test.text, target, cpu::Output::Object);
+  auto jit = object.empty() ? nullptr : cpu::Jit::load(object, error);
+  cpu::Kernel kernel = jit ? jit->lookup("k", error) : cpu::Kernel();
+  if (!kernel.run)
+    return -1;
+  Arrays arrays;
+  Run run;
+  prepare(test, arrays, run);
+  std::vector<double> times;
+  const Sizes& s = test.sizes;
+  for (int round = 0; round < 25; ++round) {
+    auto start = std::chrono::steady_clock::now();
+    cpu::launch(kernel, run.args, threads, error);
+    std::chrono::duration<double, std::nano> took = std::chrono::steady_clock::now() - start;
+    times.push_back(took.count() / double(s.batch * s.heads * s.time * s.time1));
+  }
+  std::sort(times.begin(), times.end());
+  *median = times[times.size() / 2];
+  return times.front();
+}

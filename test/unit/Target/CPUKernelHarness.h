@@ -1,0 +1,61 @@
+/// Compiles a tile kernel from text, runs it on random arrays and compares with loops in f64.
+#pragma once
+
+#include "ssmc/Target/CPU.h"
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace ssmc::test {
+
+/// An operand of a test kernel: a role, a stored type, who shares it, and its axes.
+struct Operand {
+  std::string name;
+  char role;           ///< i: in, p: param, s: state_in, S: state_out, o: out
+  std::string storage; ///< f32, bf16, f16, f64, i1, complex<f32>
+  char scope = 'h';    ///< h: head, g: group, s: shared
+  std::vector<int64_t> axes;
+  double low = -1, high = 1;
+  bool null = false; ///< states: no pointer is passed
+};
+
+struct Sizes {
+  int64_t batch = 2, heads = 3, groups = 1, time = 37, time1 = 1;
+};
+
+/// The arrays of a run, as doubles, by name and role ("S/s"). A complex number is two of them.
+using Arrays = std::map<std::string, std::vector<double>>;
+
+/// One item of the reference: `at(name, role, t, x)` is where the operand's axes begin.
+struct ItemView {
+  const Sizes& sizes;
+  Arrays& arrays;
+  const std::vector<Operand>& operands;
+  int64_t batch, head;
+  double* at(const std::string& name, char role, int64_t t = 0, int64_t x = 0) const;
+};
+
+struct Case {
+  std::string name;
+  std::string text; ///< one tile.kernel, called @k
+  std::vector<Operand> operands;
+  Sizes sizes;
+  std::function<void(ItemView)> reference;
+  double bound = 1e-5;
+};
+
+/// All cases; `timeOnly` ones are built for measuring.
+std::vector<Case> allCases();
+
+/// Runs a case for one target; prints and returns whether it is right.
+bool runCase(const Case& test, const cpu::TargetSpec& target, const std::string& targetName);
+
+/// ns per step and head of a kernel on random arrays: the least of several runs.
+double timeCase(const Case& test, const cpu::TargetSpec& target, int threads, double* median);
+
+/// The kernel's text compiled to assembly or LLVM IR; empty on failure.
+std::string compileCase(const Case& test, const cpu::TargetSpec& target, cpu::Output output);
+
+} // namespace ssmc::test

@@ -1,0 +1,59 @@
+// Runs the kernels of CPUKernelCases.cpp for several targets, or measures them.
+//
+//   cpu-kernel-test                      all cases, plain x86-64, AVX2 and AVX-512 where present
+//   cpu-kernel-test --only NAME          those whose name contains NAME
+//   cpu-kernel-test --time [NAME]        ns per step and head, one thread
+//   cpu-kernel-test --asm|--ll NAME      what is compiled for this machine
+#include "CPUKernelHarness.h"
+
+#include <cstdio>
+#include <cstring>
+
+using namespace ssmc;
+using namespace ssmc::test;
+
+int main(int argc, char** argv) {
+  std::string mode = argc > 1 ? argv[1] : "", only = argc > 2 ? argv[2] : "";
+  cpu::TargetSpec host = cpu::TargetSpec::host();
+  std::vector<Case> cases = allCases();
+  std::erase_if(cases, [&](const Case& test) {
+    return test.name.find(only) == std::string::npos ||
+           (mode.rfind("--", 0) == 0 && mode != "--only" ? test.name[0] != '*' : test.name[0] == '*');
+  });
+  if (mode == "--time") {
+    for (const Case& test : cases) {
+      double median, least = timeCase(test, host, 1, &median);
+      std::printf("%-24s %8.1f  (median %.1f) ns per step and head\n", test.name.c_str(), least,
+                  median);
+    }
+    return 0;
+  }
+  if (mode == "--asm" || mode == "--ll") {
+    for (const Case& test : cases)
+      std::fputs(compileCase(test, host,
+                             mode == "--asm" ? cpu::Output::Assembly : cpu::Output::LLVMText)
+                     .c_str(),
+                 stdout);
+    return 0;
+  }
+  std::vector<std::pair<std::string, cpu::TargetSpec>> targets{{"x86-64", {host.triple, ""}}};
+  if (host.has("avx2") && host.has("fma"))
+    targets.push_back({"avx2", {host.triple, "+avx2,+fma"}});
+  if (host.has("avx512f") && host.has("avx512bw") && host.has("avx512vl") && host.has("avx512dq"))
+    targets.push_back({"avx512", {host.triple, "+avx2,+fma,+avx512f,+avx512bw,+avx512vl,+avx512dq"}});
+  if (!host.isX86())
+    targets = {{"host", host}};
+  int failures = 0;
+  for (const Case& test : cases) {
+    for (auto& [name, target] : targets)
+      failures += !runCase(test, target, name);
+    // Other machines: it compiles.
+    cpu::TargetSpec arm{"aarch64-unknown-linux-gnu", "+neon"};
+    if (compileCase(test, arm, cpu::Output::Object).empty()) {
+      std::printf("FAIL %s does not compile for aarch64\n", test.name.c_str());
+      ++failures;
+    }
+  }
+  std::printf("%d failures\n", failures);
+  return failures != 0;
+}
