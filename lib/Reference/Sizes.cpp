@@ -173,9 +173,14 @@ Error ssmc::reference::checkSizes(ssm::RecurrenceOp recurrence, const Sizes& siz
                         [](ssm::InOp op) { return op.getScope() == ssm::Scope::Group; });
   if (grouped && sizes.groups < 0)
     return createStringError("the groups G have no size");
-  if (grouped && (sizes.groups == 0 ? sizes.heads != 0 : sizes.heads % sizes.groups != 0))
-    return createStringError(
-        fmt::format("{} groups do not divide {} heads", sizes.groups, sizes.heads));
+  if (grouped && (sizes.groups == 0 ? sizes.heads != 0 : sizes.heads % sizes.groups != 0)) {
+    std::string names;
+    for (ssm::InOp op : recurrence.getBlock()->getOps<ssm::InOp>())
+      if (op.getScope() == ssm::Scope::Group)
+        names += (names.empty() ? "'" : ", '") + op.getName().str() + "'";
+    return createStringError(fmt::format("{} groups (of {}) do not divide {} heads", sizes.groups, names,
+                                         sizes.heads));
+  }
   for (auto dim : recurrence.getDims().getAsRange<ssm::DimAttr>())
     if (dimSize(dim.getName().getValue(), recurrence, sizes) < 0)
       return createStringError("dim '" + dim.getName().getValue() + "' has no size");
