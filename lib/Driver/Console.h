@@ -45,7 +45,7 @@ public:
   void warning(const llvm::Twine& message);
   /// A message at a place in a source file, with the line and a caret.
   void at(const llvm::SourceMgr& sources, mlir::Location location, llvm::SourceMgr::DiagKind kind,
-          const llvm::Twine& message);
+          const llvm::Twine& message, llvm::raw_ostream& os = llvm::errs());
   /// Prints the message that an error carries; returns the exit code that follows from it.
   int finish(llvm::Error error);
   /// Sends MLIR's diagnostics here, with source lines where they are known.

@@ -1,7 +1,6 @@
 #include "ssmc/Driver/Driver.h"
 
 #include "Commands.h"
-#include "OptionTable.h"
 
 #include "llvm/Support/raw_ostream.h"
 
@@ -19,7 +18,7 @@ static Expected<int> dispatch(const Options& options, Console& console) {
   case Command::Check:
     return checkCommand(options, console);
   case Command::Bench:
-    return notAvailable("this command");
+    return benchCommand(options, console);
   }
   llvm_unreachable("all commands are listed");
 }

@@ -107,10 +107,10 @@ static void printForms(const Explanation& facts, Page& page) {
   auto forms = [&](const char* name, std::string SystemFacts::*form) {
     std::string list;
     for (const SystemFacts& system : facts.systems)
-      if (system.structure != "delay register")
+      if (system.structure != "delay register" && system.*form != "none")
         list += (list.empty() ? "" : "; ") +
                 (facts.systems.size() > 1 ? join(system.states, ", ") + ": " : std::string()) + system.*form;
-    page.fact({name, "not in this version. To come: " + list, ""});
+    page.fact({name, list.empty() ? "no: the step is not linear" : "not in this version. To come: " + list, ""});
   };
   forms("chunked", &SystemFacts::chunked);
   forms("scan", &SystemFacts::scan);
@@ -126,7 +126,7 @@ static void printCosts(const Explanation& facts, const Options& options, Page& p
     page.fact({"functions", withValue(costs.functions, facts), "exp, log, sqrt and the like"});
   page.fact({"operands", withValue(operands, facts) + " bytes",
              fmt::format("read and written, {} bytes a number", width)});
-  page.fact({"state", withValue(costs.stateBytes, facts) + " bytes", "read and written once a call, or once a step when decoding"});
+  page.fact({"state", withValue(costs.stateBytes, facts) + " bytes", "moved once a call; each step when decoding"});
   auto work = costs.operations.evaluate(facts.dims), moved = operands.evaluate(facts.dims);
   auto state = costs.stateBytes.evaluate(facts.dims);
   if (work && moved && state && *moved > 0)
@@ -157,8 +157,7 @@ static void printText(const Explanation& facts, const Spec& spec, const Options&
     for (const Fact& fact : system.terms)
       page.fact(fact);
     if (!system.nonlinear.empty()) {
-      os.flush();
-      console.at(*spec.sources, system.location, SourceMgr::DK_Remark, "the term that is not linear");
+      console.at(*spec.sources, system.location, SourceMgr::DK_Remark, "the term that is not linear", os);
     }
   }
   page.title("outputs");

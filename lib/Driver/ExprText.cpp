@@ -30,6 +30,8 @@ ExprText::ExprText(ssm::RecurrenceOp declared, ssm::RecurrenceOp normal) : norma
     for (ssm::InOp ours : normal.getBlock()->getOps<ssm::InOp>())
       if (ours.getName() == in.getName())
         match(in.getOrder(), ours.getOrder());
+  for (ssm::UpdateOp update : normal.getBlock()->getOps<ssm::UpdateOp>())
+    steps[update.getValue()] = update.getState();
 }
 
 std::string ExprText::label(StringRef label) const {
@@ -104,7 +106,7 @@ std::string ExprText::reduction(mlir::Operation* op, StringRef word, const Renam
   return word.str() + "[" + join(bound, ",") + "](" + print(op->getOperand(0), inner, Compare) + ")";
 }
 
-std::string ExprText::print(Value value, const Renaming& renaming, Level level) const {
+std::string ExprText::print(Value value, const Renaming& renaming, Level level, bool expand) const {
   mlir::Operation* op = value.getDefiningOp();
   auto renamed = [&](StringRef one) -> std::string {
     auto it = renaming.find(one);
@@ -130,6 +132,8 @@ std::string ExprText::print(Value value, const Renaming& renaming, Level level) 
   };
   if (!op)
     return "M"; // what a fold carries
+  if (auto step = steps.find(value); step != steps.end() && !expand)
+    return stateText(step->second, SmallVector<int64_t>(normal.getNumTimeAxes(), 0));
   return TypeSwitch<mlir::Operation*, std::string>(op)
       .Case([&](ssm::InOp in) { return indexed(in.getName(), in.getOrder()); })
       .Case([&](ssm::ConstantOp constant) {
@@ -172,6 +176,10 @@ std::string ExprText::print(Value value) const {
   return print(value, {}, Compare);
 }
 
-std::string ExprText::printFactor(Value value) const {
-  return print(value, {}, Product);
+std::string ExprText::printFactor(Value value, bool tight) const {
+  return print(value, {}, tight ? Sign : Product);
+}
+
+std::string ExprText::printStep(Value value) const {
+  return print(value, {}, Compare, /*expand=*/true);
 }

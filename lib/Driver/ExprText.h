@@ -16,8 +16,10 @@ public:
 
   /// `exp(g[i])`, in as few brackets as the grammar needs.
   std::string print(mlir::Value value) const;
-  /// As an argument of a product: in brackets where it is a sum.
-  std::string printFactor(mlir::Value value) const;
+  /// As a factor: in brackets where it is a sum, and with `tight` also where it is a product.
+  std::string printFactor(mlir::Value value, bool tight = false) const;
+  /// A value that defines a state, written out.
+  std::string printStep(mlir::Value value) const;
   /// `S[i,j]`, the indices in this order.
   std::string name(llvm::StringRef name, llvm::ArrayRef<llvm::StringRef> labels) const;
   /// `prev(S[i,j])`, `prev(h[p,n], x)`, `next(…)`.
@@ -33,11 +35,13 @@ private:
   enum Level { Compare, Sum, Product, Sign, Atom };
   /// Labels of a value -> labels to print.
   using Renaming = llvm::StringMap<std::string>;
-  std::string print(mlir::Value value, const Renaming& renaming, Level level) const;
+  std::string print(mlir::Value value, const Renaming& renaming, Level level,
+                    bool expand = false) const;
   std::string reduction(mlir::Operation* op, llvm::StringRef word, const Renaming& renaming) const;
 
   mutable ssm::RecurrenceOp normal; ///< accessors of ops are not const
   llvm::StringMap<std::string> indices;
+  llvm::DenseMap<mlir::Value, llvm::StringRef> steps; ///< what updates define -> the state
 };
 
 } // namespace ssmc::driver

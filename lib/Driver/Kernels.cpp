@@ -1,6 +1,7 @@
 #include "Kernels.h"
 
 #include "mlir/IR/BuiltinOps.h"
+#include "llvm/Support/Threading.h"
 #include "llvm/TargetParser/Triple.h"
 
 #include <cstring>
@@ -33,6 +34,13 @@ Error driver::checkRunsHere(const cpu::TargetSpec& target) {
     if (feature.consume_front("+") && !host.has(feature))
       return createStringError("this machine lacks the feature '" + feature + "'");
   return Error::success();
+}
+
+unsigned driver::defaultThreads() {
+  unsigned threads = 0;
+  if (const char* text = std::getenv("OMP_NUM_THREADS"); text && !StringRef(text).getAsInteger(10, threads) && threads)
+    return threads;
+  return std::max(1u, hardware_concurrency().compute_thread_count());
 }
 
 static DType storageDType(mlir::Type type) {

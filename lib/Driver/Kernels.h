@@ -27,6 +27,9 @@ llvm::Expected<cpu::TargetSpec> targetOf(const Options& options);
 /// Fails where this machine cannot run code for a target.
 llvm::Error checkRunsHere(const cpu::TargetSpec& target);
 
+/// The threads of a run for which --threads says nothing: OMP_NUM_THREADS, else all cores.
+unsigned defaultThreads();
+
 /// A recurrence compiled for a CPU and loaded into this process.
 class CompiledRecurrence {
 public:

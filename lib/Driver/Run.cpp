@@ -177,6 +177,8 @@ Expected<int> driver::runCommand(const Options& options, Console& console) {
   Expected<Inputs> inputs = gatherInputs(spec->recurrence(), *signature, options);
   if (!inputs)
     return inputs.takeError();
+  if (!reference)
+    warnOfNonlinear(*spec, console);
   Expected<Results> results = compute(*spec, options, *signature, *inputs);
   if (!results)
     return results.takeError();

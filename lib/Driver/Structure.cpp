@@ -180,7 +180,7 @@ void Explainer::describeFeedback(ssm::FeedbackOp feedback, SystemFacts& facts, u
 void Explainer::describeInput(ssm::InputOp input, SystemFacts& facts, bool single) {
   SmallVector<std::string> factors;
   for (mlir::Value factor : input.getFactors())
-    factors.push_back(input.getFactors().size() > 1 ? text.printFactor(factor) : text.print(factor));
+    factors.push_back(input.getFactors().size() > 1 ? text.printFactor(factor, /*tight=*/true) : text.print(factor));
   std::string formula = join(factors, facts.maxPlus ? " + " : " ⊗ ");
   std::string remark;
   if (facts.isRegister)
@@ -315,6 +315,9 @@ void Explainer::describeSystem(ssm::SystemOp system) {
 //===-- Outputs -------------------------------------------------------------------------------------===//
 
 void Explainer::describeOutputs() {
+  DenseMap<mlir::Value, StringRef> defined;
+  for (ssm::UpdateOp update : normal.getBlock()->getOps<ssm::UpdateOp>())
+    defined[update.getValue()] = update.getState();
   for (ssm::OutOp out : normal.getBlock()->getOps<ssm::OutOp>()) {
     llvm::SetVector<StringRef> before, after;
     SmallVector<mlir::Value> work = {out.getValue()};
@@ -328,6 +331,8 @@ void Explainer::describeOutputs() {
         StringRef name = ssm::strings(system.getStates())[cast<mlir::OpResult>(value).getResultNumber()];
         if (!normal.getState(name).getHidden())
           after.insert(name);
+      } else if (StringRef state = defined.lookup(value); !state.empty()) {
+        after.insert(state);
       } else if (auto prev = dyn_cast_or_null<ssm::PrevOp>(op)) {
         if (!normal.getState(prev.getState()).getHidden())
           before.insert(prev.getState());
@@ -359,10 +364,10 @@ void Explainer::run() {
       facts.states.push_back(text.name(state.getName(), ssm::strings(state.getOrder())));
       if (auto reason = update->getAttrOfType<mlir::StringAttr>("nonlinear"))
         facts.nonlinear = reason.getValue().str();
-      facts.terms.push_back({"step", text.print(update.getValue()), ""});
+      facts.terms.push_back({"step", text.printStep(update.getValue()), ""});
       facts.structure = "nonlinear";
       facts.scan = "Newton over the linearised system";
-      facts.chunked = "none exists";
+      facts.chunked = "none";
       result.systems.push_back(std::move(facts));
     }
   }
