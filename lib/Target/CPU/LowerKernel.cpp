@@ -306,9 +306,16 @@ Segment KernelLowering::segmentOf(Operation* op) {
   return {op->getBlock(), sequences};
 }
 
+/// A constant, or one spread over labels: computed wherever it is used.
+static bool isConstant(Operation* op) {
+  if (isa<ssm::BroadcastOp, ssm::RelabelOp>(op))
+    return op->getOperand(0).getDefiningOp() && isConstant(op->getOperand(0).getDefiningOp());
+  return isa<ssm::ConstantOp>(op);
+}
+
 void KernelLowering::findPersistent() {
   kernel->walk([&](Operation* op) {
-    if (op == kernel || isa<ssm::ConstantOp, tile::SequenceOp>(op) ||
+    if (op == kernel || isa<tile::SequenceOp>(op) || isConstant(op) ||
         !isa<tile::KernelOp, tile::SequenceOp>(op->getParentOp()))
       return;
     for (Value result : op->getResults())

@@ -215,7 +215,7 @@ void Emitter::emitBlock(ArrayRef<Operation*> opList, SmallVector<Item> roots, co
   for (Operation* op : opList)
     if (plan.needed.contains(op))
       if (auto loadOp = dyn_cast<tile::LoadOp>(op); loadOp && !isLeaf(loadOp.getResult())) {
-        if (loadOp.getOtherwise())
+        if (loadOp.getOtherwise() && loadOp.getOtherwise().getType().isScalar())
           evaluate(loadOp.getOtherwise(), point);
         emitLoad(loadOp);
       }
