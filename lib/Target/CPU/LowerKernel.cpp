@@ -234,6 +234,7 @@ void KernelLowering::emitLoad(tile::LoadOp load) {
   bool contiguous = user.storage.isF32() && type.isReal() && !operand.getAxes().empty() &&
                     user.isUnit(operand.getAxes().back().getName());
   bool suits = lane.label.empty() || (contiguous && user.isUnit(lane.label) &&
+                                      lane.width &&
                                       type.find(lane.label).getSize() % lane.width == 0);
   if (contiguous && suits && !conditional && !e.persistent.contains(value)) {
     e.buffers[value] = user;
