@@ -63,6 +63,12 @@ int main(int argc, char** argv) {
     }
     return 0;
   }
+  if ((mode == "--asm" || mode == "--ll") && only.find(".mlir") != std::string::npos) {
+    std::ifstream file(only);
+    std::stringstream text;
+    text << file.rdbuf();
+    cases = {interpretedCase(only, text.str())};
+  }
   if (mode == "--asm" || mode == "--ll") {
     for (const Case& test : cases)
       std::fputs(compileCase(test, host,
