@@ -220,6 +220,8 @@ private:
 Value reductionIdentity(mlir::ImplicitLocOpBuilder& b, Operation* op, Type type);
 Value reductionCombine(mlir::ImplicitLocOpBuilder& b, Operation* op, Value x, Value y);
 bool isReduction(Operation* op);
+/// A pointwise op that costs many instructions.
+bool isExpensive(Operation* op);
 SmallVector<StringRef> reducedLabels(Operation* op);
 ssm::ArrayType arrayType(Value value);
 /// A vector of the target's width, or the scalar type itself.

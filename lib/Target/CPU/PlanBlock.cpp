@@ -15,7 +15,7 @@ bool Emitter::isLeaf(Value value) {
   return bound.contains(value) || buffers.contains(value);
 }
 
-static bool isExpensive(Operation* op) {
+bool ssmc::cpu::isExpensive(Operation* op) {
   return isa<ssm::ExpOp, ssm::LogOp, ssm::PowOp, ssm::SinOp, ssm::CosOp, ssm::TanhOp,
              ssm::SigmoidOp, ssm::SoftplusOp, ssm::SiluOp, ssm::DivOp, ssm::SqrtOp, ssm::RsqrtOp>(
       op);
