@@ -85,6 +85,31 @@ static bool ownsInit(ssm::FoldOp fold, unsigned index) {
   return yield->getOperand(argument.getArgNumber()) == result;
 }
 
+/// The value carried by the fold around that a nested fold may work on in place: it reaches the
+/// initial value through pointwise ops alone, nobody else reads it, and the result replaces it.
+static Value carriedThrough(ssm::FoldOp fold, unsigned index) {
+  auto outer = dyn_cast<ssm::FoldOp>(fold->getParentOp());
+  if (!outer)
+    return {};
+  for (BlockArgument argument : outer.getBlock()->getArguments()) {
+    if (outer.getYield().getValues()[argument.getArgNumber()] != fold.getResult(index))
+      continue;
+    Value value = argument;
+    while (value != fold.getInits()[index]) {
+      if (!value.hasOneUse())
+        return {};
+      Operation* user = *value.user_begin();
+      if (user->getBlock() != fold->getBlock() || user->getNumRegions() || isReduction(user) ||
+          user->getNumResults() != 1 || isa<ssm::RelabelOp, ssm::AtOp>(user) ||
+          arrayType(user->getResult(0)) != arrayType(argument))
+        return {};
+      value = user->getResult(0);
+    }
+    return value.hasOneUse() ? argument : Value();
+  }
+  return {};
+}
+
 void Emitter::placeFold(ssm::FoldOp fold, const Point& point, Between inside, bool nested) {
   StringRef label = fold.getAxis().getName();
   auto makeFor = [&](Value value, StringRef time) {
@@ -101,9 +126,12 @@ void Emitter::placeFold(ssm::FoldOp fold, const Point& point, Between inside, bo
     auto found = buffers.find(init);
     bool inPlace = found != buffers.end() && found->second.place != Buffer::Place::User &&
                    ownsInit(fold, index);
-    Buffer target = inPlace ? found->second : makeFor(result, {});
+    Value outer = inRegisters ? Value() : carriedThrough(fold, index);
+    Buffer target = inPlace ? found->second
+                    : outer ? buffers.find(outer)->second
+                            : makeFor(result, {});
     if (!inRegisters) {
-      if (!inPlace) {
+      if (!inPlace && outer != init) {
         Nest nest;
         for (ssm::AxisAttr axis : arrayType(init).getAxes())
           if (!point.find(axis.getName()))

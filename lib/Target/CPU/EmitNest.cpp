@@ -78,7 +78,7 @@ static int64_t laneScore(Emitter& e, Value value, StringRef label, DenseSet<Valu
   if (!arrayType(value).has(label) || !seen.insert(value).second)
     return 0;
   if (auto found = e.buffers.find(value); found != e.buffers.end())
-    return found->second.isUnit(label) ? 1 : -2;
+    return found->second.isUnit(label) ? 1 : -6; // a gather
   Operation* op = value.getDefiningOp();
   if (!op || isa<ssm::FoldOp>(op))
     return 0;
@@ -97,6 +97,21 @@ static int64_t laneScore(Emitter& e, Value value, StringRef label, DenseSet<Valu
 /// The operand that a reduction adds up, the value itself for other items.
 static Value computed(const Item& item) {
   return item.reduces ? item.value.getDefiningOp()->getOperand(0) : item.value;
+}
+
+/// The positions of the labels that a reduction unrolls inside the nest's body.
+static SmallVector<Point> innerPoints(const Item& item, const Point& point) {
+  SmallVector<Point> points{point};
+  for (StringRef label : item.inner) {
+    SmallVector<Point> next;
+    for (const Point& outer : points)
+      for (int64_t i = 0; i < arrayType(item.value).find(label).getSize(); ++i) {
+        next.push_back(outer);
+        next.back().set(label, {Value(), i});
+      }
+    points = std::move(next);
+  }
+  return points;
 }
 
 StringRef Emitter::chooseLane(const Nest& nest, const Point& outer) {
@@ -253,7 +268,7 @@ void Emitter::emitReducedLoops(Nest& nest, ArrayRef<StringRef> labels, StringRef
     Type type = b.getF32Type();
     if (vector)
       type = VectorType::get({shape.lanes}, type);
-    widths.push_back(vector ? point.parts : 1);
+    widths.push_back((vector ? point.parts : 1) * int64_t(innerPoints(item, point).size()));
     Value identity = reductionIdentity(b, item.value.getDefiningOp(), type);
     inits.append(widths.back(), identity);
   }
@@ -355,6 +370,14 @@ void Emitter::emitReducedLoops(Nest& nest, ArrayRef<StringRef> labels, StringRef
     for (int64_t i = 0; i < widths[reduction]; ++i)
       lanes.parts.push_back(sums[next++]);
     ++reduction;
+    if (!item.inner.empty()) {
+      ArrayRef<Value> parts = lanes.parts;
+      SmallVector<Point> points = innerPoints(item, point);
+      size_t each = parts.size() / points.size();
+      for (auto [i, one] : llvm::enumerate(points))
+        store(item.target, one, {SmallVector<Value, 4>(parts.slice(i * each, each))});
+      continue;
+    }
     if (laneReduced && lanes.isVector()) {
       Value sum = lanes.parts[0];
       for (Value part : ArrayRef<Value>(lanes.parts).drop_front())
@@ -372,21 +395,24 @@ void Emitter::emitBody(Nest& nest, const Point& point, SmallVectorImpl<Lanes>& a
   SmallVector<Lanes> written;
   size_t next = 0;
   for (Item& item : nest.items) {
-    Lanes value = evaluate(computed(item), point);
     if (!item.reduces) {
-      written.push_back(value);
+      written.push_back(evaluate(computed(item), point));
       continue;
     }
     Operation* op = item.value.getDefiningOp();
     Lanes& sum = accumulators[next++];
-    for (auto [part, old] : llvm::enumerate(sum.parts)) {
+    SmallVector<Point> points = innerPoints(item, point);
+    size_t each = sum.parts.size() / points.size();
+    for (auto [i, old] : llvm::enumerate(sum.parts)) {
+      size_t part = i % each;
+      Lanes value = evaluate(computed(item), points[i / each]);
       Value one = splat(value.parts[value.isVector() ? part : 0], old.getType());
-      bool masked = point.tail && !arrayType(item.value).has(fixedLane(point)) &&
-                    isa<VectorType>(one.getType());
-      if (masked) {
+      if (point.tail && !arrayType(item.value).has(fixedLane(point)) &&
+          isa<VectorType>(one.getType())) {
+        // Lanes past the end count for nothing.
         SmallVector<bool> mask(shape.lanes);
-        for (int64_t i = 0; i < shape.lanes; ++i)
-          mask[i] = int64_t(part) * shape.lanes + i < point.tail;
+        for (int64_t lane = 0; lane < shape.lanes; ++lane)
+          mask[lane] = int64_t(part) * shape.lanes + lane < point.tail;
         auto type = VectorType::get({shape.lanes}, b.getI1Type());
         Value valid =
             arith::ConstantOp::create(b, DenseElementsAttr::get(type, ArrayRef<bool>(mask)));

@@ -106,6 +106,8 @@ struct Item {
   bool defines = false; ///< from then on the value is read from the buffer
   Buffer target;
   Value overwrites; ///< the carried value that lies in `target` until then
+  /// Labels of few positions that a reduction keeps: each position has accumulators of its own.
+  SmallVector<StringRef> inner;
 };
 
 /// A loop nest over `space`, or a fold.

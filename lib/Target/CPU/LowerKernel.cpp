@@ -220,6 +220,18 @@ Buffer KernelLowering::userBuffer(Operation* op, tile::OperandAttr operand, int 
   return buffer;
 }
 
+/// Whether a fold reads the value itself, not something that a nest makes of it before.
+static bool isReadByFold(Value value) {
+  return llvm::any_of(value.getUsers(), [](Operation* user) {
+    if (isa<ssm::FoldOp>(user) || user->getParentOfType<ssm::FoldOp>())
+      return true;
+    bool isInline = user->getNumResults() == 1 && !isReduction(user) &&
+                    (isa<ssm::AtOp, ssm::RelabelOp, ssm::BroadcastOp>(user) ||
+                     arrayType(user->getResult(0)).getRank() > 2);
+    return isInline && isReadByFold(user->getResult(0));
+  });
+}
+
 void KernelLowering::emitLoad(tile::LoadOp load) {
   int index = kernel.findLoaded(load.getName());
   tile::OperandAttr operand = kernel.getOperandAt(index);
@@ -230,12 +242,16 @@ void KernelLowering::emitLoad(tile::LoadOp load) {
   Buffer user = userBuffer(load, operand, index, load.getPart(), type.getElementType(), row);
   bool conditional = operand.getRole() == tile::Role::StateIn ||
                      (operand.getRole() == tile::Role::Row && row > 0);
-  // Read in place what needs no conversion and lies as its folds want it.
+  // Read in place what needs no conversion, lies as lanes want it, and is read once, by a nest. What
+  // a fold reads is staged even so: copying all steps of a tile at once has many misses under way
+  // together, where a fold would wait for each step's row in turn (rows are heads apart).
   bool contiguous = user.storage.isF32() && type.isReal() && !operand.getAxes().empty() &&
                     user.isUnit(operand.getAxes().back().getName());
   bool suits = lane.label.empty() || (contiguous && user.isUnit(lane.label) &&
+                                      lane.width &&
                                       type.find(lane.label).getSize() % lane.width == 0);
-  if (contiguous && suits && !conditional && !e.persistent.contains(value)) {
+  if (contiguous && suits && !conditional && !e.persistent.contains(value) &&
+      !isReadByFold(value)) {
     e.buffers[value] = user;
     return;
   }
@@ -306,9 +322,16 @@ Segment KernelLowering::segmentOf(Operation* op) {
   return {op->getBlock(), sequences};
 }
 
+/// A constant, or one spread over labels: computed wherever it is used.
+static bool isConstant(Operation* op) {
+  if (isa<ssm::BroadcastOp, ssm::RelabelOp>(op))
+    return op->getOperand(0).getDefiningOp() && isConstant(op->getOperand(0).getDefiningOp());
+  return isa<ssm::ConstantOp>(op);
+}
+
 void KernelLowering::findPersistent() {
   kernel->walk([&](Operation* op) {
-    if (op == kernel || isa<ssm::ConstantOp, tile::SequenceOp>(op) ||
+    if (op == kernel || isa<tile::SequenceOp>(op) || isConstant(op) ||
         !isa<tile::KernelOp, tile::SequenceOp>(op->getParentOp()))
       return;
     for (Value result : op->getResults())

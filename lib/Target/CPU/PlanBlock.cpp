@@ -172,8 +172,21 @@ bool Plan::renames(Value value, Value leaf, DenseSet<Value>& seen, bool renamed)
 void Plan::addItem(Item item, int64_t stage) {
   Value computed = item.reduces ? item.value.getDefiningOp()->getOperand(0) : item.value;
   SmallVector<StringRef> space = free(arrayType(computed)), keeps;
-  if (item.reduces)
+  if (item.reduces) {
     keeps = free(arrayType(item.value));
+    // A few positions of a kept label share one pass over the state, each with its accumulators.
+    int64_t accumulators = point.parts;
+    if (!between.lane.empty() && keeps.size() < space.size())
+      for (StringRef label : SmallVector<StringRef>(keeps)) {
+        int64_t extent = arrayType(item.value).find(label).getSize();
+        if (accumulators * extent > e.shape.registers / 2)
+          continue;
+        accumulators *= extent;
+        item.inner.push_back(label);
+        llvm::erase(keeps, label);
+        llvm::erase(space, label);
+      }
+  }
   for (Nest& nest : nests) {
     bool nestReduces = llvm::any_of(nest.items, [](Item& other) { return other.reduces; });
     if (nest.fold || nest.stage != stage || nest.space != ArrayRef(space))
@@ -215,7 +228,7 @@ void Emitter::emitBlock(ArrayRef<Operation*> opList, SmallVector<Item> roots, co
   for (Operation* op : opList)
     if (plan.needed.contains(op))
       if (auto loadOp = dyn_cast<tile::LoadOp>(op); loadOp && !isLeaf(loadOp.getResult())) {
-        if (loadOp.getOtherwise())
+        if (loadOp.getOtherwise() && loadOp.getOtherwise().getType().isScalar())
           evaluate(loadOp.getOtherwise(), point);
         emitLoad(loadOp);
       }

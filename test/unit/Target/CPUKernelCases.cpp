@@ -26,13 +26,13 @@ tile.kernel @k operands [
     #tile.operand<"S" state_out [i: $K, j: $V] f32 head>,
     #tile.operand<"o" out [j: $V] $T head>] {
   %S0 = tile.load "S" : [i: $K, j: $V]
-  %S1 = tile.sequence over [t: 16] axis 0 carry(%S = %S0 : [i: $K, j: $V]) $R {
+  %S1 = tile.sequence over [t: 16] axis 0 $R carry(%S = %S0 : [i: $K, j: $V]) {
     %q = tile.load "q" : [i: $K, t: 16]
     %k = tile.load "k" : [i: $K, t: 16]
     %v = tile.load "v" : [j: $V, t: 16]
     %g = tile.load "g" : [i: $K, t: 16]
     %a = ssm.exp %g : [i: $K, t: 16]
-    %r:2 = ssm.fold over [t: 16] carry(%P = %S : [i: $K, j: $V]) $R {
+    %r:2 = ssm.fold over [t: 16] $R carry(%P = %S : [i: $K, j: $V]) {
       %at = ssm.at %a "t" : [i: $K, t: 16]
       %kt = ssm.at %k "t" : [i: $K, t: 16]
       %vt = ssm.at %v "t" : [j: $V, t: 16]

@@ -1,4 +1,5 @@
 #include "CPUKernelHarness.h"
+#include "TileInterpreter.h"
 
 #include "dialects/Tile/Tile.h"
 
@@ -7,11 +8,11 @@
 #include "mlir/Parser/Parser.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <random>
 
 using namespace ssmc;
@@ -135,6 +136,19 @@ static mlir::MLIRContext& context() {
   return *context;
 }
 
+Case ssmc::test::interpretedCase(std::string name, const std::string& text, Sizes sizes) {
+  auto module = std::make_shared<mlir::OwningOpRef<mlir::ModuleOp>>(
+      mlir::parseSourceString<mlir::ModuleOp>(text, &context()));
+  Case test{std::move(name), text, {}, sizes};
+  if (!*module)
+    return test;
+  auto kernel = *(*module)->getOps<tile::KernelOp>().begin();
+  test.kernel = kernel.getSymName().str();
+  test.operands = operandsOf(kernel);
+  test.reference = [module, kernel](ItemView item) { interpret(kernel, item); };
+  return test;
+}
+
 static std::string compileText(const std::string& text, const cpu::TargetSpec& target,
                                cpu::Output output) {
   auto module = mlir::parseSourceString<mlir::ModuleOp>(text, &context());
@@ -177,7 +191,7 @@ static void prepare(const Case& test, Arrays& arrays, Run& run) {
     std::uniform_real_distribution<double> uniform(o.low, o.high);
     for (int64_t i = 0; i < count * parts; ++i) {
       char* at = image.data() + i * bytesOf(unit);
-      bool isInput = o.role == 'i' || o.role == 'p' || o.role == 's';
+      bool isInput = o.role == 'i' || o.role == 'p' || o.role == 's' || o.role == 'T';
       if (!isInput)
         continue;
       put(at, unit, o.storage == "i1" ? double(uniform(random) > 0) : uniform(random));
@@ -224,7 +238,7 @@ bool ssmc::test::runCase(const Case& test, const cpu::TargetSpec& target,
   auto jit = cpu::Jit::load(object, error);
   if (!jit)
     return fail(error);
-  cpu::Kernel kernel = jit->lookup("k", error);
+  cpu::Kernel kernel = jit->lookup(test.kernel, error);
   if (!kernel.run)
     return fail(error);
 
@@ -281,7 +295,7 @@ double ssmc::test::timeCase(const Case& test, const cpu::TargetSpec& target, int
                             double* median) {
   std::string error, object = compileText(test.text, target, cpu::Output::Object);
   auto jit = object.empty() ? nullptr : cpu::Jit::load(object, error);
-  cpu::Kernel kernel = jit ? jit->lookup("k", error) : cpu::Kernel();
+  cpu::Kernel kernel = jit ? jit->lookup(test.kernel, error) : cpu::Kernel();
   if (!kernel.run)
     return -1;
   Arrays arrays;
@@ -290,10 +304,15 @@ double ssmc::test::timeCase(const Case& test, const cpu::TargetSpec& target, int
   std::vector<double> times;
   const Sizes& s = test.sizes;
   for (int round = 0; round < 25; ++round) {
-    auto start = std::chrono::steady_clock::now();
+    // On a machine with other work the thread's own time is what one thread would need alone.
+    auto now = [&] {
+      timespec time;
+      clock_gettime(threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &time);
+      return double(time.tv_sec) * 1e9 + double(time.tv_nsec);
+    };
+    double start = now();
     cpu::launch(kernel, run.args, threads, error);
-    std::chrono::duration<double, std::nano> took = std::chrono::steady_clock::now() - start;
-    times.push_back(took.count() / double(s.batch * s.heads * s.time * s.time1));
+    times.push_back((now() - start) / double(s.batch * s.heads * s.time * s.time1));
   }
   std::sort(times.begin(), times.end());
   *median = times[times.size() / 2];
