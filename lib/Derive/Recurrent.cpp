@@ -81,6 +81,7 @@ private:
   DenseMap<Value, Value> newStates; ///< results of systems -> values in their pass
   DenseMap<Expr, Expr> temporaries;
   llvm::StringSet<> registers;
+  unsigned stageCount = 0;
 };
 
 } // namespace
@@ -456,6 +457,10 @@ LogicalResult RecurrentForm::run() {
           }
           Expr expr = assembleStage(stage, system.getSemiring(), state,
                                     [&](StringRef source, ArrayRef<int64_t> by) {
+                                      if (llvm::all_of(by, [](int64_t offset) { return offset == 0; })) {
+                                        pass.moved[value] = value; // What the stage before made.
+                                        return context.leaf(value, "stage " + std::to_string(stageCount++));
+                                      }
                                       Value read = readPrevious(
                                           source, by, cast<ArrayType>(old.getState(source).getType()), pass);
                                       std::string name = ("prev " + source).str();

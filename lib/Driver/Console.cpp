@@ -23,7 +23,7 @@ static void reportBug(StringRef message) {
 }
 
 Console::Console(std::optional<bool> color)
-    : color(color.value_or(sys::Process::StandardErrIsDisplayed() &&
+    : asked(color), color(color.value_or(sys::Process::StandardErrIsDisplayed() &&
                            sys::Process::StandardErrHasColors())) {}
 
 static ColorMode modeOf(bool color) {
@@ -52,17 +52,17 @@ mlir::FileLineColLoc ssmc::driver::placeOf(mlir::Location location) {
 }
 
 void Console::at(const SourceMgr& sources, mlir::Location location, SourceMgr::DiagKind kind,
-                 const Twine& message) {
+                 const Twine& message, raw_ostream& os) {
   if (mlir::FileLineColLoc place = placeOf(location)) {
     for (unsigned id = 1; id <= sources.getNumBuffers(); ++id) {
       if (sources.getMemoryBuffer(id)->getBufferIdentifier() != place.getFilename().getValue())
         continue;
       SMLoc where = const_cast<SourceMgr&>(sources).FindLocForLineAndColumn(id, place.getLine(),
                                                                            place.getColumn());
-      sources.PrintMessage(errs(), where, kind, message, {}, {}, color);
+      sources.PrintMessage(os, where, kind, message, {}, {}, &os == &errs() ? color : hasColor(os));
       return;
     }
-    errs() << place.getFilename().getValue() << ':' << place.getLine() << ':' << place.getColumn()
+    os << place.getFilename().getValue() << ':' << place.getLine() << ':' << place.getColumn()
            << ": ";
   }
   kind == SourceMgr::DK_Error ? error(message) : warning(message);

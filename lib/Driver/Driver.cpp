@@ -1,7 +1,6 @@
 #include "ssmc/Driver/Driver.h"
 
 #include "Commands.h"
-#include "OptionTable.h"
 
 #include "llvm/Support/raw_ostream.h"
 
@@ -17,8 +16,9 @@ static Expected<int> dispatch(const Options& options, Console& console) {
   case Command::Run:
     return runCommand(options, console);
   case Command::Check:
+    return checkCommand(options, console);
   case Command::Bench:
-    return notAvailable("this command");
+    return benchCommand(options, console);
   }
   llvm_unreachable("all commands are listed");
 }

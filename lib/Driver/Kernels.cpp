@@ -1,6 +1,10 @@
 #include "Kernels.h"
 
 #include "mlir/IR/BuiltinOps.h"
+#include "llvm/Support/Threading.h"
+#include "llvm/TargetParser/Triple.h"
+
+#include <cstring>
 
 using namespace llvm;
 using namespace ssmc;
@@ -17,6 +21,26 @@ Expected<cpu::TargetSpec> driver::targetOf(const Options& options) {
   if (auto target = cpu::TargetSpec::parse(options.target->text(), message))
     return *target;
   return createStringError(message);
+}
+
+Error driver::checkRunsHere(const cpu::TargetSpec& target) {
+  cpu::TargetSpec host = cpu::TargetSpec::host();
+  if (Triple(target.triple).getArch() != Triple(host.triple).getArch())
+    return createStringError("code for " + target.triple + " does not run on this machine (" +
+                             host.triple + "); --emit obj makes an object for it");
+  SmallVector<StringRef> features;
+  StringRef(target.features).split(features, ',', -1, /*KeepEmpty=*/false);
+  for (StringRef feature : features)
+    if (feature.consume_front("+") && !host.has(feature))
+      return createStringError("this machine lacks the feature '" + feature + "'");
+  return Error::success();
+}
+
+unsigned driver::defaultThreads() {
+  unsigned threads = 0;
+  if (const char* text = std::getenv("OMP_NUM_THREADS"); text && !StringRef(text).getAsInteger(10, threads) && threads)
+    return threads;
+  return std::max(1u, hardware_concurrency().compute_thread_count());
 }
 
 static DType storageDType(mlir::Type type) {
@@ -153,11 +177,19 @@ Error CompiledRecurrence::Launch::run(unsigned threads) {
   return Error::success();
 }
 
+void CompiledRecurrence::Launch::poison() {
+  for (ArrayMap* arrays : {&outputs, &states, &temporaries})
+    for (auto& [name, array] : *arrays)
+      std::memset(array.getData(), 0xff, array.getNumBytes());
+}
+
 Expected<reference::Results> CompiledRecurrence::run(const Signature& signature, const Inputs& inputs,
-                                                     unsigned threads) const {
+                                                     unsigned threads, bool poison) const {
   Expected<Launch> launch = prepare(signature, inputs);
   if (!launch)
     return launch.takeError();
+  if (poison)
+    launch->poison();
   if (Error error = launch->run(threads))
     return error;
   return reference::Results{std::move(launch->outputs), std::move(launch->states)};

@@ -24,6 +24,12 @@ llvm::Error lowerModule(mlir::ModuleOp module, Stage stage, const LoweringOption
 /// The target that --target names.
 llvm::Expected<cpu::TargetSpec> targetOf(const Options& options);
 
+/// Fails where this machine cannot run code for a target.
+llvm::Error checkRunsHere(const cpu::TargetSpec& target);
+
+/// The threads of a run for which --threads says nothing: OMP_NUM_THREADS, else all cores.
+unsigned defaultThreads();
+
 /// A recurrence compiled for a CPU and loaded into this process.
 class CompiledRecurrence {
 public:
@@ -35,6 +41,8 @@ public:
   class Launch {
   public:
     llvm::Error run(unsigned threads);
+    /// Fills everything that is to be written with NaN.
+    void poison();
     runtime::ArrayMap outputs, states;
 
   private:
@@ -52,9 +60,9 @@ public:
   /// Inputs must live as long as the launch. With `keepStates` final states are returned.
   llvm::Expected<Launch> prepare(const Signature& signature, const Inputs& inputs,
                                  bool keepStates = true) const;
-  /// Prepares and runs once.
+  /// Prepares and runs once; `poison` fills the results with NaN before.
   llvm::Expected<reference::Results> run(const Signature& signature, const Inputs& inputs,
-                                         unsigned threads) const;
+                                         unsigned threads, bool poison = false) const;
 
 private:
   struct OperandInfo {

@@ -190,7 +190,9 @@ static Error checkDType(const Operand& operand, StringRef path, DType found) {
                                        : !runtime::isComplex(found) && !runtime::isFloat(found);
   if (fits)
     return Error::success();
-  return createStringError(operand.describe() + " ('" + path + "') holds " + numpyName(found) +
+  return createStringError(operand.describe() + " ('" + path + "') holds " +
+                           (runtime::isComplex(found) ? "complex numbers (" + numpyName(found) + ")"
+                                                      : numpyName(found)) +
                            ", expected " +
                            (operand.type.isComplex() ? "complex or real numbers"
                             : operand.type.isReal()  ? "real numbers (float32, float64, float16)"

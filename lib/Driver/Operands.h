@@ -77,4 +77,9 @@ llvm::Expected<runtime::ArrayMap> randomInputs(ssm::RecurrenceOp declared,
                                                const reference::Sizes& sizes, uint64_t seed,
                                                Gates gates = Gates::Usual);
 
+/// A random array for every state before the first step.
+llvm::Expected<runtime::ArrayMap> randomStates(ssm::RecurrenceOp declared, ssm::RecurrenceOp normal,
+                                               llvm::ArrayRef<Operand> states,
+                                               const reference::Sizes& sizes, uint64_t seed);
+
 } // namespace ssmc::driver

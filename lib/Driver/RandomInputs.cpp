@@ -6,6 +6,7 @@
 //   what only scales a feedback term       in (0, 1)
 //   a phase                     an angle
 //   a matrix                    scaled by its width
+//   what a sum that divides is made of     positive: the sum stays away from zero
 #include "Operands.h"
 
 #include "ssmc/Analysis/Passes.h"
@@ -13,6 +14,8 @@
 
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/TypeSwitch.h"
+
+#include <set>
 
 using namespace llvm;
 using namespace ssmc;
@@ -30,6 +33,8 @@ public:
       : sizes(sizes), normal(normal),
         gateScale(gates == Gates::Strong ? 6 : gates == Gates::Weak ? 0.01 : 0.5) {}
   std::map<std::string, FillSpec> choose();
+  /// Of states before the first step.
+  std::map<std::string, FillSpec> chooseStates();
 
 private:
   enum Sign { Negative = -1, Positive = 1 };
@@ -40,6 +45,7 @@ private:
   void give(mlir::Value value, FillSpec spec);
   void giveOperand(ssm::InOp in, FillSpec spec) { chosen.try_emplace(in.getName().str(), spec); }
   void chooseFeedback(ssm::FeedbackOp feedback);
+  void chooseDivisor(mlir::Value divisor);
   int64_t sizeOf(ssm::AxisAttr axis);
   FillSpec matrix(ssm::ArrayType type);
 
@@ -47,6 +53,7 @@ private:
   ssm::RecurrenceOp normal;
   double gateScale;
   std::map<std::string, FillSpec> chosen;
+  std::set<std::string> divisors; ///< states that a result is divided by
 };
 
 } // namespace
@@ -157,6 +164,37 @@ void Chooser::chooseFeedback(ssm::FeedbackOp feedback) {
       giveOperand(in, {Fill::UnitInterval, 1});
 }
 
+/// A bare operand in a sum of states is made positive, and so is what enters those states.
+void Chooser::chooseDivisor(mlir::Value divisor) {
+  mlir::Operation* op = divisor.getDefiningOp();
+  auto visitState = [&](StringRef state) {
+    if (!divisors.insert(state.str()).second)
+      return;
+    normal->walk([&](ssm::InputOp input) {
+      if (input.getState() == state)
+        for (mlir::Value factor : input.getFactors())
+          chooseDivisor(factor);
+    });
+  };
+  if (auto system = dyn_cast_or_null<ssm::SystemOp>(op))
+    visitState(ssm::strings(system.getStates())[cast<mlir::OpResult>(divisor).getResultNumber()]);
+  else if (auto prev = dyn_cast_or_null<ssm::PrevOp>(op))
+    visitState(prev.getState());
+  else if (auto in = dyn_cast_or_null<ssm::InOp>(op))
+    giveOperand(in, {Fill::Positive, 1});
+  else if (isa_and_nonnull<ssm::AddOp, ssm::MulOp, ssm::SumOp, ssm::RelabelOp, ssm::BroadcastOp>(op))
+    for (mlir::Value operand : op->getOperands())
+      chooseDivisor(operand);
+}
+
+std::map<std::string, FillSpec> Chooser::chooseStates() {
+  choose();
+  std::map<std::string, FillSpec> fills;
+  for (const std::string& state : divisors)
+    fills[state] = {Fill::Positive, 1};
+  return fills;
+}
+
 std::map<std::string, FillSpec> Chooser::choose() {
   for (ssm::InOp in : normal.getBlock()->getOps<ssm::InOp>())
     if (in.getType().isBool())
@@ -178,19 +216,19 @@ std::map<std::string, FillSpec> Chooser::choose() {
       }
     }
   });
+  normal->walk([&](ssm::DivOp div) { chooseDivisor(div.getRhs()); });
   normal->walk([&](ssm::FeedbackOp feedback) { chooseFeedback(feedback); });
   for (ssm::InOp in : normal.getBlock()->getOps<ssm::InOp>())
     giveOperand(in, in.getParam() && in.getType().getRank() > 1 ? matrix(in.getType())
                                                                 : FillSpec{Fill::Normal, 1});
-  return std::move(chosen);
+  return chosen;
 }
 
-Expected<ArrayMap> driver::randomInputs(ssm::RecurrenceOp declared, ssm::RecurrenceOp normal,
-                                        ArrayRef<Operand> inputs, const reference::Sizes& sizes,
-                                        uint64_t seed, Gates gates) {
-  std::map<std::string, FillSpec> fills = Chooser(sizes, normal, gates).choose();
+static Expected<ArrayMap> draw(ssm::RecurrenceOp declared, ArrayRef<Operand> operands,
+                               std::map<std::string, FillSpec> fills, const reference::Sizes& sizes,
+                               uint64_t seed) {
   ArrayMap arrays;
-  for (const Operand& operand : inputs) {
+  for (const Operand& operand : operands) {
     Expected<SmallVector<int64_t>> shape = reference::shapeOf(operand.layout, declared, sizes);
     if (!shape)
       return shape.takeError();
@@ -201,6 +239,19 @@ Expected<ArrayMap> driver::randomInputs(ssm::RecurrenceOp declared, ssm::Recurre
     arrays[operand.name] = std::move(*array);
   }
   return arrays;
+}
+
+Expected<ArrayMap> driver::randomInputs(ssm::RecurrenceOp declared, ssm::RecurrenceOp normal,
+                                        ArrayRef<Operand> inputs, const reference::Sizes& sizes,
+                                        uint64_t seed, Gates gates) {
+  return draw(declared, inputs, Chooser(sizes, normal, gates).choose(), sizes, seed);
+}
+
+Expected<ArrayMap> driver::randomStates(ssm::RecurrenceOp declared, ssm::RecurrenceOp normal,
+                                        ArrayRef<Operand> states, const reference::Sizes& sizes,
+                                        uint64_t seed) {
+  Chooser chooser(sizes, normal, Gates::Usual);
+  return draw(declared, states, chooser.chooseStates(), sizes, seed + 1);
 }
 
 Expected<ArrayMap> driver::randomInputs(ssm::RecurrenceOp declared, ArrayRef<Operand> inputs,

@@ -29,6 +29,8 @@ static Expected<Results> compute(Spec& spec, const Options& options, const Signa
   Expected<cpu::TargetSpec> target = targetOf(options);
   if (!target)
     return target.takeError();
+  if (Error error = checkRunsHere(*target))
+    return error;
   LoweringOptions lowering = {inputs.sizes.dims, options.dtype.value_or(DType::F32)};
   Expected<CompiledRecurrence> compiled = CompiledRecurrence::compile(spec.recurrence(), lowering, *target);
   if (!compiled)
@@ -175,6 +177,8 @@ Expected<int> driver::runCommand(const Options& options, Console& console) {
   Expected<Inputs> inputs = gatherInputs(spec->recurrence(), *signature, options);
   if (!inputs)
     return inputs.takeError();
+  if (!reference)
+    warnOfNonlinear(*spec, console);
   Expected<Results> results = compute(*spec, options, *signature, *inputs);
   if (!results)
     return results.takeError();

@@ -4,7 +4,6 @@
 #include "ssmc/Frontend/Diagnostics.h"
 #include "ssmc/Frontend/Import.h"
 
-#include "mlir/IR/Verifier.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/MemoryBuffer.h"
 
@@ -94,14 +93,6 @@ driver::dimSizes(ssm::RecurrenceOp recurrence, const Options& options, bool need
   return sizes;
 }
 
-Error driver::normalizeSpec(Spec& spec) {
-  for (ssm::RecurrenceOp& recurrence : spec.recurrences)
-    recurrence = analysis::normalize(recurrence);
-  if (failed(mlir::verify(*spec.module)))
-    return make_error<InternalError>("the normal form of '" + spec.path + "' is not well-formed");
-  return Error::success();
-}
-
 void driver::warnOfNonlinear(ssm::RecurrenceOp normal, const Spec& spec, Console& console) {
   normal->walk([&](ssm::UpdateOp update) {
     auto reason = update->getAttrOfType<mlir::StringAttr>("nonlinear");
@@ -110,4 +101,12 @@ void driver::warnOfNonlinear(ssm::RecurrenceOp normal, const Spec& spec, Console
                  "'" + normal.getSymName() + "' is not linear in '" + update.getState() + "': " +
                      reason.getValue() + "; only the recurrent form exists");
   });
+}
+
+void driver::warnOfNonlinear(const Spec& spec, Console& console) {
+  for (ssm::RecurrenceOp recurrence : spec.recurrences) {
+    ssm::RecurrenceOp copy;
+    mlir::OwningOpRef<mlir::ModuleOp> module = copyOf(recurrence, copy);
+    warnOfNonlinear(analysis::normalize(copy), spec, console);
+  }
 }

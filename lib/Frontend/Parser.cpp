@@ -185,10 +185,12 @@ bool Parser::beginsItem() const {
   case Token::Ident: {
     size_t ahead = 1;
     if (token(ahead).kind == Token::LBracket) {
-      while (token(ahead).kind != Token::RBracket && token(ahead).kind != Token::End &&
-             !token(ahead).startsLine)
+      // A list of indices that is not closed still begins a statement where '=' follows.
+      while (token(ahead).kind != Token::RBracket && token(ahead).kind != Token::Equal &&
+             token(ahead).kind != Token::End && !token(ahead).startsLine)
         ++ahead;
-      ++ahead;
+      if (token(ahead).kind == Token::RBracket)
+        ++ahead;
     }
     return token(ahead).kind == Token::Equal;
   }

@@ -44,6 +44,7 @@ struct TargetSpec {
   std::string baseCPU() const;
 };
 
+std::unique_ptr<mlir::Pass> createSplitFolds();
 std::unique_ptr<mlir::Pass> createLowerTileToLoops(int64_t lanes, int64_t registers);
 
 /// Registers the passes of this target by name.
@@ -54,8 +55,8 @@ void buildPipeline(mlir::OpPassManager& manager, const TargetSpec& target);
 
 enum class Output { LLVMText, Assembly, Object };
 
-/// Compiles a module of tile kernels, which becomes LLVM dialect on the way. On failure sets `error`
-/// (what MLIR has to say goes to the context's diagnostic handler).
+/// Compiles a module of tile kernels, which becomes LLVM dialect on the way. On failure sets
+/// `error` (what MLIR has to say goes to the context's diagnostic handler).
 std::optional<std::string> compile(mlir::ModuleOp module, const TargetSpec& target, Output output,
                                    std::string& error);
 

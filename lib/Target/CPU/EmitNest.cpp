@@ -1,9 +1,9 @@
 // Loop nests: order of the loops, lanes, accumulators of reductions.
 //
 // Labels that the reductions keep run outside, then the lanes if they are kept, then the reduced
-// labels. A reduction accumulates in registers, over the innermost label in several accumulators that
-// are added in a fixed order at the end; only where the lanes themselves are reduced is there a
-// horizontal sum, once, after the loop.
+// labels. A reduction accumulates in registers, over the innermost label in several accumulators
+// that are added in a fixed order at the end; only where the lanes themselves are reduced is there
+// a horizontal sum, once, after the loop.
 #include "EmitMath.h"
 #include "Emitter.h"
 
@@ -11,7 +11,9 @@ using namespace mlir;
 using namespace ssmc;
 using namespace ssmc::cpu;
 
-bool ssmc::cpu::isReduction(Operation* op) { return isa_and_nonnull<ssm::SumOp, ssm::MaximumOp>(op); }
+bool ssmc::cpu::isReduction(Operation* op) {
+  return isa_and_nonnull<ssm::SumOp, ssm::MaximumOp>(op);
+}
 
 SmallVector<StringRef> ssmc::cpu::reducedLabels(Operation* op) {
   return ssm::strings(op->getAttrOfType<ArrayAttr>("over"));
@@ -29,7 +31,9 @@ Value ssmc::cpu::reductionCombine(ImplicitLocOpBuilder& b, Operation* op, Value 
   return arith::MaximumFOp::create(b, x, y);
 }
 
-Value Emitter::i64(int64_t value) { return arith::ConstantIntOp::create(b, value, 64); }
+Value Emitter::i64(int64_t value) {
+  return arith::ConstantIntOp::create(b, value, 64);
+}
 
 Value Emitter::extentOf(StringRef label, int64_t extent) {
   auto found = dynamicExtents.find(label);
@@ -64,7 +68,8 @@ Value Emitter::reduceLanes(Operation* op, Value vector) {
   return vector::ExtractOp::create(b, vector, ArrayRef<int64_t>{0});
 }
 
-//===-- lanes ---------------------------------------------------------------------------------------===//
+//===-- lanes
+//---------------------------------------------------------------------------------------===//
 
 static StringRef fixedLane(const Point& point) {
   for (auto& [label, index] : point.indices)
@@ -78,7 +83,7 @@ static int64_t laneScore(Emitter& e, Value value, StringRef label, DenseSet<Valu
   if (!arrayType(value).has(label) || !seen.insert(value).second)
     return 0;
   if (auto found = e.buffers.find(value); found != e.buffers.end())
-    return found->second.isUnit(label) ? 1 : -2;
+    return found->second.isUnit(label) ? 1 : -6; // a gather
   Operation* op = value.getDefiningOp();
   if (!op || isa<ssm::FoldOp>(op))
     return 0;
@@ -97,6 +102,21 @@ static int64_t laneScore(Emitter& e, Value value, StringRef label, DenseSet<Valu
 /// The operand that a reduction adds up, the value itself for other items.
 static Value computed(const Item& item) {
   return item.reduces ? item.value.getDefiningOp()->getOperand(0) : item.value;
+}
+
+/// The positions of the labels that a reduction unrolls inside the nest's body.
+static SmallVector<Point> innerPoints(const Item& item, const Point& point) {
+  SmallVector<Point> points{point};
+  for (StringRef label : item.inner) {
+    SmallVector<Point> next;
+    for (const Point& outer : points)
+      for (int64_t i = 0; i < arrayType(item.value).find(label).getSize(); ++i) {
+        next.push_back(outer);
+        next.back().set(label, {Value(), i});
+      }
+    points = std::move(next);
+  }
+  return points;
 }
 
 StringRef Emitter::chooseLane(const Nest& nest, const Point& outer) {
@@ -136,7 +156,8 @@ StringRef Emitter::chooseLane(const Nest& nest, const Point& outer) {
   return best;
 }
 
-//===-- nests ---------------------------------------------------------------------------------------===//
+//===-- nests
+//---------------------------------------------------------------------------------------===//
 
 static int64_t extentIn(const Nest& nest, StringRef label) {
   for (const Item& item : nest.items)
@@ -233,7 +254,8 @@ void Emitter::emitLoops(Nest& nest, ArrayRef<StringRef> labels, StringRef lane, 
   }
 }
 
-void Emitter::emitReducedLoops(Nest& nest, ArrayRef<StringRef> labels, StringRef lane, Point point) {
+void Emitter::emitReducedLoops(Nest& nest, ArrayRef<StringRef> labels, StringRef lane,
+                               Point point) {
   StringRef laneNow = fixedLane(point);
   bool laneReduced = !lane.empty() && llvm::is_contained(labels, lane);
   int64_t full = 0, laneExtent = 0;
@@ -253,7 +275,7 @@ void Emitter::emitReducedLoops(Nest& nest, ArrayRef<StringRef> labels, StringRef
     Type type = b.getF32Type();
     if (vector)
       type = VectorType::get({shape.lanes}, type);
-    widths.push_back(vector ? point.parts : 1);
+    widths.push_back((vector ? point.parts : 1) * int64_t(innerPoints(item, point).size()));
     Value identity = reductionIdentity(b, item.value.getDefiningOp(), type);
     inits.append(widths.back(), identity);
   }
@@ -355,6 +377,14 @@ void Emitter::emitReducedLoops(Nest& nest, ArrayRef<StringRef> labels, StringRef
     for (int64_t i = 0; i < widths[reduction]; ++i)
       lanes.parts.push_back(sums[next++]);
     ++reduction;
+    if (!item.inner.empty()) {
+      ArrayRef<Value> parts = lanes.parts;
+      SmallVector<Point> points = innerPoints(item, point);
+      size_t each = parts.size() / points.size();
+      for (auto [i, one] : llvm::enumerate(points))
+        store(item.target, one, {SmallVector<Value, 4>(parts.slice(i * each, each))});
+      continue;
+    }
     if (laneReduced && lanes.isVector()) {
       Value sum = lanes.parts[0];
       for (Value part : ArrayRef<Value>(lanes.parts).drop_front())
@@ -372,21 +402,24 @@ void Emitter::emitBody(Nest& nest, const Point& point, SmallVectorImpl<Lanes>& a
   SmallVector<Lanes> written;
   size_t next = 0;
   for (Item& item : nest.items) {
-    Lanes value = evaluate(computed(item), point);
     if (!item.reduces) {
-      written.push_back(value);
+      written.push_back(evaluate(computed(item), point));
       continue;
     }
     Operation* op = item.value.getDefiningOp();
     Lanes& sum = accumulators[next++];
-    for (auto [part, old] : llvm::enumerate(sum.parts)) {
+    SmallVector<Point> points = innerPoints(item, point);
+    size_t each = sum.parts.size() / points.size();
+    for (auto [i, old] : llvm::enumerate(sum.parts)) {
+      size_t part = i % each;
+      Lanes value = evaluate(computed(item), points[i / each]);
       Value one = splat(value.parts[value.isVector() ? part : 0], old.getType());
-      bool masked = point.tail && !arrayType(item.value).has(fixedLane(point)) &&
-                    isa<VectorType>(one.getType());
-      if (masked) {
+      if (point.tail && !arrayType(item.value).has(fixedLane(point)) &&
+          isa<VectorType>(one.getType())) {
+        // Lanes past the end count for nothing.
         SmallVector<bool> mask(shape.lanes);
-        for (int64_t i = 0; i < shape.lanes; ++i)
-          mask[i] = int64_t(part) * shape.lanes + i < point.tail;
+        for (int64_t lane = 0; lane < shape.lanes; ++lane)
+          mask[lane] = int64_t(part) * shape.lanes + lane < point.tail;
         auto type = VectorType::get({shape.lanes}, b.getI1Type());
         Value valid =
             arith::ConstantOp::create(b, DenseElementsAttr::get(type, ArrayRef<bool>(mask)));

@@ -44,6 +44,7 @@ Buffer Emitter::makeBuffer(ssm::ArrayType type, Buffer::Place place, LanePrefere
   if (inner) {
     last.label = inner.getName();
     last.extent = roundUp(inner.getSize(), shape.lanes);
+    // (A preference without a width asks for contiguous lanes alone.)
     bool strips = inner.getName() == preference.label && preference.width;
     if (strips)
       last.extent = roundUp(inner.getSize(), preference.width);
@@ -125,6 +126,33 @@ void Emitter::choosePreferences(Operation* kernel) {
         if (!fold->isAncestor(operand.getParentBlock()->getParentOp()))
           prefer(operand, lane);
     });
+  });
+  // A sum outside of folds runs along a label that it keeps: what is kept for a whole sequence, or
+  // made for it, has that label contiguous.
+  kernel->walk([&](Operation* op) {
+    if (!isReduction(op) || op->getParentOfType<ssm::FoldOp>())
+      return;
+    StringRef lane;
+    int64_t extent = 0;
+    for (ssm::AxisAttr axis : arrayType(op->getResult(0)).getAxes()) {
+      auto sequence = op->getParentOfType<tile::SequenceOp>();
+      bool isTime = sequence && sequence.getAxis().getName() == axis.getName();
+      if (!isTime && axis.getSize() > extent) {
+        lane = axis.getName();
+        extent = axis.getSize();
+      }
+    }
+    SmallVector<Value> work{op->getOperand(0)};
+    DenseSet<Value> seen;
+    while (!work.empty() && extent >= shape.lanes) {
+      Value value = work.pop_back_val();
+      if (!seen.insert(value).second || !value.getDefiningOp())
+        continue;
+      if (persistent.contains(value))
+        prefer(value, {lane, 0});
+      else if (!isa<ssm::FoldOp, tile::SequenceOp>(value.getDefiningOp()))
+        llvm::append_range(work, value.getDefiningOp()->getOperands());
+    }
   });
   // Carried values share one buffer with what they start from and become.
   for (bool changed = true; changed;) {

@@ -1,4 +1,5 @@
 // The passes from tile kernels to the LLVM dialect, in order.
+#include "dialects/Tile/Tile.h"
 #include "ssmc/Target/CPU.h"
 
 #include "mlir/Conversion/Passes.h"
@@ -7,8 +8,14 @@
 #include "mlir/Transforms/Passes.h"
 
 using namespace mlir;
+using namespace ssmc;
 
 void ssmc::cpu::buildPipeline(OpPassManager& manager, const TargetSpec& target) {
+  // Folds get a label that lanes can run along. Equal ops first, so that what is shared shows.
+  manager.addPass(createCSEPass());
+  manager.nest<tile::KernelOp>().addPass(createSplitFolds());
+  manager.addPass(createCSEPass());
+
   // Kernels become functions of loops over vectors. Everything that is ours ends here.
   manager.addPass(createLowerTileToLoops(target.lanes(), target.registers()));
 

@@ -11,9 +11,11 @@ using namespace mlir;
 using namespace ssmc;
 using namespace ssmc::cpu;
 
-bool Emitter::isLeaf(Value value) { return bound.contains(value) || buffers.contains(value); }
+bool Emitter::isLeaf(Value value) {
+  return bound.contains(value) || buffers.contains(value);
+}
 
-static bool isExpensive(Operation* op) {
+bool ssmc::cpu::isExpensive(Operation* op) {
   return isa<ssm::ExpOp, ssm::LogOp, ssm::PowOp, ssm::SinOp, ssm::CosOp, ssm::TanhOp,
              ssm::SigmoidOp, ssm::SoftplusOp, ssm::SiluOp, ssm::DivOp, ssm::SqrtOp, ssm::RsqrtOp>(
       op);
@@ -34,7 +36,7 @@ struct Plan {
   llvm::SetVector<Operation*> ops;
   llvm::SetVector<Operation*> needed;
   DenseMap<Operation*, int64_t> stages;
-  DenseSet<Value> kept; ///< values that get a buffer
+  DenseSet<Value> kept;                            ///< values that get a buffer
   SmallVector<std::pair<Operation*, Value>> ahead; ///< evaluated in registers before a fold
   SmallVector<Nest> nests;
 
@@ -172,8 +174,21 @@ bool Plan::renames(Value value, Value leaf, DenseSet<Value>& seen, bool renamed)
 void Plan::addItem(Item item, int64_t stage) {
   Value computed = item.reduces ? item.value.getDefiningOp()->getOperand(0) : item.value;
   SmallVector<StringRef> space = free(arrayType(computed)), keeps;
-  if (item.reduces)
+  if (item.reduces) {
     keeps = free(arrayType(item.value));
+    // A few positions of a kept label share one pass over the state, each with its accumulators.
+    int64_t accumulators = point.parts;
+    if (!between.lane.empty() && keeps.size() < space.size())
+      for (StringRef label : SmallVector<StringRef>(keeps)) {
+        int64_t extent = arrayType(item.value).find(label).getSize();
+        if (accumulators * extent > e.shape.registers / 2)
+          continue;
+        accumulators *= extent;
+        item.inner.push_back(label);
+        llvm::erase(keeps, label);
+        llvm::erase(space, label);
+      }
+  }
   for (Nest& nest : nests) {
     bool nestReduces = llvm::any_of(nest.items, [](Item& other) { return other.reduces; });
     if (nest.fold || nest.stage != stage || nest.space != ArrayRef(space))
@@ -215,7 +230,7 @@ void Emitter::emitBlock(ArrayRef<Operation*> opList, SmallVector<Item> roots, co
   for (Operation* op : opList)
     if (plan.needed.contains(op))
       if (auto loadOp = dyn_cast<tile::LoadOp>(op); loadOp && !isLeaf(loadOp.getResult())) {
-        if (loadOp.getOtherwise())
+        if (loadOp.getOtherwise() && loadOp.getOtherwise().getType().isScalar())
           evaluate(loadOp.getOtherwise(), point);
         emitLoad(loadOp);
       }
@@ -317,8 +332,8 @@ void Emitter::emitBlock(ArrayRef<Operation*> opList, SmallVector<Item> roots, co
           if (!seen.contains(item.overwrites))
             continue;
           DenseSet<Value> visited;
-          readLater |= other > position ||
-                       plan.renames(computedOf(one), item.overwrites, visited, false);
+          readLater |=
+              other > position || plan.renames(computedOf(one), item.overwrites, visited, false);
         }
       }
       if (!readLater)

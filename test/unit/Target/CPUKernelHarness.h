@@ -39,12 +39,18 @@ struct ItemView {
 
 struct Case {
   std::string name;
-  std::string text; ///< one tile.kernel, called @k
+  std::string text; ///< one tile.kernel
   std::vector<Operand> operands;
   Sizes sizes;
   std::function<void(ItemView)> reference;
   double bound = 1e-5;
+  std::string kernel = "k"; ///< its name
+  bool relative = false;    ///< the bound is for each element, not for the RMS
 };
+
+/// A case from a kernel's text alone: its operands are those that it declares, with values in
+/// [-1, 1], and the f64 interpreter of tile kernels says what is right.
+Case interpretedCase(std::string name, const std::string& text, Sizes sizes = {});
 
 /// All cases; `timeOnly` ones are built for measuring.
 std::vector<Case> allCases();

@@ -1,0 +1,432 @@
+// Splits a fold into folds that have a free label each.
+//
+// Lanes and strips need a label that nothing in the fold reduces (EmitFold.cpp). Two rewrites at
+// the level of labelled arrays bring more folds into that shape; neither knows what it rewrites.
+//
+// Sinking. A stacked value `sum[n](C[n,p] * x[n])` of a carried x of rank 1 leaves the fold: x is
+// stacked instead, which is small, and the sum is taken for all steps of the tile afterwards. Then
+// n is free.
+//
+// Splitting. Carried values are grouped by their labels. A group that does not read another one in
+// return gets a fold of its own, in order: a running maximum m[] first, then what it scales, n[a]
+// and C[a,b]. What a later group needs of an earlier one is stacked, and what follows from that
+// alone is computed for all steps of the tile between the two folds, in lanes.
+#include "Emitter.h"
+#include "ssmc/Target/CPU.h"
+
+#include "mlir/IR/IRMapping.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "mlir/Pass/Pass.h"
+#include "llvm/ADT/MapVector.h"
+
+using namespace mlir;
+using namespace ssmc;
+using namespace ssmc::cpu;
+
+namespace {
+
+/// A fold, and ways to compute values of its body for all of its steps at once.
+struct FoldRewriter {
+  explicit FoldRewriter(ssm::FoldOp fold) : fold(fold), label(fold.getAxis().getName()) {
+    for (BlockArgument argument : fold.getBlock()->getArguments())
+      dependences[argument] = 1u << argument.getArgNumber();
+    for (Operation& op : *fold.getBlock()) {
+      uint64_t bits = 0;
+      op.walk([&](Operation* inner) {
+        for (Value operand : inner->getOperands())
+          bits |= dependences.lookup(operand);
+      });
+      for (Value result : op.getResults())
+        dependences[result] = bits;
+    }
+  }
+
+  bool isInside(Value value) { return fold->isAncestor(value.getParentBlock()->getParentOp()); }
+  uint64_t carriedOf(Value value) { return dependences.lookup(value); }
+
+  ssm::FoldOp fold;
+  StringRef label;
+  DenseMap<Value, uint64_t> dependences; ///< carried values that a value depends on, as bits
+};
+
+} // namespace
+
+/// Clones an op for all steps at once: its operands may have gained the fold's label.
+static Value cloneLifted(OpBuilder& b, Operation* op, ValueRange operands) {
+  if (auto broadcast = dyn_cast<ssm::BroadcastOp>(op)) {
+    ssm::ArrayType type = broadcast.getType();
+    for (ssm::AxisAttr axis : arrayType(operands[0]).getAxes())
+      if (!type.has(axis.getName()))
+        type = type.withAxis(axis);
+    return ssm::BroadcastOp::create(b, op->getLoc(), type, operands[0]);
+  }
+  if (auto cast = dyn_cast<ssm::CastOp>(op))
+    return ssm::CastOp::create(
+        b, op->getLoc(), arrayType(operands[0]).withElementType(cast.getType().getElementType()),
+        operands[0]);
+  OperationState state(op->getLoc(), op->getName());
+  state.addOperands(operands);
+  state.addAttributes(op->getAttrs());
+  SmallVector<Type> types;
+  if (auto infer = dyn_cast<InferTypeOpInterface>(op))
+    if (failed(infer.inferReturnTypes(op->getContext(), op->getLoc(), operands,
+                                      op->getAttrDictionary(), op->getPropertiesStorage(), {},
+                                      types)))
+      return {};
+  state.addTypes(types);
+  return b.create(state)->getResult(0);
+}
+
+//===-- sinking
+//-------------------------------------------------------------------------------------===//
+
+/// The values of rank 1 at most that `value` is computed from; false where it needs larger ones.
+static bool findFrontier(FoldRewriter& rewriter, Value value, llvm::SetVector<Value>& frontier) {
+  if (!rewriter.isInside(value))
+    return true;
+  if (rewriter.carriedOf(value) && arrayType(value).getRank() <= 1) {
+    frontier.insert(value);
+    return true;
+  }
+  Operation* op = value.getDefiningOp();
+  if (!op || op->getNumRegions() || (isReduction(op) && rewriter.carriedOf(value)))
+    return false;
+  return llvm::all_of(op->getOperands(),
+                      [&](Value operand) { return findFrontier(rewriter, operand, frontier); });
+}
+
+static Value lift(FoldRewriter& rewriter, OpBuilder& b, Value value,
+                  DenseMap<Value, Value>& lifted) {
+  if (!rewriter.isInside(value))
+    return value;
+  if (Value known = lifted.lookup(value))
+    return known;
+  Operation* op = value.getDefiningOp();
+  auto at = dyn_cast<ssm::AtOp>(op);
+  Value result;
+  if (at && at.getLabel() == rewriter.label) {
+    result = lift(rewriter, b, at.getOperand(), lifted);
+  } else {
+    SmallVector<Value> operands;
+    for (Value operand : op->getOperands())
+      operands.push_back(lift(rewriter, b, operand, lifted));
+    result = cloneLifted(b, op, operands);
+  }
+  return lifted[value] = result;
+}
+
+/// Replaces a fold by one that stacks more values; results keep their order, new ones follow. With
+/// `prune` stacked values that nobody uses are left out.
+static ssm::FoldOp withStacked(ssm::FoldOp fold, ArrayRef<Value> more, bool prune = false) {
+  OpBuilder b(fold);
+  SmallVector<Value> kept, values;
+  SmallVector<Type> types;
+  for (auto [i, result] : llvm::enumerate(fold->getResults()))
+    if (!prune || i < fold.getNumCarried() || !result.use_empty()) {
+      kept.push_back(result);
+      values.push_back(fold.getYield().getValues()[i]);
+      types.push_back(result.getType());
+    }
+  for (Value value : more) {
+    values.push_back(value);
+    types.push_back(arrayType(value).withAxis(fold.getAxis()));
+  }
+  OperationState state(fold.getLoc(), ssm::FoldOp::getOperationName());
+  state.addOperands(fold.getInits());
+  state.addTypes(types);
+  state.addAttributes(fold->getAttrs());
+  state.addRegion()->takeBody(fold.getBody());
+  auto result = cast<ssm::FoldOp>(b.create(state));
+  result.getYield()->setOperands(values);
+  for (auto [old, replacement] : llvm::zip(kept, result->getResults()))
+    old.replaceAllUsesWith(replacement);
+  fold.erase();
+  for (Operation& op : llvm::make_early_inc_range(llvm::reverse(*result.getBlock())))
+    if (isOpTriviallyDead(&op))
+      op.erase();
+  return result;
+}
+
+static ssm::FoldOp sinkReductions(ssm::FoldOp fold) {
+  FoldRewriter rewriter(fold);
+  llvm::SetVector<Value> frontier;
+  SmallVector<unsigned> sunk;
+  for (unsigned i = fold.getNumCarried(); i < fold->getNumResults(); ++i) {
+    Value value = fold.getYield().getValues()[i];
+    Operation* op = value.getDefiningOp();
+    // Reduced again or used by the state itself: it is computed in the fold anyway.
+    if (!isReduction(op) || !rewriter.isInside(value) || !rewriter.carriedOf(value) ||
+        !llvm::all_of(op->getUsers(), [&](Operation* user) { return isa<ssm::YieldOp>(user); }))
+      continue;
+    llvm::SetVector<Value> one;
+    bool labelClash = arrayType(op->getOperand(0)).has(rewriter.label);
+    if (labelClash || !findFrontier(rewriter, op->getOperand(0), one))
+      continue;
+    frontier.insert(one.begin(), one.end());
+    sunk.push_back(i);
+  }
+  if (sunk.empty())
+    return fold;
+  unsigned before = fold->getNumResults();
+  fold = withStacked(fold, frontier.getArrayRef());
+  FoldRewriter after(fold);
+  OpBuilder b(fold);
+  b.setInsertionPointAfter(fold);
+  DenseMap<Value, Value> lifted;
+  for (auto [i, value] : llvm::enumerate(frontier))
+    lifted[value] = fold.getResult(before + i);
+  for (unsigned i : sunk)
+    fold.getResult(i).replaceAllUsesWith(lift(after, b, fold.getYield().getValues()[i], lifted));
+  return withStacked(fold, {}, /*prune=*/true);
+}
+
+//===-- splitting
+//-----------------------------------------------------------------------------------===//
+
+namespace {
+struct Splitter {
+  Splitter(ssm::FoldOp fold) : rewriter(fold), fold(fold) {}
+  bool run();
+
+private:
+  using Bits = uint64_t;
+  bool findGroups();
+  void slice(Value value, DenseSet<Value>& into);
+  bool isStacked(Value value, unsigned& group);
+  void demand(Value value, unsigned group, DenseSet<Value>& seen);
+  Value inside(OpBuilder& b, Value value, unsigned group, DenseMap<Value, Value>& made);
+  Value outside(OpBuilder& b, Value value);
+
+  FoldRewriter rewriter;
+  ssm::FoldOp fold;
+  SmallVector<Bits> groups;                          ///< carried values of each, in order
+  SmallVector<DenseSet<Value>> cones;                ///< what each group's fold computes
+  SmallVector<llvm::MapVector<Value, Value>> stacks; ///< value of the body -> its stacked result
+  SmallVector<SmallVector<unsigned>> outputs;        ///< stacked results that each group computes
+  DenseMap<Value, Value> lifted;
+};
+} // namespace
+
+void Splitter::slice(Value value, DenseSet<Value>& into) {
+  if (!rewriter.isInside(value) || !into.insert(value).second)
+    return;
+  if (Operation* op = value.getDefiningOp())
+    op->walk([&](Operation* inner) {
+      for (Value operand : inner->getOperands())
+        if (operand.getParentBlock() == fold.getBlock())
+          slice(operand, into);
+    });
+}
+
+/// Groups carried values by their labels, in an order in which no group reads a later one.
+bool Splitter::findGroups() {
+  llvm::MapVector<Type, Bits> byType;
+  for (BlockArgument argument : fold.getBlock()->getArguments())
+    byType[argument.getType()] |= Bits(1) << argument.getArgNumber();
+  if (byType.size() < 2 || fold.getNumCarried() > 63)
+    return false;
+  DenseMap<Type, Bits> reads;
+  for (auto [type, bits] : byType)
+    for (unsigned i = 0; i < fold.getNumCarried(); ++i)
+      if (bits >> i & 1)
+        reads[type] |= rewriter.carriedOf(fold.getYield().getValues()[i]);
+  Bits done = 0;
+  while (!byType.empty()) {
+    auto ready = llvm::find_if(
+        byType, [&](auto& entry) { return (reads[entry.first] & ~(done | entry.second)) == 0; });
+    if (ready == byType.end())
+      return false; // groups that read each other stay together
+    groups.push_back(ready->second);
+    done |= ready->second;
+    byType.erase(ready);
+  }
+  return true;
+}
+
+/// Whether the fold of an earlier group hands the value out.
+bool Splitter::isStacked(Value value, unsigned& group) {
+  for (group = 0; group < groups.size(); ++group)
+    if (cones[group].contains(value) && (rewriter.carriedOf(value) & groups[group]))
+      return true;
+  return false;
+}
+
+/// Notes what earlier folds must stack so that `value` can be had in a group's fold.
+void Splitter::demand(Value value, unsigned group, DenseSet<Value>& seen) {
+  if (!rewriter.isInside(value) || !seen.insert(value).second)
+    return;
+  unsigned owner;
+  Bits carried = rewriter.carriedOf(value);
+  if (carried && !(carried & groups[group]) && isStacked(value, owner)) {
+    stacks[owner].insert({value, Value()});
+    return;
+  }
+  if (Operation* op = value.getDefiningOp())
+    op->walk([&](Operation* inner) {
+      for (Value operand : inner->getOperands())
+        if (operand.getParentBlock() == fold.getBlock())
+          demand(operand, group, seen);
+    });
+}
+
+/// A value for all steps, after the folds that it depends on.
+Value Splitter::outside(OpBuilder& b, Value value) {
+  for (auto& stack : stacks)
+    if (auto found = stack.find(value); found != stack.end() && found->second)
+      return found->second;
+  if (!rewriter.isInside(value))
+    return value;
+  if (Value known = lifted.lookup(value))
+    return known;
+  Operation* op = value.getDefiningOp();
+  auto at = dyn_cast<ssm::AtOp>(op);
+  if (at && at.getLabel() == rewriter.label)
+    return lifted[value] = outside(b, at.getOperand());
+  SmallVector<Value> operands;
+  for (Value operand : op->getOperands())
+    operands.push_back(outside(b, operand));
+  return lifted[value] = cloneLifted(b, op, operands);
+}
+
+/// A value in the fold of a group.
+Value Splitter::inside(OpBuilder& b, Value value, unsigned group, DenseMap<Value, Value>& made) {
+  if (!rewriter.isInside(value))
+    return value;
+  if (Value known = made.lookup(value))
+    return known;
+  Operation* op = value.getDefiningOp();
+  bool own = rewriter.carriedOf(value) & groups[group];
+  bool constant = op && isa<ssm::ConstantOp>(op);
+  bool small = arrayType(value).getRank() <= 1 && (!op || !op->getNumRegions());
+  unsigned owner;
+  bool handed = rewriter.carriedOf(value) && !own && isStacked(value, owner);
+  if (!own && !constant && (small || handed)) {
+    // Computed for all steps at once, before this fold.
+    OpBuilder before(b.getInsertionBlock()->getParentOp());
+    Value all = outside(before, value);
+    if (arrayType(all).has(rewriter.label))
+      all = ssm::AtOp::create(b, value.getLoc(), all, rewriter.label);
+    return made[value] = all;
+  }
+  IRMapping mapping;
+  op->walk([&](Operation* inner) {
+    for (Value operand : inner->getOperands())
+      if (operand.getParentBlock() == fold.getBlock())
+        mapping.map(operand, inside(b, operand, group, made));
+  });
+  Operation* clone = b.clone(*op, mapping);
+  for (auto [from, to] : llvm::zip(op->getResults(), clone->getResults()))
+    made[from] = to;
+  return made[value];
+}
+
+bool Splitter::run() {
+  if (!findGroups())
+    return false;
+  unsigned carried = fold.getNumCarried();
+  auto yielded = fold.getYield().getValues();
+  cones.resize(groups.size());
+  stacks.resize(groups.size());
+  outputs.resize(groups.size());
+  for (unsigned i = 0; i < fold->getNumResults(); ++i) {
+    unsigned group = 0;
+    for (unsigned g = 0; g < groups.size(); ++g)
+      if (i < carried ? (groups[g] >> i & 1) : (rewriter.carriedOf(yielded[i]) & groups[g]) != 0)
+        group = g;
+    if (i >= carried && fold.getResult(i).use_empty())
+      continue;
+    if (i >= carried)
+      outputs[group].push_back(i);
+    slice(yielded[i], cones[group]);
+  }
+  for (auto [g, bits] : llvm::enumerate(groups))
+    for (unsigned i = 0; i < carried; ++i)
+      if (bits >> i & 1)
+        cones[g].insert(fold.getBlock()->getArgument(i));
+  for (auto [g, bits] : llvm::enumerate(groups)) {
+    DenseSet<Value> seen;
+    for (unsigned i = 0; i < carried; ++i)
+      if (bits >> i & 1)
+        demand(yielded[i], g, seen);
+    for (unsigned i : outputs[g])
+      demand(yielded[i], g, seen);
+  }
+  // Handing a large array from fold to fold costs more than computing in one.
+  for (auto& stack : stacks)
+    for (auto& [value, result] : stack)
+      if (arrayType(value).getRank() > 1)
+        return false;
+
+  SmallVector<Value> replacements(fold->getNumResults());
+  for (auto [g, bits] : llvm::enumerate(groups)) {
+    OpBuilder b(fold);
+    SmallVector<unsigned> mine;
+    SmallVector<Value> inits;
+    SmallVector<Type> types;
+    for (unsigned i = 0; i < carried; ++i)
+      if (bits >> i & 1) {
+        mine.push_back(i);
+        inits.push_back(fold.getInits()[i]);
+        types.push_back(inits.back().getType());
+      }
+    SmallVector<Value> stacked;
+    for (unsigned i : outputs[g])
+      stacked.push_back(yielded[i]);
+    for (auto& [value, result] : stacks[g])
+      stacked.push_back(value);
+    for (Value value : stacked)
+      types.push_back(arrayType(value).withAxis(fold.getAxis()));
+    OperationState state(fold.getLoc(), ssm::FoldOp::getOperationName());
+    state.addOperands(inits);
+    state.addTypes(types);
+    state.addAttributes(fold->getAttrs());
+    Region* region = state.addRegion();
+    region->push_back(new Block());
+    auto made = cast<ssm::FoldOp>(b.create(state));
+    DenseMap<Value, Value> values;
+    for (unsigned i : mine)
+      values[fold.getBlock()->getArgument(i)] =
+          made.getBlock()->addArgument(fold.getInits()[i].getType(), fold.getLoc());
+    OpBuilder body = OpBuilder::atBlockEnd(made.getBlock());
+    SmallVector<Value> yields;
+    for (unsigned i : mine)
+      yields.push_back(inside(body, yielded[i], g, values));
+    for (Value value : stacked)
+      yields.push_back(inside(body, value, g, values));
+    ssm::YieldOp::create(body, fold.getLoc(), yields);
+    for (auto [k, i] : llvm::enumerate(mine))
+      replacements[i] = made.getResult(k);
+    for (auto [k, i] : llvm::enumerate(outputs[g]))
+      replacements[i] = made.getResult(mine.size() + k);
+    for (auto [k, entry] : llvm::enumerate(stacks[g]))
+      entry.second = made.getResult(mine.size() + outputs[g].size() + k);
+  }
+  for (auto [result, replacement] : llvm::zip(fold->getResults(), replacements))
+    if (replacement)
+      result.replaceAllUsesWith(replacement);
+  fold.erase();
+  return true;
+}
+
+namespace {
+struct SplitFolds : PassWrapper<SplitFolds, OperationPass<tile::KernelOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(SplitFolds)
+  StringRef getArgument() const override { return "tile-split-folds"; }
+  StringRef getDescription() const override {
+    return "split folds into folds that have a label free of reductions";
+  }
+  void runOnOperation() override {
+    SmallVector<ssm::FoldOp> folds;
+    getOperation()->walk([&](ssm::FoldOp fold) {
+      if (!isa<ssm::FoldOp>(fold->getParentOp()))
+        folds.push_back(fold);
+    });
+    for (ssm::FoldOp fold : folds)
+      Splitter(sinkReductions(fold)).run();
+  }
+};
+} // namespace
+
+std::unique_ptr<Pass> ssmc::cpu::createSplitFolds() {
+  return std::make_unique<SplitFolds>();
+}
