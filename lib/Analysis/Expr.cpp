@@ -235,6 +235,17 @@ Expr ExprContext::recip(Expr operand) {
 
 Expr ExprContext::func(StringRef name, Type element, ArrayRef<Expr> operands, DictionaryAttr attributes,
                        std::optional<Location> location) {
+  // Rewriting may leave real what was complex: a zero, or one of a sum's parts.
+  if (operands.front()->type.isReal()) {
+    if (name == "ssm.real" || name == "ssm.conj")
+      return operands.front();
+    if (name == "ssm.imag")
+      return constant(0);
+  }
+  if (name == "ssm.exp")
+    element = operands.front()->type.getElementType();
+  else if (name == "ssm.select" && isa<ComplexType>(element))
+    element = elementOf(context, operands.drop_front());
   if (name == "ssm.exp" && operands.front()->is(Node::Kind::Constant))
     return constant(std::exp(operands.front()->value));
   // exp(-softplus(x)) is sigmoid(-x): one function instead of three.

@@ -109,22 +109,24 @@ Value ExprWriter::writeAs(Expr expr, ArrayType type) {
   return have == type ? value : BroadcastOp::create(builder, expr->location, type, value).getResult();
 }
 
+Value ExprWriter::relabel(OpBuilder& builder, Expr leaf, Value value) {
+  SmallVector<Attribute> from, to;
+  for (auto [old, renamed] : leaf->renaming) {
+    from.push_back(builder.getStringAttr(old));
+    to.push_back(builder.getStringAttr(renamed));
+  }
+  if (from.empty())
+    return value;
+  return RelabelOp::create(builder, leaf->location, value, builder.getArrayAttr(from), builder.getArrayAttr(to));
+}
+
 Value ExprWriter::writeNew(Expr expr) {
   Location loc = expr->location;
   switch (expr->kind) {
   case Node::Kind::Constant:
     return ConstantOp::create(builder, loc, expr->value);
-  case Node::Kind::Leaf: {
-    Value value = materialize(expr->leaf);
-    SmallVector<Attribute> from, to;
-    for (auto [old, renamed] : expr->renaming) {
-      from.push_back(builder.getStringAttr(old));
-      to.push_back(builder.getStringAttr(renamed));
-    }
-    if (from.empty())
-      return value;
-    return RelabelOp::create(builder, loc, value, builder.getArrayAttr(from), builder.getArrayAttr(to));
-  }
+  case Node::Kind::Leaf:
+    return writeLeaf(expr);
   case Node::Kind::Add: {
     // Positive terms first, so that the rest are subtractions.
     SmallVector<Expr> positive, negative;

@@ -467,8 +467,18 @@ void Normalizer::run() {
     OutOp::create(builder, out.getLoc(), out.getNameAttr(), rename(out.getOrder(), renaming), UnitAttr(),
                   writer.writeAs(expr, rename(type, renaming)));
   }
+  // The only read of a state stays, used or not: it tells which way along time the state runs.
+  llvm::StringSet<> read;
+  fresh.walk([&](Operation* op) {
+    if (auto decay = dyn_cast<DecayOp>(op))
+      read.insert(decay.getSource());
+    else if (auto feedback = dyn_cast<FeedbackOp>(op))
+      read.insert(feedback.getSource());
+    else if (auto prev = dyn_cast<PrevOp>(op); prev && !prev->use_empty())
+      read.insert(prev.getState());
+  });
   for (PrevOp prev : llvm::make_early_inc_range(fresh.getBlock()->getOps<PrevOp>()))
-    if (prev->use_empty())
+    if (prev->use_empty() && !read.insert(prev.getState()).second)
       prev.erase();
 }
 

@@ -125,8 +125,16 @@ class ExprWriter {
 public:
   /// Leaves are looked up by `materialize`: the value in the new place that stands for an old one.
   using Materialize = llvm::unique_function<mlir::Value(mlir::Value)>;
+  /// Or the value that stands for a leaf under its labels.
+  using WriteLeaf = llvm::unique_function<mlir::Value(Expr)>;
   ExprWriter(ExprContext& context, mlir::OpBuilder& builder, Materialize materialize)
-      : context(context), builder(builder), materialize(std::move(materialize)) {}
+      : ExprWriter(context, builder, [&builder, look = std::move(materialize)](Expr leaf) mutable {
+          return relabel(builder, leaf, look(leaf->leaf));
+        }) {}
+  ExprWriter(ExprContext& context, mlir::OpBuilder& builder, WriteLeaf writeLeaf)
+      : context(context), builder(builder), writeLeaf(std::move(writeLeaf)) {}
+  /// `value`, which stands for what the leaf is of, under the labels of the leaf.
+  static mlir::Value relabel(mlir::OpBuilder& builder, Expr leaf, mlir::Value value);
   mlir::Value write(Expr expr);
   /// As `write`, broadcast and cast to a type of which the expression's labels are a part.
   mlir::Value writeAs(Expr expr, ssm::ArrayType type);
@@ -138,7 +146,7 @@ private:
 
   ExprContext& context;
   mlir::OpBuilder& builder;
-  Materialize materialize;
+  WriteLeaf writeLeaf;
   llvm::DenseMap<Expr, mlir::Value> written;
 };
 

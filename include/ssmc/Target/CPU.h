@@ -55,8 +55,8 @@ void buildPipeline(mlir::OpPassManager& manager, const TargetSpec& target);
 
 enum class Output { LLVMText, Assembly, Object };
 
-/// Compiles a module of tile kernels, which becomes LLVM dialect on the way. On failure sets `error`
-/// (what MLIR has to say goes to the context's diagnostic handler).
+/// Compiles a module of tile kernels, which becomes LLVM dialect on the way. On failure sets
+/// `error` (what MLIR has to say goes to the context's diagnostic handler).
 std::optional<std::string> compile(mlir::ModuleOp module, const TargetSpec& target, Output output,
                                    std::string& error);
 

@@ -2,8 +2,8 @@
 //
 // A label that nothing in the fold reduces or renames is free: the fold is a bundle of independent
 // folds along it. Lanes run along a free label, and it is cut into strips narrow enough that a
-// strip's state stays in the first-level cache for all steps of a tile. Without such a label the steps
-// run once, over whole arrays.
+// strip's state stays in the first-level cache for all steps of a tile. Without such a label the
+// steps run once, over whole arrays.
 #include "Emitter.h"
 
 using namespace mlir;
@@ -34,9 +34,8 @@ LanePreference ssmc::cpu::chooseFoldLane(ssm::FoldOp fold, Shape shape) {
   for (BlockArgument carried : fold.getBlock()->getArguments())
     for (ssm::AxisAttr axis : arrayType(carried).getAxes()) {
       StringRef label = axis.getName();
-      bool isFree = llvm::all_of(fold.getBlock()->getArguments(), [&](BlockArgument other) {
-        return arrayType(other).has(label);
-      });
+      bool isFree = llvm::all_of(fold.getBlock()->getArguments(),
+                                 [&](BlockArgument other) { return arrayType(other).has(label); });
       fold.getBody().walk([&](Operation* op) {
         if (isReduction(op))
           isFree &= !llvm::is_contained(reducedLabels(op), label);
@@ -45,9 +44,8 @@ LanePreference ssmc::cpu::chooseFoldLane(ssm::FoldOp fold, Shape shape) {
                     !llvm::is_contained(ssm::strings(relabel.getTo()), label);
         else if (auto inner = dyn_cast<ssm::FoldOp>(op))
           isFree &= inner.getAxis().getName() != label &&
-                    llvm::all_of(inner.getInits().getTypes(), [&](Type type) {
-                      return cast<ssm::ArrayType>(type).has(label);
-                    });
+                    llvm::all_of(inner.getInits().getTypes(),
+                                 [&](Type type) { return cast<ssm::ArrayType>(type).has(label); });
       });
       int64_t rows = arrayType(carried).getNumElements() / std::max<int64_t>(axis.getSize(), 1);
       if (!isFree || axis.getSize() < bestExtent || (axis.getSize() == bestExtent && best.width))
@@ -208,8 +206,7 @@ void Emitter::emitSteps(ssm::FoldOp fold, const Point& point, Between between) {
       loop(i64(0), count, 1, inits, [&](Value counter, ValueRange values) -> SmallVector<Value> {
         Value position = counter;
         if (fold.getReverse())
-          position = arith::SubIOp::create(
-              b, arith::SubIOp::create(b, count, i64(1)), counter);
+          position = arith::SubIOp::create(b, arith::SubIOp::create(b, count, i64(1)), counter);
         auto savedBuffers = buffers;
         auto savedBound = bound;
         auto savedPositions = foldPositions;
@@ -224,8 +221,8 @@ void Emitter::emitSteps(ssm::FoldOp fold, const Point& point, Between between) {
         for (unsigned i = 0; i < carried; ++i)
           if (widths[i]) {
             auto type = arrayType(fold.getBlock()->getArgument(i));
-            Lanes value = asLanes(evaluate(fold.getYield().getValues()[i], inner), type, inner,
-                                  between.lane);
+            Lanes value =
+                asLanes(evaluate(fold.getYield().getValues()[i], inner), type, inner, between.lane);
             next.append(value.parts.begin(), value.parts.end());
           }
         buffers = std::move(savedBuffers);

@@ -29,23 +29,39 @@ Value Arithmetic::constant(double value) const {
 Value Arithmetic::integer(int64_t value) const {
   return splatConstant(b, integerType(), b.getI32IntegerAttr(value));
 }
-Value Arithmetic::add(Value x, Value y) const { return arith::AddFOp::create(b, x, y, contract); }
-Value Arithmetic::sub(Value x, Value y) const { return arith::SubFOp::create(b, x, y, contract); }
-Value Arithmetic::mul(Value x, Value y) const { return arith::MulFOp::create(b, x, y, contract); }
-Value Arithmetic::div(Value x, Value y) const { return arith::DivFOp::create(b, x, y, contract); }
+Value Arithmetic::add(Value x, Value y) const {
+  return arith::AddFOp::create(b, x, y, contract);
+}
+Value Arithmetic::sub(Value x, Value y) const {
+  return arith::SubFOp::create(b, x, y, contract);
+}
+Value Arithmetic::mul(Value x, Value y) const {
+  return arith::MulFOp::create(b, x, y, contract);
+}
+Value Arithmetic::div(Value x, Value y) const {
+  return arith::DivFOp::create(b, x, y, contract);
+}
 Value Arithmetic::less(Value x, Value y) const {
   return arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, x, y);
 }
 Value Arithmetic::select(Value c, Value x, Value y) const {
   return arith::SelectOp::create(b, c, x, y);
 }
-Value Arithmetic::abs(Value x) const { return math::AbsFOp::create(b, x); }
-Value Arithmetic::bits(Value x) const { return arith::BitcastOp::create(b, integerType(), x); }
-Value Arithmetic::fromBits(Value x) const { return arith::BitcastOp::create(b, type, x); }
+Value Arithmetic::abs(Value x) const {
+  return math::AbsFOp::create(b, x);
+}
+Value Arithmetic::bits(Value x) const {
+  return arith::BitcastOp::create(b, integerType(), x);
+}
+Value Arithmetic::fromBits(Value x) const {
+  return arith::BitcastOp::create(b, type, x);
+}
 Type Arithmetic::integerType(unsigned width) const {
   return shaped(type, b.getIntegerType(width));
 }
-Arithmetic Arithmetic::wide() const { return {b, shaped(type, b.getF64Type())}; }
+Arithmetic Arithmetic::wide() const {
+  return {b, shaped(type, b.getF64Type())};
+}
 
 Value Arithmetic::polynomial(Value x, ArrayRef<double> highestFirst) const {
   Value sum = constant(highestFirst.front());
@@ -89,11 +105,11 @@ Value ssmc::cpu::emitLog(const Arithmetic& a, Value x) {
   Value scaled = a.select(tiny, a.mul(x, a.constant(33554432.0)), x);
   Value shift = a.select(tiny, a.constant(-25.0), zero);
   Value bits = a.bits(scaled);
-  Value exponent = arith::SubIOp::create(
-      a.b, arith::ShRUIOp::create(a.b, bits, a.integer(23)), a.integer(126));
+  Value exponent =
+      arith::SubIOp::create(a.b, arith::ShRUIOp::create(a.b, bits, a.integer(23)), a.integer(126));
   Value e = a.add(arith::SIToFPOp::create(a.b, a.type, exponent), shift);
-  Value mantissa = arith::OrIOp::create(
-      a.b, arith::AndIOp::create(a.b, bits, a.integer(0x7fffff)), a.integer(0x3f000000));
+  Value mantissa = arith::OrIOp::create(a.b, arith::AndIOp::create(a.b, bits, a.integer(0x7fffff)),
+                                        a.integer(0x3f000000));
   Value m = a.fromBits(mantissa);
   Value small = a.less(m, a.constant(0.70710678118654752));
   e = a.sub(e, a.select(small, a.constant(1.0), zero));
@@ -120,8 +136,7 @@ Value ssmc::cpu::emitTanh(const Arithmetic& a, Value x) {
                              1.33314422036E-1, -3.33332819422E-1});
   Value small = a.add(a.mul(a.mul(p, z), x), x);
   Value e = emitExp(a, a.add(magnitude, magnitude));
-  Value large =
-      a.sub(a.constant(1.0), a.div(a.constant(2.0), a.add(e, a.constant(1.0))));
+  Value large = a.sub(a.constant(1.0), a.div(a.constant(2.0), a.add(e, a.constant(1.0))));
   large = math::CopySignOp::create(a.b, large, x);
   return a.select(a.less(magnitude, a.constant(0.625)), small, large);
 }
@@ -150,15 +165,16 @@ Value ssmc::cpu::emitSin(const Arithmetic& a, Value x, bool cosine) {
   Value magic = d.constant(6755399441055744.0);
   Value rounded = d.add(d.mul(wide, d.constant(0.63661977236758134)), magic);
   Type long_ = shaped(a.type, a.b.getI64Type());
-  Value quadrant = arith::TruncIOp::create(
-      a.b, a.integerType(), arith::BitcastOp::create(a.b, long_, rounded));
+  Value quadrant =
+      arith::TruncIOp::create(a.b, a.integerType(), arith::BitcastOp::create(a.b, long_, rounded));
   Value n = d.sub(rounded, magic);
   Value reduced = d.sub(d.sub(wide, d.mul(n, d.constant(1.57079631090164184570e+00))),
                         d.mul(n, d.constant(1.58932547735281966916e-08)));
   Value r = arith::TruncFOp::create(a.b, a.type, reduced);
   Value z = a.mul(r, r);
   Value sine = a.add(
-      a.mul(a.mul(a.polynomial(z, {-1.9515295891E-4, 8.3321608736E-3, -1.6666654611E-1}), z), r), r);
+      a.mul(a.mul(a.polynomial(z, {-1.9515295891E-4, 8.3321608736E-3, -1.6666654611E-1}), z), r),
+      r);
   Value cos = a.add(a.sub(a.mul(a.mul(a.polynomial(z, {2.443315711809948E-5, -1.388731625493765E-3,
                                                        4.166664568298827E-2}),
                                       z),
@@ -184,9 +200,9 @@ Value ssmc::cpu::emitPow(const Arithmetic& a, Value x, Value y) {
     return scalar(x, y);
   Value result = a.constant(0.0);
   for (int64_t lane = 0; lane < vector.getNumElements(); ++lane)
-    result = vector::InsertOp::create(a.b,
-                                      scalar(vector::ExtractOp::create(a.b, x, lane),
-                                             vector::ExtractOp::create(a.b, y, lane)),
-                                      result, lane);
+    result = vector::InsertOp::create(
+        a.b,
+        scalar(vector::ExtractOp::create(a.b, x, lane), vector::ExtractOp::create(a.b, y, lane)),
+        result, lane);
   return result;
 }

@@ -1,6 +1,6 @@
-/// Elementary functions on scalars and vectors of f32, from arithmetic alone: no calls, no library of
-/// vector functions. Relative error below 3e-7 wherever the result is a normal number; infinities,
-/// zeros, negative arguments of log and NaN give what C's functions give.
+/// Elementary functions on scalars and vectors of f32, from arithmetic alone: no calls, no library
+/// of vector functions. Relative error below 3e-7 wherever the result is a normal number;
+/// infinities, zeros, negative arguments of log and NaN give what C's functions give.
 #pragma once
 
 #include "mlir/IR/ImplicitLocOpBuilder.h"

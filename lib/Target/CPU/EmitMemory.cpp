@@ -6,7 +6,9 @@ using namespace mlir;
 using namespace ssmc;
 using namespace ssmc::cpu;
 
-bool Lanes::isVector() const { return isa<VectorType>(parts.front().getType()); }
+bool Lanes::isVector() const {
+  return isa<VectorType>(parts.front().getType());
+}
 
 const Index* Point::find(StringRef label) const {
   for (auto& [name, index] : indices)
@@ -41,7 +43,8 @@ bool Buffer::samePlace(const Buffer& other) const {
          base == other.base;
 }
 
-//===-- addresses -----------------------------------------------------------------------------------===//
+//===-- addresses
+//-----------------------------------------------------------------------------------===//
 
 static Value addTo(ImplicitLocOpBuilder& b, Value sum, Value term) {
   return sum ? arith::AddIOp::create(b, sum, term).getResult() : term;
@@ -126,9 +129,12 @@ Value Emitter::address(const Buffer& buffer, const Point& point, int64_t lane) {
   return base;
 }
 
-//===-- conversions ---------------------------------------------------------------------------------===//
+//===-- conversions
+//---------------------------------------------------------------------------------===//
 
-static Type like(Value shape, Type element) { return vectorLike(element, shape.getType()); }
+static Type like(Value shape, Type element) {
+  return vectorLike(element, shape.getType());
+}
 
 static Value integerConstant(ImplicitLocOpBuilder& b, Type type, int64_t value) {
   IntegerAttr scalar = IntegerAttr::get(getElementTypeOrSelf(type), value);
@@ -137,15 +143,16 @@ static Value integerConstant(ImplicitLocOpBuilder& b, Type type, int64_t value) 
   return arith::ConstantOp::create(b, scalar);
 }
 
-/// f16 to f32 by integers: shift the exponent into place and rescale, which also handles subnormals.
+/// f16 to f32 by integers: shift the exponent into place and rescale, which also handles
+/// subnormals.
 static Value fromHalf(ImplicitLocOpBuilder& b, Value raw) {
   Type i32 = like(raw, b.getI32Type());
   Arithmetic a{b, like(raw, b.getF32Type())};
   Value x = arith::ExtUIOp::create(b, i32, raw);
-  Value sign = arith::ShLIOp::create(
-      b, arith::AndIOp::create(b, x, a.integer(0x8000)), a.integer(16));
-  Value rest = arith::ShLIOp::create(
-      b, arith::AndIOp::create(b, x, a.integer(0x7fff)), a.integer(13));
+  Value sign =
+      arith::ShLIOp::create(b, arith::AndIOp::create(b, x, a.integer(0x8000)), a.integer(16));
+  Value rest =
+      arith::ShLIOp::create(b, arith::AndIOp::create(b, x, a.integer(0x7fff)), a.integer(13));
   Value scaled = a.bits(a.mul(a.fromBits(rest), a.constant(0x1p112)));
   Value special = arith::CmpIOp::create(b, arith::CmpIPredicate::uge, rest, a.integer(0x0f800000));
   Value infinite = arith::OrIOp::create(b, rest, a.integer(0x7f800000));
@@ -164,8 +171,8 @@ static Value toHalf(ImplicitLocOpBuilder& b, Value value) {
   Value sum = arith::AddFOp::create(b, a.fromBits(x), a.fromBits(magic));
   Value subnormal = arith::SubIOp::create(b, a.bits(sum), magic);
   Value odd = arith::AndIOp::create(b, arith::ShRUIOp::create(b, x, a.integer(13)), a.integer(1));
-  Value rounded = arith::AddIOp::create(
-      b, arith::AddIOp::create(b, x, a.integer(int32_t(0xc8000fff))), odd);
+  Value rounded =
+      arith::AddIOp::create(b, arith::AddIOp::create(b, x, a.integer(int32_t(0xc8000fff))), odd);
   Value normal = arith::ShRUIOp::create(b, rounded, a.integer(13));
   auto above = [&](int64_t limit) {
     return arith::CmpIOp::create(b, arith::CmpIPredicate::uge, x, a.integer(limit));
@@ -175,8 +182,7 @@ static Value toHalf(ImplicitLocOpBuilder& b, Value value) {
   Value small = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, x, a.integer(113 << 23));
   Value result = arith::SelectOp::create(b, small, subnormal, normal);
   result = arith::SelectOp::create(b, above((127 + 16) << 23), special, result);
-  result = arith::OrIOp::create(b, result,
-                                arith::ShRUIOp::create(b, sign, a.integer(16)));
+  result = arith::OrIOp::create(b, result, arith::ShRUIOp::create(b, sign, a.integer(16)));
   return arith::TruncIOp::create(b, like(value, b.getI16Type()), result);
 }
 
@@ -184,9 +190,9 @@ static Value toHalf(ImplicitLocOpBuilder& b, Value value) {
 static Value toBrain(ImplicitLocOpBuilder& b, Value value) {
   Arithmetic a{b, value.getType()};
   Value bits = a.bits(value);
-  Value odd = arith::AndIOp::create(b, arith::ShRUIOp::create(b, bits, a.integer(16)), a.integer(1));
-  Value rounded = arith::AddIOp::create(
-      b, bits, arith::AddIOp::create(b, odd, a.integer(0x7fff)));
+  Value odd =
+      arith::AndIOp::create(b, arith::ShRUIOp::create(b, bits, a.integer(16)), a.integer(1));
+  Value rounded = arith::AddIOp::create(b, bits, arith::AddIOp::create(b, odd, a.integer(0x7fff)));
   Value isNaN = arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, value, value);
   rounded = arith::SelectOp::create(b, isNaN, a.integer(0x7fc00000), rounded);
   Value high = arith::ShRUIOp::create(b, rounded, a.integer(16));
@@ -234,7 +240,8 @@ static Value toStorage(ImplicitLocOpBuilder& b, Value value, Type storage) {
   return value;
 }
 
-//===-- loads and stores ----------------------------------------------------------------------------===//
+//===-- loads and stores
+//----------------------------------------------------------------------------===//
 
 static Value tailMask(ImplicitLocOpBuilder& b, int64_t lanes, int64_t count) {
   SmallVector<bool> mask(lanes, false);

@@ -1,9 +1,9 @@
 // Loop nests: order of the loops, lanes, accumulators of reductions.
 //
 // Labels that the reductions keep run outside, then the lanes if they are kept, then the reduced
-// labels. A reduction accumulates in registers, over the innermost label in several accumulators that
-// are added in a fixed order at the end; only where the lanes themselves are reduced is there a
-// horizontal sum, once, after the loop.
+// labels. A reduction accumulates in registers, over the innermost label in several accumulators
+// that are added in a fixed order at the end; only where the lanes themselves are reduced is there
+// a horizontal sum, once, after the loop.
 #include "EmitMath.h"
 #include "Emitter.h"
 
@@ -11,7 +11,9 @@ using namespace mlir;
 using namespace ssmc;
 using namespace ssmc::cpu;
 
-bool ssmc::cpu::isReduction(Operation* op) { return isa_and_nonnull<ssm::SumOp, ssm::MaximumOp>(op); }
+bool ssmc::cpu::isReduction(Operation* op) {
+  return isa_and_nonnull<ssm::SumOp, ssm::MaximumOp>(op);
+}
 
 SmallVector<StringRef> ssmc::cpu::reducedLabels(Operation* op) {
   return ssm::strings(op->getAttrOfType<ArrayAttr>("over"));
@@ -29,7 +31,9 @@ Value ssmc::cpu::reductionCombine(ImplicitLocOpBuilder& b, Operation* op, Value 
   return arith::MaximumFOp::create(b, x, y);
 }
 
-Value Emitter::i64(int64_t value) { return arith::ConstantIntOp::create(b, value, 64); }
+Value Emitter::i64(int64_t value) {
+  return arith::ConstantIntOp::create(b, value, 64);
+}
 
 Value Emitter::extentOf(StringRef label, int64_t extent) {
   auto found = dynamicExtents.find(label);
@@ -64,7 +68,8 @@ Value Emitter::reduceLanes(Operation* op, Value vector) {
   return vector::ExtractOp::create(b, vector, ArrayRef<int64_t>{0});
 }
 
-//===-- lanes ---------------------------------------------------------------------------------------===//
+//===-- lanes
+//---------------------------------------------------------------------------------------===//
 
 static StringRef fixedLane(const Point& point) {
   for (auto& [label, index] : point.indices)
@@ -151,7 +156,8 @@ StringRef Emitter::chooseLane(const Nest& nest, const Point& outer) {
   return best;
 }
 
-//===-- nests ---------------------------------------------------------------------------------------===//
+//===-- nests
+//---------------------------------------------------------------------------------------===//
 
 static int64_t extentIn(const Nest& nest, StringRef label) {
   for (const Item& item : nest.items)
@@ -248,7 +254,8 @@ void Emitter::emitLoops(Nest& nest, ArrayRef<StringRef> labels, StringRef lane, 
   }
 }
 
-void Emitter::emitReducedLoops(Nest& nest, ArrayRef<StringRef> labels, StringRef lane, Point point) {
+void Emitter::emitReducedLoops(Nest& nest, ArrayRef<StringRef> labels, StringRef lane,
+                               Point point) {
   StringRef laneNow = fixedLane(point);
   bool laneReduced = !lane.empty() && llvm::is_contained(labels, lane);
   int64_t full = 0, laneExtent = 0;

@@ -9,7 +9,9 @@ using namespace mlir;
 using namespace ssmc;
 using namespace ssmc::cpu;
 
-ssm::ArrayType ssmc::cpu::arrayType(Value value) { return cast<ssm::ArrayType>(value.getType()); }
+ssm::ArrayType ssmc::cpu::arrayType(Value value) {
+  return cast<ssm::ArrayType>(value.getType());
+}
 
 Type ssmc::cpu::vectorLike(Type element, Type like) {
   if (auto vector = dyn_cast<VectorType>(like))
@@ -18,8 +20,7 @@ Type ssmc::cpu::vectorLike(Type element, Type like) {
 }
 
 bool Between::holds(ssm::ArrayType type) const {
-  return llvm::all_of(type.getAxes(),
-                      [&](ssm::AxisAttr axis) { return axis.getName() == lane; });
+  return llvm::all_of(type.getAxes(), [&](ssm::AxisAttr axis) { return axis.getName() == lane; });
 }
 
 Value Emitter::splat(Value scalar, Type like) {
@@ -30,7 +31,8 @@ Value Emitter::splat(Value scalar, Type like) {
                                      scalar);
 }
 
-//===-- points and the memo -------------------------------------------------------------------------===//
+//===-- points and the memo
+//-------------------------------------------------------------------------===//
 
 Emitter::Key Emitter::keyOf(Value value, const Point& point) {
   Key key{value.getAsOpaquePointer(), {}};
@@ -78,8 +80,8 @@ Lanes Emitter::compute(Value value, const Point& point) {
   Operation* op = value.getDefiningOp();
   assert(op && "a block argument is neither bound nor buffered");
   if (auto constant = dyn_cast<ssm::ConstantOp>(op))
-    return {{arith::ConstantOp::create(
-        b, b.getF32FloatAttr(constant.getValue().convertToDouble()))}};
+    return {
+        {arith::ConstantOp::create(b, b.getF32FloatAttr(constant.getValue().convertToDouble()))}};
   if (isReduction(op))
     return reduceInline(op, point);
   Point inner = operandPoint(op, point);
@@ -115,7 +117,8 @@ void Emitter::hoist(Value value, const Point& point) {
     hoist(operand, inner);
 }
 
-//===-- reductions without a loop -------------------------------------------------------------------===//
+//===-- reductions without a loop
+//-------------------------------------------------------------------===//
 
 Lanes Emitter::reduceInline(Operation* op, const Point& point) {
   SmallVector<Point> points{point};
@@ -145,7 +148,8 @@ Lanes Emitter::reduceInline(Operation* op, const Point& point) {
   return sum;
 }
 
-//===-- pointwise ops -------------------------------------------------------------------------------===//
+//===-- pointwise ops
+//-------------------------------------------------------------------------------===//
 
 static Value toReal(ImplicitLocOpBuilder& b, Value x) {
   Type element = getElementTypeOrSelf(x.getType());
@@ -171,12 +175,24 @@ static Value emitCmp(ImplicitLocOpBuilder& b, ssm::CmpOp op, Value x, Value y) {
   using P = arith::CmpFPredicate;
   P predicate = P::OLT;
   switch (op.getPredicate()) {
-  case ssm::CmpPredicate::lt: predicate = P::OLT; break;
-  case ssm::CmpPredicate::le: predicate = P::OLE; break;
-  case ssm::CmpPredicate::gt: predicate = P::OGT; break;
-  case ssm::CmpPredicate::ge: predicate = P::OGE; break;
-  case ssm::CmpPredicate::eq: predicate = P::OEQ; break;
-  case ssm::CmpPredicate::ne: predicate = P::UNE; break;
+  case ssm::CmpPredicate::lt:
+    predicate = P::OLT;
+    break;
+  case ssm::CmpPredicate::le:
+    predicate = P::OLE;
+    break;
+  case ssm::CmpPredicate::gt:
+    predicate = P::OGT;
+    break;
+  case ssm::CmpPredicate::ge:
+    predicate = P::OGE;
+    break;
+  case ssm::CmpPredicate::eq:
+    predicate = P::OEQ;
+    break;
+  case ssm::CmpPredicate::ne:
+    predicate = P::UNE;
+    break;
   }
   return arith::CmpFOp::create(b, predicate, x, y);
 }

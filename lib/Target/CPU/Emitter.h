@@ -1,12 +1,12 @@
 /// Emits loops over labelled arrays: the core of the CPU target.
 ///
 /// Every value of a kernel is a labelled array. At any place of the emitted code a value is either
-/// *bound* (it is in registers there), *buffered* (it lies in memory, see Buffer), or *inline*: it is
-/// computed from its operands where it is used. To emit the value of an array at a Point (an index
-/// for each label, at most one of the labels running over vector lanes) is `evaluate`. What is
-/// buffered, what shares a loop nest and in which order nests run is decided in PlanBlock.cpp; the
-/// nests themselves are made in EmitNest.cpp, folds in EmitFold.cpp, and items, sequences and the
-/// workspace in LowerKernel.cpp.
+/// *bound* (it is in registers there), *buffered* (it lies in memory, see Buffer), or *inline*: it
+/// is computed from its operands where it is used. To emit the value of an array at a Point (an
+/// index for each label, at most one of the labels running over vector lanes) is `evaluate`. What
+/// is buffered, what shares a loop nest and in which order nests run is decided in PlanBlock.cpp;
+/// the nests themselves are made in EmitNest.cpp, folds in EmitFold.cpp, and items, sequences and
+/// the workspace in LowerKernel.cpp.
 #pragma once
 
 #include "dialects/Tile/Tile.h"
@@ -220,15 +220,19 @@ private:
 Value reductionIdentity(mlir::ImplicitLocOpBuilder& b, Operation* op, Type type);
 Value reductionCombine(mlir::ImplicitLocOpBuilder& b, Operation* op, Value x, Value y);
 bool isReduction(Operation* op);
+/// A pointwise op that costs many instructions.
+bool isExpensive(Operation* op);
 SmallVector<StringRef> reducedLabels(Operation* op);
 ssm::ArrayType arrayType(Value value);
 /// A vector of the target's width, or the scalar type itself.
 Type vectorLike(Type element, Type like);
 /// The element type in registers: i1 stays i1.
-inline int64_t roundUp(int64_t value, int64_t to) { return (value + to - 1) / to * to; }
+inline int64_t roundUp(int64_t value, int64_t to) {
+  return (value + to - 1) / to * to;
+}
 
-/// The label that no op of the fold reduces or renames and that lanes and strips can run along, with
-/// the width of a strip; an empty label where there is none.
+/// The label that no op of the fold reduces or renames and that lanes and strips can run along,
+/// with the width of a strip; an empty label where there is none.
 LanePreference chooseFoldLane(ssm::FoldOp fold, Shape shape);
 
 /// Lowers one kernel to its two functions, before `kernel`.

@@ -1,9 +1,9 @@
 // A kernel to its two functions: items, sequences, operands, workspace.
 //
-// Items are taken in blocks whose carried values fit the second-level cache together. Within a block
-// the tiles of a sequence are the outer loop and the items the inner one, so that rows of neighbouring
-// heads at the same steps are read together; what a sequence carries therefore lies in the workspace,
-// once for each item of the block.
+// Items are taken in blocks whose carried values fit the second-level cache together. Within a
+// block the tiles of a sequence are the outer loop and the items the inner one, so that rows of
+// neighbouring heads at the same steps are read together; what a sequence carries therefore lies in
+// the workspace, once for each item of the block.
 #include "Emitter.h"
 
 using namespace mlir;
@@ -97,7 +97,8 @@ int64_t KernelLowering::innerAxis(Operation* op) {
   return sequence ? int64_t(sequence.getTimeAxis()) : 0;
 }
 
-//===-- workspace -----------------------------------------------------------------------------------===//
+//===-- workspace
+//-----------------------------------------------------------------------------------===//
 
 Value KernelLowering::itemSize(ArrayRef<Value> timeSizes, Value fixed) {
   Value size = fixed;
@@ -134,7 +135,8 @@ void KernelLowering::emitWorkspaceFunction() {
   func::ReturnOp::create(b, add(mul(count, size), e.i64(e.tempBytes + 256)));
 }
 
-//===-- operands ------------------------------------------------------------------------------------===//
+//===-- operands
+//------------------------------------------------------------------------------------===//
 
 Buffer KernelLowering::userBuffer(Operation* op, tile::OperandAttr operand, int index,
                                   tile::Part part, Type element, int64_t row) {
@@ -240,15 +242,14 @@ void KernelLowering::emitLoad(tile::LoadOp load) {
   auto type = arrayType(value);
   LanePreference lane = e.preferences.lookup(value);
   Buffer user = userBuffer(load, operand, index, load.getPart(), type.getElementType(), row);
-  bool conditional = operand.getRole() == tile::Role::StateIn ||
-                     (operand.getRole() == tile::Role::Row && row > 0);
-  // Read in place what needs no conversion, lies as lanes want it, and is read once, by a nest. What
-  // a fold reads is staged even so: copying all steps of a tile at once has many misses under way
-  // together, where a fold would wait for each step's row in turn (rows are heads apart).
+  bool conditional =
+      operand.getRole() == tile::Role::StateIn || (operand.getRole() == tile::Role::Row && row > 0);
+  // Read in place what needs no conversion, lies as lanes want it, and is read once, by a nest.
+  // What a fold reads is staged even so: copying all steps of a tile at once has many misses under
+  // way together, where a fold would wait for each step's row in turn (rows are heads apart).
   bool contiguous = user.storage.isF32() && type.isReal() && !operand.getAxes().empty() &&
                     user.isUnit(operand.getAxes().back().getName());
-  bool suits = lane.label.empty() || (contiguous && user.isUnit(lane.label) &&
-                                      lane.width &&
+  bool suits = lane.label.empty() || (contiguous && user.isUnit(lane.label) && lane.width &&
                                       type.find(lane.label).getSize() % lane.width == 0);
   if (contiguous && suits && !conditional && !e.persistent.contains(value) &&
       !isReadByFold(value)) {
@@ -259,8 +260,8 @@ void KernelLowering::emitLoad(tile::LoadOp load) {
   if (auto found = loadTargets.find(value); found != loadTargets.end())
     target = found->second;
   else
-    target = e.makeBuffer(type, e.persistent.contains(value) ? Buffer::Place::Item
-                                                             : Buffer::Place::Temp, lane);
+    target = e.makeBuffer(
+        type, e.persistent.contains(value) ? Buffer::Place::Item : Buffer::Place::Temp, lane);
   auto copy = [&](Value source) {
     Emitter::Scope scope(e);
     Nest nest;
@@ -285,9 +286,9 @@ void KernelLowering::emitLoad(tile::LoadOp load) {
       if (auto outer = dyn_cast<tile::SequenceOp>(parent); outer && outer.getTimeAxis() == 0)
         reverse = outer.getReverse();
     Value y = timeStarts[0];
-    present = reverse ? arith::CmpIOp::create(b, arith::CmpIPredicate::slt, add(y, e.i64(row)),
-                                              times[0])
-                      : arith::CmpIOp::create(b, arith::CmpIPredicate::sge, y, e.i64(row));
+    present =
+        reverse ? arith::CmpIOp::create(b, arith::CmpIPredicate::slt, add(y, e.i64(row)), times[0])
+                : arith::CmpIOp::create(b, arith::CmpIPredicate::sge, y, e.i64(row));
   }
   auto branch = scf::IfOp::create(b, TypeRange(), present, /*withElseRegion=*/true);
   OpBuilder::InsertionGuard guard(b);
@@ -308,7 +309,8 @@ void KernelLowering::emitLoad(tile::LoadOp load) {
   e.buffers[value] = target;
 }
 
-//===-- segments and sequences ----------------------------------------------------------------------===//
+//===-- segments and sequences
+//----------------------------------------------------------------------===//
 
 Segment KernelLowering::segmentOf(Operation* op) {
   while (!isa<tile::KernelOp, tile::SequenceOp>(op->getParentOp()))
@@ -360,9 +362,9 @@ void KernelLowering::emitSegment(ArrayRef<Operation*> ops, ArrayRef<Item> given)
         if (isa<tile::LoadOp, ssm::FoldOp>(op))
           roots.push_back({result, false, /*toBuffer=*/false});
         else
-          roots.push_back({result, false, true, /*defines=*/true,
-                           e.makeBuffer(arrayType(result), Buffer::Place::Item,
-                                        e.preferences.lookup(result))});
+          roots.push_back(
+              {result, false, true, /*defines=*/true,
+               e.makeBuffer(arrayType(result), Buffer::Place::Item, e.preferences.lookup(result))});
       }
   }
   if (roots.empty() && !hasStores)
@@ -379,8 +381,7 @@ void KernelLowering::emitSegment(ArrayRef<Operation*> ops, ArrayRef<Item> given)
     for (Operation* op : stateStores) {
       int index = kernel.findStored(cast<tile::StoreOp>(op).getName());
       Value null = LLVM::ZeroOp::create(b, pointers[index].getType());
-      Value wanted =
-          LLVM::ICmpOp::create(b, LLVM::ICmpPredicate::ne, pointers[index], null);
+      Value wanted = LLVM::ICmpOp::create(b, LLVM::ICmpPredicate::ne, pointers[index], null);
       auto branch = scf::IfOp::create(b, TypeRange(), wanted, /*withElseRegion=*/false);
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToStart(&branch.getThenRegion().front());
@@ -434,8 +435,8 @@ void KernelLowering::emitRegion(Block* block) {
       SmallVector<Item> roots;
       for (auto [i, argument] : llvm::enumerate(sequence.getBlock()->getArguments())) {
         Value init = sequence.getInits()[i];
-        Buffer carried = e.makeBuffer(arrayType(argument), Buffer::Place::Item,
-                                      e.preferences.lookup(argument));
+        Buffer carried =
+            e.makeBuffer(arrayType(argument), Buffer::Place::Item, e.preferences.lookup(argument));
         // The state around is carried on in place where nobody else reads it.
         auto outer = dyn_cast<BlockArgument>(init);
         if (outer && init.hasOneUse() && outer.getOwner() == block &&

@@ -11,9 +11,11 @@ using namespace mlir;
 using namespace ssmc;
 using namespace ssmc::cpu;
 
-bool Emitter::isLeaf(Value value) { return bound.contains(value) || buffers.contains(value); }
+bool Emitter::isLeaf(Value value) {
+  return bound.contains(value) || buffers.contains(value);
+}
 
-static bool isExpensive(Operation* op) {
+bool ssmc::cpu::isExpensive(Operation* op) {
   return isa<ssm::ExpOp, ssm::LogOp, ssm::PowOp, ssm::SinOp, ssm::CosOp, ssm::TanhOp,
              ssm::SigmoidOp, ssm::SoftplusOp, ssm::SiluOp, ssm::DivOp, ssm::SqrtOp, ssm::RsqrtOp>(
       op);
@@ -34,7 +36,7 @@ struct Plan {
   llvm::SetVector<Operation*> ops;
   llvm::SetVector<Operation*> needed;
   DenseMap<Operation*, int64_t> stages;
-  DenseSet<Value> kept; ///< values that get a buffer
+  DenseSet<Value> kept;                            ///< values that get a buffer
   SmallVector<std::pair<Operation*, Value>> ahead; ///< evaluated in registers before a fold
   SmallVector<Nest> nests;
 
@@ -330,8 +332,8 @@ void Emitter::emitBlock(ArrayRef<Operation*> opList, SmallVector<Item> roots, co
           if (!seen.contains(item.overwrites))
             continue;
           DenseSet<Value> visited;
-          readLater |= other > position ||
-                       plan.renames(computedOf(one), item.overwrites, visited, false);
+          readLater |=
+              other > position || plan.renames(computedOf(one), item.overwrites, visited, false);
         }
       }
       if (!readLater)

@@ -1,22 +1,22 @@
 // Splits a fold into folds that have a free label each.
 //
-// Lanes and strips need a label that nothing in the fold reduces (EmitFold.cpp). Two rewrites at the
-// level of labelled arrays bring more folds into that shape; neither knows what it rewrites.
+// Lanes and strips need a label that nothing in the fold reduces (EmitFold.cpp). Two rewrites at
+// the level of labelled arrays bring more folds into that shape; neither knows what it rewrites.
 //
 // Sinking. A stacked value `sum[n](C[n,p] * x[n])` of a carried x of rank 1 leaves the fold: x is
-// stacked instead, which is small, and the sum is taken for all steps of the tile afterwards. Then n
-// is free.
+// stacked instead, which is small, and the sum is taken for all steps of the tile afterwards. Then
+// n is free.
 //
 // Splitting. Carried values are grouped by their labels. A group that does not read another one in
-// return gets a fold of its own, in order: a running maximum m[] first, then what it scales, n[a] and
-// C[a,b]. What a later group needs of an earlier one is stacked, and what follows from that alone is
-// computed for all steps of the tile between the two folds, in lanes.
+// return gets a fold of its own, in order: a running maximum m[] first, then what it scales, n[a]
+// and C[a,b]. What a later group needs of an earlier one is stacked, and what follows from that
+// alone is computed for all steps of the tile between the two folds, in lanes.
 #include "Emitter.h"
 #include "ssmc/Target/CPU.h"
 
 #include "mlir/IR/IRMapping.h"
-#include "mlir/Pass/Pass.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "mlir/Pass/Pass.h"
 #include "llvm/ADT/MapVector.h"
 
 using namespace mlir;
@@ -77,7 +77,8 @@ static Value cloneLifted(OpBuilder& b, Operation* op, ValueRange operands) {
   return b.create(state)->getResult(0);
 }
 
-//===-- sinking -------------------------------------------------------------------------------------===//
+//===-- sinking
+//-------------------------------------------------------------------------------------===//
 
 /// The values of rank 1 at most that `value` is computed from; false where it needs larger ones.
 static bool findFrontier(FoldRewriter& rewriter, Value value, llvm::SetVector<Value>& frontier) {
@@ -90,12 +91,12 @@ static bool findFrontier(FoldRewriter& rewriter, Value value, llvm::SetVector<Va
   Operation* op = value.getDefiningOp();
   if (!op || op->getNumRegions() || (isReduction(op) && rewriter.carriedOf(value)))
     return false;
-  return llvm::all_of(op->getOperands(), [&](Value operand) {
-    return findFrontier(rewriter, operand, frontier);
-  });
+  return llvm::all_of(op->getOperands(),
+                      [&](Value operand) { return findFrontier(rewriter, operand, frontier); });
 }
 
-static Value lift(FoldRewriter& rewriter, OpBuilder& b, Value value, DenseMap<Value, Value>& lifted) {
+static Value lift(FoldRewriter& rewriter, OpBuilder& b, Value value,
+                  DenseMap<Value, Value>& lifted) {
   if (!rewriter.isInside(value))
     return value;
   if (Value known = lifted.lookup(value))
@@ -179,7 +180,8 @@ static ssm::FoldOp sinkReductions(ssm::FoldOp fold) {
   return withStacked(fold, {}, /*prune=*/true);
 }
 
-//===-- splitting -----------------------------------------------------------------------------------===//
+//===-- splitting
+//-----------------------------------------------------------------------------------===//
 
 namespace {
 struct Splitter {
@@ -197,10 +199,10 @@ private:
 
   FoldRewriter rewriter;
   ssm::FoldOp fold;
-  SmallVector<Bits> groups;                        ///< carried values of each, in order
-  SmallVector<DenseSet<Value>> cones;              ///< what each group's fold computes
+  SmallVector<Bits> groups;                          ///< carried values of each, in order
+  SmallVector<DenseSet<Value>> cones;                ///< what each group's fold computes
   SmallVector<llvm::MapVector<Value, Value>> stacks; ///< value of the body -> its stacked result
-  SmallVector<SmallVector<unsigned>> outputs;      ///< stacked results that each group computes
+  SmallVector<SmallVector<unsigned>> outputs;        ///< stacked results that each group computes
   DenseMap<Value, Value> lifted;
 };
 } // namespace
@@ -230,9 +232,8 @@ bool Splitter::findGroups() {
         reads[type] |= rewriter.carriedOf(fold.getYield().getValues()[i]);
   Bits done = 0;
   while (!byType.empty()) {
-    auto ready = llvm::find_if(byType, [&](auto& entry) {
-      return (reads[entry.first] & ~(done | entry.second)) == 0;
-    });
+    auto ready = llvm::find_if(
+        byType, [&](auto& entry) { return (reads[entry.first] & ~(done | entry.second)) == 0; });
     if (ready == byType.end())
       return false; // groups that read each other stay together
     groups.push_back(ready->second);
@@ -426,4 +427,6 @@ struct SplitFolds : PassWrapper<SplitFolds, OperationPass<tile::KernelOp>> {
 };
 } // namespace
 
-std::unique_ptr<Pass> ssmc::cpu::createSplitFolds() { return std::make_unique<SplitFolds>(); }
+std::unique_ptr<Pass> ssmc::cpu::createSplitFolds() {
+  return std::make_unique<SplitFolds>();
+}

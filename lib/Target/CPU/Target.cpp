@@ -56,7 +56,9 @@ bool TargetSpec::has(std::string_view feature) const {
   return llvm::is_contained(list, "+" + std::string(feature));
 }
 
-bool TargetSpec::isX86() const { return llvm::Triple(triple).isX86(); }
+bool TargetSpec::isX86() const {
+  return llvm::Triple(triple).isX86();
+}
 
 int64_t TargetSpec::lanes() const {
   if (isX86())
@@ -64,7 +66,9 @@ int64_t TargetSpec::lanes() const {
   return 4;
 }
 
-int64_t TargetSpec::registers() const { return isX86() && !has("avx512f") ? 16 : 32; }
+int64_t TargetSpec::registers() const {
+  return isX86() && !has("avx512f") ? 16 : 32;
+}
 
 std::string TargetSpec::baseCPU() const {
   llvm::Triple parsed(triple);

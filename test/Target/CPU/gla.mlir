@@ -1,3 +1,28 @@
+// The state stays in a packed strip; one nest updates it and accumulates the readout in registers.
+// RUN: ssmc-opt %s --lower-tile-to-loops --canonicalize --cse | FileCheck %s
+
+// CHECK-LABEL: func.func @gla(
+// CHECK-SAME:    !llvm.ptr, %{{.*}}: i64, %{{.*}}: i64, %{{.*}}: !llvm.ptr {llvm.noalias}) -> i32
+
+// Blocks of items, then items: the initial states, or zeros where there are none.
+// CHECK:       scf.for
+// CHECK:         scf.for
+// CHECK:           scf.if
+// Tiles of 16 steps, the items of the block inside, the last tile partial.
+// CHECK:         scf.for
+// CHECK:           %[[VALID:.*]] = arith.minsi %{{.*}}, %c16
+// CHECK:           scf.for
+// The gate's exponential for all steps, without a call.
+// CHECK-NOT:         math.exp
+// CHECK-NOT:         llvm.call
+// The steps: four vectors of the strip, rows two at a time with accumulators of their own.
+// CHECK:             scf.for %{{.*}} = %c0_i64 to %[[VALID]]
+// CHECK:               %{{.*}}:8 = scf.for %{{.*}} = %c0_i64 to %c64_i64 step %c2_i64 iter_args
+// CHECK-COUNT-4:         llvm.load %{{.*}} {alignment = 4 : i64} : !llvm.ptr -> vector<16xf32>
+// CHECK-COUNT-4:         llvm.store %{{.*}} : vector<16xf32>, !llvm.ptr
+
+// CHECK-LABEL: func.func @gla_workspace(
+// CHECK-SAME:    !llvm.ptr, %{{.*}}: i64) -> i64
 tile.kernel @gla operands [
     #tile.operand<"q" in [i: 64] f32 head>, #tile.operand<"k" in [i: 64] f32 head>,
     #tile.operand<"v" in [j: 64] f32 head>, #tile.operand<"g" in [i: 64] f32 head>,

@@ -7,16 +7,20 @@
 
 using namespace ssmc::test;
 
-static std::string replaced(std::string text, std::initializer_list<std::pair<const char*, std::string>> by) {
+static std::string replaced(std::string text,
+                            std::initializer_list<std::pair<const char*, std::string>> by) {
   for (auto& [from, to] : by)
     for (size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
       text.replace(at, std::string(from).size(), to);
   return text;
 }
 
-static std::string number(int64_t n) { return std::to_string(n); }
+static std::string number(int64_t n) {
+  return std::to_string(n);
+}
 
-//===-- gated linear attention ----------------------------------------------------------------------===//
+//===-- gated linear attention
+//----------------------------------------------------------------------===//
 
 static const char* glaText = R"(
 tile.kernel @k operands [
@@ -52,12 +56,19 @@ tile.kernel @k operands [
 
 static Case gla(std::string name, int64_t K, int64_t V, Sizes sizes, std::string type = "f32",
                 bool reverse = false, bool null = false) {
-  Case c{name, replaced(glaText, {{"$K", number(K)}, {"$V", number(V)}, {"$T", type},
-                                  {"$R", reverse ? "reverse" : ""}}),
-         {{"q", 'i', type, 'h', {K}}, {"k", 'i', type, 'h', {K}}, {"v", 'i', type, 'h', {V}},
-          {"g", 'i', "f32", 'h', {K}, -2, 0}, {"S", 's', "f32", 'h', {K, V}, -1, 1, null},
-          {"S", 'S', "f32", 'h', {K, V}, -1, 1, null}, {"o", 'o', type, 'h', {V}}},
-         sizes};
+  Case c{
+      name,
+      replaced(
+          glaText,
+          {{"$K", number(K)}, {"$V", number(V)}, {"$T", type}, {"$R", reverse ? "reverse" : ""}}),
+      {{"q", 'i', type, 'h', {K}},
+       {"k", 'i', type, 'h', {K}},
+       {"v", 'i', type, 'h', {V}},
+       {"g", 'i', "f32", 'h', {K}, -2, 0},
+       {"S", 's', "f32", 'h', {K, V}, -1, 1, null},
+       {"S", 'S', "f32", 'h', {K, V}, -1, 1, null},
+       {"o", 'o', type, 'h', {V}}},
+      sizes};
   c.bound = type == "f32" ? 1e-5 : 4e-3;
   c.reference = [=](ItemView a) {
     std::vector<double> S(K * V);
@@ -80,7 +91,8 @@ static Case gla(std::string name, int64_t K, int64_t V, Sizes sizes, std::string
   return c;
 }
 
-//===-- gated delta rule ----------------------------------------------------------------------------===//
+//===-- gated delta rule
+//----------------------------------------------------------------------------===//
 
 static const char* gdrText = R"(
 tile.kernel @k operands [
@@ -122,11 +134,16 @@ tile.kernel @k operands [
 })";
 
 static Case gdr(std::string name, int64_t K, int64_t V, Sizes sizes) {
-  Case c{name, replaced(gdrText, {{"$K", number(K)}, {"$V", number(V)}}),
-         {{"q", 'i', "f32", 'h', {K}}, {"k", 'i', "f32", 'h', {K}, -0.2, 0.2},
-          {"v", 'i', "f32", 'h', {V}}, {"g", 'i', "f32", 'h', {}, -0.3, 0},
-          {"beta", 'i', "f32", 'h', {}, 0, 1}, {"S", 's', "f32", 'h', {K, V}},
-          {"S", 'S', "f32", 'h', {K, V}}, {"o", 'o', "f32", 'h', {V}}},
+  Case c{name,
+         replaced(gdrText, {{"$K", number(K)}, {"$V", number(V)}}),
+         {{"q", 'i', "f32", 'h', {K}},
+          {"k", 'i', "f32", 'h', {K}, -0.2, 0.2},
+          {"v", 'i', "f32", 'h', {V}},
+          {"g", 'i', "f32", 'h', {}, -0.3, 0},
+          {"beta", 'i', "f32", 'h', {}, 0, 1},
+          {"S", 's', "f32", 'h', {K, V}},
+          {"S", 'S', "f32", 'h', {K, V}},
+          {"o", 'o', "f32", 'h', {V}}},
          sizes};
   c.reference = [=](ItemView a) {
     std::vector<double> S(K * V);
@@ -153,7 +170,8 @@ static Case gdr(std::string name, int64_t K, int64_t V, Sizes sizes) {
   return c;
 }
 
-//===-- Mamba-2: groups, params, an epilogue --------------------------------------------------------===//
+//===-- Mamba-2: groups, params, an epilogue
+//--------------------------------------------------------===//
 
 static const char* mamba2Text = R"(
 tile.kernel @k operands [
@@ -195,11 +213,16 @@ tile.kernel @k operands [
 })";
 
 static Case mamba2(std::string name, int64_t P, int64_t N, Sizes sizes) {
-  Case c{name, replaced(mamba2Text, {{"$P", number(P)}, {"$N", number(N)}}),
-         {{"x", 'i', "f32", 'h', {P}}, {"dt", 'i', "f32", 'h', {}, 0, 0.3},
-          {"B", 'i', "f32", 'g', {N}}, {"C", 'i', "f32", 'g', {N}},
-          {"A", 'p', "f32", 'h', {}, -1, 0}, {"D", 'p', "f32", 'h', {}},
-          {"h", 's', "f32", 'h', {P, N}}, {"h", 'S', "f32", 'h', {P, N}},
+  Case c{name,
+         replaced(mamba2Text, {{"$P", number(P)}, {"$N", number(N)}}),
+         {{"x", 'i', "f32", 'h', {P}},
+          {"dt", 'i', "f32", 'h', {}, 0, 0.3},
+          {"B", 'i', "f32", 'g', {N}},
+          {"C", 'i', "f32", 'g', {N}},
+          {"A", 'p', "f32", 'h', {}, -1, 0},
+          {"D", 'p', "f32", 'h', {}},
+          {"h", 's', "f32", 'h', {P, N}},
+          {"h", 'S', "f32", 'h', {P, N}},
           {"y", 'o', "f32", 'h', {P}}},
          sizes};
   c.reference = [=](ItemView a) {
@@ -222,7 +245,8 @@ static Case mamba2(std::string name, int64_t P, int64_t N, Sizes sizes) {
   return c;
 }
 
-//===-- Mamba-1: a decay for each element -----------------------------------------------------------===//
+//===-- Mamba-1: a decay for each element
+//-----------------------------------------------------------===//
 
 static const char* mamba1Text = R"(
 tile.kernel @k operands [
@@ -261,11 +285,16 @@ tile.kernel @k operands [
 })";
 
 static Case mamba1(std::string name, int64_t P, int64_t N, Sizes sizes) {
-  Case c{name, replaced(mamba1Text, {{"$P", number(P)}, {"$N", number(N)}}),
-         {{"x", 'i', "f32", 'h', {P}}, {"dt", 'i', "f32", 'h', {P}, 0, 0.3},
-          {"B", 'i', "f32", 's', {N}}, {"C", 'i', "f32", 's', {N}},
-          {"A", 'p', "f32", 'h', {P, N}, -3, 0}, {"h", 's', "f32", 'h', {P, N}},
-          {"h", 'S', "f32", 'h', {P, N}}, {"y", 'o', "f32", 'h', {P}}},
+  Case c{name,
+         replaced(mamba1Text, {{"$P", number(P)}, {"$N", number(N)}}),
+         {{"x", 'i', "f32", 'h', {P}},
+          {"dt", 'i', "f32", 'h', {P}, 0, 0.3},
+          {"B", 'i', "f32", 's', {N}},
+          {"C", 'i', "f32", 's', {N}},
+          {"A", 'p', "f32", 'h', {P, N}, -3, 0},
+          {"h", 's', "f32", 'h', {P, N}},
+          {"h", 'S', "f32", 'h', {P, N}},
+          {"y", 'o', "f32", 'h', {P}}},
          sizes};
   c.reference = [=](ItemView a) {
     std::vector<double> h(P * N);

@@ -25,7 +25,9 @@ static int64_t product(const std::vector<int64_t>& axes) {
   return count;
 }
 
-static bool isComplex(const Operand& o) { return o.storage.rfind("complex", 0) == 0; }
+static bool isComplex(const Operand& o) {
+  return o.storage.rfind("complex", 0) == 0;
+}
 
 /// Outer dimensions of an operand's array: batch, time, time1, heads.
 static std::array<int64_t, 4> outer(const Operand& o, const Sizes& s) {
@@ -55,7 +57,8 @@ double* ItemView::at(const std::string& name, char role, int64_t t, int64_t x) c
   std::abort();
 }
 
-//===-- stored types --------------------------------------------------------------------------------===//
+//===-- stored types
+//--------------------------------------------------------------------------------===//
 
 static size_t bytesOf(const std::string& storage) {
   if (storage == "bf16" || storage == "f16")
@@ -124,7 +127,8 @@ struct Image {
   }
 };
 
-//===-- compiling and running -----------------------------------------------------------------------===//
+//===-- compiling and running
+//-----------------------------------------------------------------------===//
 
 static mlir::MLIRContext& context() {
   static mlir::MLIRContext* context = [] {
@@ -204,7 +208,7 @@ static void prepare(const Case& test, Arrays& arrays, Run& run) {
   for (auto [i, o] : llvm::enumerate(test.operands))
     run.pointers.push_back(o.null ? nullptr : run.images[i].data());
   const Sizes& s = test.sizes;
-  run.args = {s.batch, s.heads, s.groups, {s.time, s.time1}, run.pointers.data(),
+  run.args = {s.batch,           s.heads, s.groups, {s.time, s.time1}, run.pointers.data(),
               run.strides.data()};
 }
 
@@ -272,13 +276,16 @@ bool ssmc::test::runCase(const Case& test, const cpu::TargetSpec& target,
       continue;
     const std::vector<double>& want = arrays[o.name + "/" + o.role];
     std::string unit = isComplex(o) ? "f32" : o.storage;
-    double square = 0, total = 0;
+    double square = 0, total = 0, largest = 0;
     for (size_t k = 0; k < want.size(); ++k) {
       double got = get(run.images[i].data() + k * bytesOf(unit), unit);
       square += (got - want[k]) * (got - want[k]);
       total += want[k] * want[k];
+      largest = std::max(largest, std::fabs(got - want[k]) / std::max(std::fabs(want[k]), 1e-37));
     }
     double ratio = total > 0 ? std::sqrt(square / total) : std::sqrt(square);
+    if (test.relative)
+      ratio = largest;
     worst = std::max(worst, ratio);
     if (!(ratio <= test.bound)) {
       char text[128];

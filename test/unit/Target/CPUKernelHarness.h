@@ -45,6 +45,7 @@ struct Case {
   std::function<void(ItemView)> reference;
   double bound = 1e-5;
   std::string kernel = "k"; ///< its name
+  bool relative = false;    ///< the bound is for each element, not for the RMS
 };
 
 /// A case from a kernel's text alone: its operands are those that it declares, with values in

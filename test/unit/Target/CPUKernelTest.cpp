@@ -8,9 +8,9 @@
 #include "CPUKernelHarness.h"
 
 #include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <sstream>
-#include <cstring>
 
 using namespace ssmc;
 using namespace ssmc::test;
@@ -53,7 +53,8 @@ int main(int argc, char** argv) {
   }
   std::erase_if(cases, [&](const Case& test) {
     return test.name.find(only) == std::string::npos ||
-           (mode.rfind("--", 0) == 0 && mode != "--only" ? test.name[0] != '*' : test.name[0] == '*');
+           (mode.rfind("--", 0) == 0 && mode != "--only" ? test.name[0] != '*'
+                                                         : test.name[0] == '*');
   });
   if (mode == "--time") {
     for (const Case& test : cases) {
@@ -71,17 +72,18 @@ int main(int argc, char** argv) {
   }
   if (mode == "--asm" || mode == "--ll") {
     for (const Case& test : cases)
-      std::fputs(compileCase(test, host,
-                             mode == "--asm" ? cpu::Output::Assembly : cpu::Output::LLVMText)
-                     .c_str(),
-                 stdout);
+      std::fputs(
+          compileCase(test, host, mode == "--asm" ? cpu::Output::Assembly : cpu::Output::LLVMText)
+              .c_str(),
+          stdout);
     return 0;
   }
   std::vector<std::pair<std::string, cpu::TargetSpec>> targets{{"x86-64", {host.triple, ""}}};
   if (host.has("avx2") && host.has("fma"))
     targets.push_back({"avx2", {host.triple, "+avx2,+fma"}});
   if (host.has("avx512f") && host.has("avx512bw") && host.has("avx512vl") && host.has("avx512dq"))
-    targets.push_back({"avx512", {host.triple, "+avx2,+fma,+avx512f,+avx512bw,+avx512vl,+avx512dq"}});
+    targets.push_back(
+        {"avx512", {host.triple, "+avx2,+fma,+avx512f,+avx512bw,+avx512vl,+avx512dq"}});
   if (!host.isX86())
     targets = {{"host", host}};
   int failures = 0;

@@ -99,12 +99,18 @@ double Interpreter::pointwise(Operation& op, ArrayRef<double> x) {
       .Case([&](ssm::BroadcastOp) { return x[0]; })
       .Case([&](ssm::CmpOp cmp) {
         switch (cmp.getPredicate()) {
-        case ssm::CmpPredicate::lt: return double(x[0] < x[1]);
-        case ssm::CmpPredicate::le: return double(x[0] <= x[1]);
-        case ssm::CmpPredicate::gt: return double(x[0] > x[1]);
-        case ssm::CmpPredicate::ge: return double(x[0] >= x[1]);
-        case ssm::CmpPredicate::eq: return double(x[0] == x[1]);
-        case ssm::CmpPredicate::ne: return double(x[0] != x[1]);
+        case ssm::CmpPredicate::lt:
+          return double(x[0] < x[1]);
+        case ssm::CmpPredicate::le:
+          return double(x[0] <= x[1]);
+        case ssm::CmpPredicate::gt:
+          return double(x[0] > x[1]);
+        case ssm::CmpPredicate::ge:
+          return double(x[0] >= x[1]);
+        case ssm::CmpPredicate::eq:
+          return double(x[0] == x[1]);
+        case ssm::CmpPredicate::ne:
+          return double(x[0] != x[1]);
         }
         return 0.0;
       })
@@ -142,8 +148,8 @@ void Interpreter::runOp(Operation& op) {
         if (auto atOp = dyn_cast<ssm::AtOp>(op))
           inner[atOp.getLabel().str()] = folds.at(atOp.getLabel().str());
         if (auto relabel = dyn_cast<ssm::RelabelOp>(op))
-          for (auto [from, to] : llvm::zip(ssm::strings(relabel.getFrom()),
-                                           ssm::strings(relabel.getTo())))
+          for (auto [from, to] :
+               llvm::zip(ssm::strings(relabel.getFrom()), ssm::strings(relabel.getTo())))
             inner[from.str()] = position.at(to.str());
         x.push_back(at(values[operand], inner));
       }
@@ -221,13 +227,20 @@ void Interpreter::runSequence(tile::SequenceOp sequence) {
 
 static char roleLetter(tile::Role role) {
   switch (role) {
-  case tile::Role::In: return 'i';
-  case tile::Role::Param: return 'p';
-  case tile::Role::StateIn: return 's';
-  case tile::Role::StateOut: return 'S';
-  case tile::Role::Out: return 'o';
-  case tile::Role::Temp: return 'T';
-  case tile::Role::Row: return 'r';
+  case tile::Role::In:
+    return 'i';
+  case tile::Role::Param:
+    return 'p';
+  case tile::Role::StateIn:
+    return 's';
+  case tile::Role::StateOut:
+    return 'S';
+  case tile::Role::Out:
+    return 'o';
+  case tile::Role::Temp:
+    return 'T';
+  case tile::Role::Row:
+    return 'r';
   }
   return 'i';
 }
@@ -264,7 +277,8 @@ void Interpreter::load(tile::LoadOp op) {
   forEach(result.type, [&](Position& position) {
     auto [t, x] = stepOf(op, position, starts);
     double& to = at(result, position);
-    if (t >= item.sizes.time || x >= item.sizes.time1)
+    bool timed = role != 'p' && role != 's';
+    if (timed && (t >= item.sizes.time || x >= item.sizes.time1))
       return;
     int64_t offset = offsetOf(operand, position, op.getPart());
     if (role == 'r') {
@@ -289,7 +303,7 @@ void Interpreter::store(tile::StoreOp op) {
     size *= axis.getSize();
   forEach(value.type, [&](Position& position) {
     auto [t, x] = stepOf(op, position, starts);
-    if (t >= item.sizes.time || x >= item.sizes.time1)
+    if (role != 'S' && (t >= item.sizes.time || x >= item.sizes.time1))
       return;
     int64_t offset = offsetOf(operand, position, op.getPart());
     if (role == 'r') {

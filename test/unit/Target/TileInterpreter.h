@@ -1,4 +1,5 @@
-/// Evaluates a tile kernel in f64, whole arrays at a time: what the compiled kernels are compared with.
+/// Evaluates a tile kernel in f64, whole arrays at a time: what the compiled kernels are compared
+/// with.
 #pragma once
 
 #include "CPUKernelHarness.h"
