@@ -31,7 +31,8 @@ struct Timing {
 } // namespace
 
 /// Warms up for a tenth of a second or two runs, then times.
-static Expected<Timing> measure(CompiledRecurrence::Launch& launch, unsigned threads, unsigned repeat) {
+static Expected<Timing> measure(CompiledRecurrence::Launch& launch, unsigned threads,
+                                unsigned repeat) {
   using Clock = std::chrono::steady_clock;
   auto elapsed = [](Clock::time_point start) {
     return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
@@ -97,9 +98,10 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
     steps *= double(size);
   double items = steps * double(sizes.heads);
   double operations = facts->costs.operations.evaluate(facts->dims).value_or(0) * items;
-  double bytes = facts->costs.operandElements.evaluate(facts->dims).value_or(0) * byteWidth(dtype) * items +
-                 2 * facts->costs.stateBytes.evaluate(facts->dims).value_or(0) *
-                     double(sizes.batch * sizes.heads);
+  double bytes =
+      facts->costs.operandElements.evaluate(facts->dims).value_or(0) * byteWidth(dtype) * items +
+      2 * facts->costs.stateBytes.evaluate(facts->dims).value_or(0) *
+          double(sizes.batch * sizes.heads);
   MachineLimits limits = measureLimits(threads);
   double median = timing->quantile(0.5);
   double gflops = operations / median * 1e-6, gbytes = bytes / median * 1e-6;
@@ -126,7 +128,8 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
                       {"machine_gbytes_per_s", limits.gbytes}};
   if (!options.json.empty()) {
     json::Value value = std::move(result);
-    if (Error error = writeOutput(options.json, [&](raw_ostream& os) { os << formatv("{0:2}\n", value); }))
+    if (Error error =
+            writeOutput(options.json, [&](raw_ostream& os) { os << formatv("{0:2}\n", value); }))
       return error;
   }
   if (options.json == "-")
@@ -137,17 +140,20 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
   std::string time;
   for (int64_t size : sizes.time)
     time += fmt::format("{}{}", time.empty() ? "" : "×", size);
-  outs() << fmt::format("{}: B={} T={} H={}{}, {}, {} threads, {} runs\n\n", declared.getSymName().str(),
-                        sizes.batch, time, sizes.heads, shape, runtime::name(dtype).str(), threads,
-                        timing->ms.size());
-  outs() << fmt::format("{:<10} {:>10} {:>10} {:>10} {:>10} {:>10} {:>12} {:>9} {:>8} {:>16}\n", "form", "median ms",
-                        "min", "25 %", "75 %", "max", "steps/s", "GFLOP/s", "GB/s", "share of limit");
-  outs() << fmt::format("{:<10} {:>10.4g} {:>10.4g} {:>10.4g} {:>10.4g} {:>10.4g} {:>12.4g} {:>9.4g} {:>8.3g} "
-                        "{:>16}\n\n",
-                        "recurrent", median, timing->ms.front(), timing->quantile(0.25), timing->quantile(0.75),
-                        timing->ms.back(), steps / median * 1e3, gflops, gbytes,
-                        fmt::format("{:.0f} % {}", 100 * limit / median, byMemory ? "memory" : "arithmetic"));
-  outs() << fmt::format("limit measured on {} threads: {:.4g} GFLOP/s of f32 multiply-adds, {:.3g} GB/s of copying\n",
-                        threads, limits.gflops, limits.gbytes);
+  outs() << fmt::format("{}: B={} T={} H={}{}, {}, {} threads, {} runs\n\n",
+                        declared.getSymName().str(), sizes.batch, time, sizes.heads, shape,
+                        runtime::name(dtype).str(), threads, timing->ms.size());
+  outs() << fmt::format("{:<10} {:>10} {:>10} {:>10} {:>10} {:>10} {:>12} {:>9} {:>8} {:>16}\n",
+                        "form", "median ms", "min", "25 %", "75 %", "max", "steps/s", "GFLOP/s",
+                        "GB/s", "share of limit");
+  outs() << fmt::format(
+      "{:<10} {:>10.4g} {:>10.4g} {:>10.4g} {:>10.4g} {:>10.4g} {:>12.4g} {:>9.4g} {:>8.3g} "
+      "{:>16}\n\n",
+      "recurrent", median, timing->ms.front(), timing->quantile(0.25), timing->quantile(0.75),
+      timing->ms.back(), steps / median * 1e3, gflops, gbytes,
+      fmt::format("{:.0f} % {}", 100 * limit / median, byMemory ? "memory" : "arithmetic"));
+  outs() << fmt::format(
+      "limit measured on {} threads: {:.4g} GFLOP/s of f32 multiply-adds, {:.3g} GB/s of copying\n",
+      threads, limits.gflops, limits.gbytes);
   return Done;
 }

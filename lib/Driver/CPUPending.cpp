@@ -5,12 +5,15 @@ using namespace ssmc::cpu;
 
 static const char* missing = "not available in this version: --target cpu";
 
-TargetSpec TargetSpec::host() { return {}; }
+TargetSpec TargetSpec::host() {
+  return {};
+}
 std::optional<TargetSpec> TargetSpec::parse(std::string_view, std::string& error) {
   error = missing;
   return std::nullopt;
 }
-std::optional<std::string> ssmc::cpu::compile(mlir::ModuleOp, const TargetSpec&, Output, std::string& error) {
+std::optional<std::string> ssmc::cpu::compile(mlir::ModuleOp, const TargetSpec&, Output,
+                                              std::string& error) {
   error = missing;
   return std::nullopt;
 }

@@ -1,5 +1,5 @@
 // `ssmc check`: every form, target and type against the f64 reference.
-#include "CheckCases.h"
+#include "CheckTable.h"
 #include "Commands.h"
 #include "Kernels.h"
 #include "OptionTable.h"
@@ -8,9 +8,6 @@
 #include "ssmc/Analysis/Passes.h"
 #include "ssmc/Driver/Driver.h"
 #include "ssmc/Runtime/Compare.h"
-
-#include "llvm/Support/JSON.h"
-#include "llvm/Support/WithColor.h"
 
 #include <cstring>
 #include <fmt/format.h>
@@ -30,31 +27,12 @@ struct CheckedTarget {
   cpu::TargetSpec spec;
 };
 
-/// What one case came to.
-struct Finding {
-  CheckCase test;
-  double outputs = 0, states = 0;
-  std::string problem; ///< empty, or why there is no error to tell
-
-  bool isOver(double bound) const { return !problem.empty() || !(outputs <= bound) || !(states <= bound); }
-};
-
-/// One line of the table: a recurrence on a target in a type.
-struct Line {
-  std::string recurrence, target, dtype, dims;
-  double bound;
-  std::vector<Finding> findings;
-
-  unsigned failures() const {
-    return count_if(findings, [&](const Finding& finding) { return finding.isOver(bound); });
-  }
-};
-
 /// One recurrence under check. Data and what the reference makes of them are the same for all
 /// targets, so they are made once.
 class Checker {
 public:
-  Checker(ssm::RecurrenceOp declared, const Options& options) : declared(declared), options(options) {}
+  Checker(ssm::RecurrenceOp declared, const Options& options)
+      : declared(declared), options(options) {}
   Expected<Line> check(const CheckedTarget& target, DType dtype);
   Error prepare();
 
@@ -66,8 +44,8 @@ private:
   Expected<const Data*> dataFor(const CheckCase& test, const Signature& signature, DType dtype);
   Expected<Results> compute(const CheckCase& test, const CompiledRecurrence& compiled,
                             const Signature& signature, const Data& data);
-  Error tryCase(const CheckCase& test, const CompiledRecurrence& compiled, const Signature& signature,
-                DType dtype, Finding& finding);
+  Error tryCase(const CheckCase& test, const CompiledRecurrence& compiled,
+                const Signature& signature, DType dtype, Finding& finding);
 
   ssm::RecurrenceOp declared;
   const Options& options;
@@ -94,8 +72,8 @@ Error Checker::prepare() {
     if (!options.time.empty() && StringRef(test.name) == "odd sizes") {
       if (options.time.size() != declared.getNumTimeAxes())
         return createStringError("--time gives " + Twine(options.time.size()) + " sizes, '" +
-                                 declared.getSymName() + "' has " + Twine(declared.getNumTimeAxes()) +
-                                 " time axes");
+                                 declared.getSymName() + "' has " +
+                                 Twine(declared.getNumTimeAxes()) + " time axes");
       test.time.assign(options.time.begin(), options.time.end());
     }
   }
@@ -125,7 +103,8 @@ Expected<const Checker::Data*> Checker::dataFor(const CheckCase& test, const Sig
     return inputs.takeError();
   result.inputs.operands = std::move(*inputs);
   if (test.initialState) {
-    Expected<ArrayMap> states = randomStates(declared, normal, signature.states, sizes, options.seed);
+    Expected<ArrayMap> states =
+        randomStates(declared, normal, signature.states, sizes, options.seed);
     if (!states)
       return states.takeError();
     result.inputs.states = std::move(*states);
@@ -166,7 +145,8 @@ Expected<Results> Checker::compute(const CheckCase& test, const CompiledRecurren
   Results results;
   int64_t total = test.time[0], part = test.mode == CheckCase::Steps ? 1 : total * 2 / 5;
   const ArrayMap* states = &data.inputs.states;
-  for (int64_t first = 0; first < total; first += part, part = test.mode == CheckCase::Steps ? 1 : total) {
+  for (int64_t first = 0; first < total;
+       first += part, part = test.mode == CheckCase::Steps ? 1 : total) {
     int64_t last = std::min(total, first + part);
     Inputs inputs;
     inputs.sizes = data.inputs.sizes;
@@ -230,7 +210,8 @@ Expected<Line> Checker::check(const CheckedTarget& target, DType dtype) {
   Expected<Signature> signature = signatureOf(declared, dtype);
   if (!signature)
     return signature.takeError();
-  Line line = {declared.getSymName().str(), target.name, runtime::name(dtype).str(), "", boundOf(dtype), {}};
+  Line line = {
+      declared.getSymName().str(), target.name, runtime::name(dtype).str(), "", boundOf(dtype), {}};
   std::map<bool, std::optional<CompiledRecurrence>> compiled;
   for (const CheckCase& test : cases) {
     Finding& finding = line.findings.emplace_back(Finding{test});
@@ -242,7 +223,8 @@ Expected<Line> Checker::check(const CheckedTarget& target, DType dtype) {
       if (!test.evenSizes)
         for (auto& [name, size] : *dims)
           line.dims += fmt::format("{}{}={}", line.dims.empty() ? "" : " ", name, size);
-      Expected<CompiledRecurrence> result = CompiledRecurrence::compile(declared, {*dims, dtype}, target.spec);
+      Expected<CompiledRecurrence> result =
+          CompiledRecurrence::compile(declared, {*dims, dtype}, target.spec);
       if (!result) {
         finding.problem = toString(result.takeError());
         continue;
@@ -255,7 +237,8 @@ Expected<Line> Checker::check(const CheckedTarget& target, DType dtype) {
   return std::move(line);
 }
 
-//===-- What is checked -----------------------------------------------------------------------------===//
+//===-- What is checked
+//-----------------------------------------------------------------------------===//
 
 static Expected<std::vector<CheckedTarget>> targetsOf(const Options& options) {
   if (options.target) {
@@ -276,65 +259,6 @@ static Expected<std::vector<CheckedTarget>> targetsOf(const Options& options) {
       targets.push_back({"cpu x86-64", {host.triple, ""}});
   }
   return targets;
-}
-
-//===-- The table -----------------------------------------------------------------------------------===//
-
-static std::string errorText(double error) {
-  return error == 0 ? "0" : std::isfinite(error) ? fmt::format("{:.1e}", error) : "inf";
-}
-
-static void printLine(const Line& line, bool verbose, bool color, raw_ostream& os) {
-  double outputs = 0, states = 0;
-  for (const Finding& finding : line.findings) {
-    outputs = std::max(outputs, finding.outputs);
-    states = std::max(states, finding.states);
-  }
-  unsigned failures = line.failures();
-  os << fmt::format("{:<28} {:<11} {:<10} {:<5} {:>5} {:>9} {:>9} {:>8}  ", line.recurrence, line.target,
-                    "recurrent", line.dtype, line.findings.size(), errorText(outputs), errorText(states),
-                    errorText(line.bound));
-  WithColor(os, failures ? raw_ostream::RED : raw_ostream::GREEN, failures > 0, false,
-            color ? ColorMode::Enable : ColorMode::Disable)
-      << (failures ? "FAIL" : "ok");
-  os << '\n';
-  for (const Finding& finding : line.findings) {
-    bool failed = finding.isOver(line.bound);
-    if (!verbose && !failed)
-      continue;
-    const CheckCase& test = finding.test;
-    std::string steps;
-    for (int64_t size : test.time)
-      steps += fmt::format("{}{}", steps.empty() ? "" : "×", size);
-    os << fmt::format("    {:<16} {:<34}  ", test.name,
-                      fmt::format("B={} T={} H={}{}", test.batch, steps, test.heads,
-                                  test.initialState ? ", states in" : ""));
-    if (finding.problem.empty())
-      os << fmt::format("{:>11} {:>9}  {}\n", errorText(finding.outputs), errorText(finding.states),
-                        failed ? "FAIL" : "ok");
-    else
-      os << "FAIL: " << finding.problem << '\n';
-  }
-}
-
-static json::Value toJson(ArrayRef<Line> lines) {
-  json::Array list;
-  // JSON has no infinity.
-  auto number = [](double error) { return std::isfinite(error) ? json::Value(error) : json::Value(nullptr); };
-  for (const Line& line : lines)
-    for (const Finding& finding : line.findings)
-      list.push_back(json::Object{{"recurrence", line.recurrence},
-                                  {"target", line.target},
-                                  {"form", "recurrent"},
-                                  {"dtype", line.dtype},
-                                  {"dims", line.dims},
-                                  {"case", finding.test.name},
-                                  {"outputs", number(finding.outputs)},
-                                  {"states", number(finding.states)},
-                                  {"bound", line.bound},
-                                  {"problem", finding.problem},
-                                  {"ok", !finding.isOver(line.bound)}});
-  return list;
 }
 
 static Error checkSpec(StringRef path, const Options& options, Console& console,
@@ -373,8 +297,8 @@ Expected<int> driver::checkCommand(const Options& options, Console& console) {
       return error;
   bool print = options.json != "-";
   if (print)
-    outs() << fmt::format("{:<28} {:<11} {:<10} {:<5} {:>5} {:>9} {:>9} {:>8}\n", "recurrence", "target", "form",
-                          "type", "cases", "outputs", "states", "bound");
+    outs() << fmt::format("{:<28} {:<11} {:<10} {:<5} {:>5} {:>9} {:>9} {:>8}\n", "recurrence",
+                          "target", "form", "type", "cases", "outputs", "states", "bound");
   std::vector<Line> lines;
   {
     Progress progress("checking");

@@ -42,8 +42,10 @@ std::vector<CheckCase> driver::checkCases(ssm::RecurrenceOp declared, bool dimsG
              {.name = "weak gates", .time = {61}, .initialState = true, .gates = Gates::Weak},
              {.name = "same bits", .mode = Case::Bits, .time = {37}, .initialState = true}};
     if (isCausal(declared)) {
-      cases.push_back({.name = "split prefill", .mode = Case::Split, .time = {37}, .initialState = true});
-      cases.push_back({.name = "step by step", .mode = Case::Steps, .time = {6}, .initialState = true});
+      cases.push_back(
+          {.name = "split prefill", .mode = Case::Split, .time = {37}, .initialState = true});
+      cases.push_back(
+          {.name = "step by step", .mode = Case::Steps, .time = {6}, .initialState = true});
     }
   }
   if (!dimsGiven && !declared.getDims().empty())
@@ -66,8 +68,8 @@ driver::checkDims(ssm::RecurrenceOp declared, const Options& options, bool even)
   return sizes;
 }
 
-Expected<ArrayMap> driver::sliceTime(const ArrayMap& arrays, ArrayRef<Operand> operands, int64_t first,
-                                     int64_t last) {
+Expected<ArrayMap> driver::sliceTime(const ArrayMap& arrays, ArrayRef<Operand> operands,
+                                     int64_t first, int64_t last) {
   ArrayMap result;
   for (const Operand& operand : operands) {
     const Array& whole = arrays.find(operand.name)->second;

@@ -23,12 +23,14 @@ static Expected<Emit> kindOf(const Options& options) {
     return Emit::Asm;
   if (extension == ".ll")
     return Emit::Llvm;
-  return createStringError("nothing to do: give --emit ssm|normal|form|tile|llvm|asm|obj, or see ssmc "
-                           "--help for the other commands");
+  return createStringError(
+      "nothing to do: give --emit ssm|normal|form|tile|llvm|asm|obj, or see ssmc "
+      "--help for the other commands");
 }
 
 /// What a module is emitted as once it holds kernels.
-static Expected<std::string> compileKernels(mlir::ModuleOp module, const Options& options, Emit kind) {
+static Expected<std::string> compileKernels(mlir::ModuleOp module, const Options& options,
+                                            Emit kind) {
   Expected<cpu::TargetSpec> target = targetOf(options);
   if (!target)
     return target.takeError();

@@ -11,8 +11,9 @@ static Polynomial repetitions(mlir::Operation* op) {
   Polynomial times = 1;
   for (mlir::Operation* parent = op->getParentOp(); parent; parent = parent->getParentOp())
     if (auto fold = dyn_cast<ssm::FoldOp>(parent))
-      times = times * Polynomial::elementsOf(ssm::ArrayType::get(
-                          fold.getContext(), {fold.getAxis()}, mlir::Float32Type::get(fold.getContext())));
+      times = times *
+              Polynomial::elementsOf(ssm::ArrayType::get(
+                  fold.getContext(), {fold.getAxis()}, mlir::Float32Type::get(fold.getContext())));
   return times;
 }
 
@@ -53,14 +54,15 @@ Costs driver::costsOf(ssm::RecurrenceOp declared, ssm::RecurrenceOp form) {
           auto operand = cast<ssm::ArrayType>(op->getOperand(0).getType());
           costs.operations += Polynomial::elementsOf(operand) * repetitions(op) * (complex ? 2 : 1);
         })
-        .Case<ssm::ExpOp, ssm::LogOp, ssm::SqrtOp, ssm::RsqrtOp, ssm::SinOp, ssm::CosOp, ssm::TanhOp,
-              ssm::SigmoidOp, ssm::SoftplusOp, ssm::SiluOp, ssm::PowOp>(
+        .Case<ssm::ExpOp, ssm::LogOp, ssm::SqrtOp, ssm::RsqrtOp, ssm::SinOp, ssm::CosOp,
+              ssm::TanhOp, ssm::SigmoidOp, ssm::SoftplusOp, ssm::SiluOp, ssm::PowOp>(
             [&](auto) { costs.functions += size; })
         .Case([&](ssm::CisOp) { costs.functions += size * 2; });
   });
   for (ssm::InOp in : declared.getBlock()->getOps<ssm::InOp>())
     if (!in.getParam())
-      costs.operandElements += Polynomial::elementsOf(in.getType()) * (in.getType().isComplex() ? 2 : 1);
+      costs.operandElements +=
+          Polynomial::elementsOf(in.getType()) * (in.getType().isComplex() ? 2 : 1);
   for (ssm::OutOp out : declared.getBlock()->getOps<ssm::OutOp>()) {
     ssm::ArrayType type = out.getValue().getType();
     costs.operandElements += Polynomial::elementsOf(type) * (type.isComplex() ? 2 : 1);

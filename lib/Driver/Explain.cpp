@@ -20,7 +20,8 @@ namespace {
 /// Prints facts in three columns; what does not fit goes to lines of its own.
 class Page {
 public:
-  Page(raw_ostream& os, bool color) : os(os), mode(color ? ColorMode::Enable : ColorMode::Disable) {}
+  Page(raw_ostream& os, bool color)
+      : os(os), mode(color ? ColorMode::Enable : ColorMode::Disable) {}
   void title(StringRef text, StringRef remark = "");
   void fact(const Fact& fact);
   void plain(StringRef text) { os << "  " << text << '\n'; }
@@ -89,28 +90,36 @@ void Page::fact(const Fact& fact) {
 /// `7 K V + 3 K`, and its value where sizes are known.
 static std::string withValue(const Polynomial& count, const Explanation& facts) {
   std::string text = count.text();
-  if (auto value = count.evaluate(facts.dims); value && text.find_first_not_of("0123456789") != std::string::npos)
+  if (auto value = count.evaluate(facts.dims);
+      value && text.find_first_not_of("0123456789") != std::string::npos)
     text += fmt::format(" = {:.10g}", *value);
   return text;
 }
 
 static void printForms(const Explanation& facts, Page& page) {
   page.title("forms");
-  std::string lanes = facts.lanes.empty() ? "" : "; lanes of a vector run along " + join(facts.lanes, ", ");
+  std::string lanes =
+      facts.lanes.empty() ? "" : "; lanes of a vector run along " + join(facts.lanes, ", ");
   std::string resident = facts.costs.stateBytes.text() + " bytes of state stay close by";
   if (auto bytes = facts.costs.stateBytes.evaluate(facts.dims))
     resident = runtime::formatBytes(*bytes) + " of state stay close by";
-  page.fact({"recurrent",
-             fmt::format("yes: one step after another{}, heads and sequences in parallel{}; {}",
-                         facts.passes > 1 ? fmt::format(", in {} passes over time", facts.passes) : "", lanes, resident),
-             ""});
-  auto forms = [&](const char* name, std::string SystemFacts::*form) {
+  page.fact(
+      {"recurrent",
+       fmt::format("yes: one step after another{}, heads and sequences in parallel{}; {}",
+                   facts.passes > 1 ? fmt::format(", in {} passes over time", facts.passes) : "",
+                   lanes, resident),
+       ""});
+  auto forms = [&](const char* name, std::string SystemFacts::* form) {
     std::string list;
     for (const SystemFacts& system : facts.systems)
       if (system.structure != "delay register" && system.*form != "none")
         list += (list.empty() ? "" : "; ") +
-                (facts.systems.size() > 1 ? join(system.states, ", ") + ": " : std::string()) + system.*form;
-    page.fact({name, list.empty() ? "no: the step is not linear" : "not in this version. To come: " + list, ""});
+                (facts.systems.size() > 1 ? join(system.states, ", ") + ": " : std::string()) +
+                system.*form;
+    page.fact(
+        {name,
+         list.empty() ? "no: the step is not linear" : "not in this version. To come: " + list,
+         ""});
   };
   forms("chunked", &SystemFacts::chunked);
   forms("scan", &SystemFacts::scan);
@@ -126,7 +135,8 @@ static void printCosts(const Explanation& facts, const Options& options, Page& p
     page.fact({"functions", withValue(costs.functions, facts), "exp, log, sqrt and the like"});
   page.fact({"operands", withValue(operands, facts) + " bytes",
              fmt::format("read and written, {} bytes a number", width)});
-  page.fact({"state", withValue(costs.stateBytes, facts) + " bytes", "moved once a call; each step when decoding"});
+  page.fact({"state", withValue(costs.stateBytes, facts) + " bytes",
+             "moved once a call; each step when decoding"});
   auto work = costs.operations.evaluate(facts.dims), moved = operands.evaluate(facts.dims);
   auto state = costs.stateBytes.evaluate(facts.dims);
   if (work && moved && state && *moved > 0)
@@ -136,14 +146,15 @@ static void printCosts(const Explanation& facts, const Options& options, Page& p
     page.plain("            give --dims for numbers");
 }
 
-static void printText(const Explanation& facts, const Spec& spec, const Options& options, Console& console,
-                      ssm::RecurrenceOp declared, raw_ostream& os) {
+static void printText(const Explanation& facts, const Spec& spec, const Options& options,
+                      Console& console, ssm::RecurrenceOp declared, raw_ostream& os) {
   Page page(os, console.hasColor(os));
   bool linear = all_of(facts.systems, [](auto& system) { return system.nonlinear.empty(); });
   std::string place = spec.path;
   if (mlir::FileLineColLoc location = placeOf(declared.getLoc()))
     place += fmt::format(":{}", location.getLine());
-  page.title(facts.name, linear ? "linear in its state (" + place + ")" : "NOT linear in its state (" + place + ")");
+  page.title(facts.name, linear ? "linear in its state (" + place + ")"
+                                : "NOT linear in its state (" + place + ")");
   for (auto* list : {&facts.operands, &facts.states})
     for (const Fact& fact : *list)
       page.fact(fact);
@@ -157,7 +168,8 @@ static void printText(const Explanation& facts, const Spec& spec, const Options&
     for (const Fact& fact : system.terms)
       page.fact(fact);
     if (!system.nonlinear.empty()) {
-      console.at(*spec.sources, system.location, SourceMgr::DK_Remark, "the term that is not linear", os);
+      console.at(*spec.sources, system.location, SourceMgr::DK_Remark,
+                 "the term that is not linear", os);
     }
   }
   page.title("outputs");
@@ -179,7 +191,8 @@ static json::Value toJson(const Explanation& facts) {
   auto list = [](ArrayRef<Fact> facts) {
     json::Array array;
     for (const Fact& fact : facts)
-      array.push_back(json::Object{{"what", fact.what}, {"formula", fact.formula}, {"remark", fact.remark}});
+      array.push_back(
+          json::Object{{"what", fact.what}, {"formula", fact.formula}, {"remark", fact.remark}});
     return array;
   };
   json::Array systems;
@@ -193,16 +206,17 @@ static json::Value toJson(const Explanation& facts) {
                                    {"terms", list(system.terms)},
                                    {"scan", system.scan},
                                    {"chunked", system.chunked}});
-  return json::Object{{"name", facts.name},
-                      {"operands", list(facts.operands)},
-                      {"states", list(facts.states)},
-                      {"systems", std::move(systems)},
-                      {"outputs", list(facts.outputs)},
-                      {"forms", json::Object{{"recurrent", true}, {"scan", false}, {"chunked", false}}},
-                      {"cost", json::Object{{"operations", facts.costs.operations.text()},
-                                            {"functions", facts.costs.functions.text()},
-                                            {"operand_elements", facts.costs.operandElements.text()},
-                                            {"state_bytes", facts.costs.stateBytes.text()}}}};
+  return json::Object{
+      {"name", facts.name},
+      {"operands", list(facts.operands)},
+      {"states", list(facts.states)},
+      {"systems", std::move(systems)},
+      {"outputs", list(facts.outputs)},
+      {"forms", json::Object{{"recurrent", true}, {"scan", false}, {"chunked", false}}},
+      {"cost", json::Object{{"operations", facts.costs.operations.text()},
+                            {"functions", facts.costs.functions.text()},
+                            {"operand_elements", facts.costs.operandElements.text()},
+                            {"state_bytes", facts.costs.stateBytes.text()}}}};
 }
 
 Expected<int> driver::explainCommand(const Options& options, Console& console) {
@@ -228,7 +242,8 @@ Expected<int> driver::explainCommand(const Options& options, Console& console) {
   if (options.json.empty())
     return Done;
   json::Value value = std::move(all);
-  if (Error error = writeOutput(options.json, [&](raw_ostream& os) { os << formatv("{0:2}\n", value); }))
+  if (Error error =
+          writeOutput(options.json, [&](raw_ostream& os) { os << formatv("{0:2}\n", value); }))
     return error;
   return Done;
 }

@@ -57,7 +57,8 @@ std::string ExprText::delayed(StringRef text, ArrayRef<int64_t> by) const {
       continue;
     int64_t size = later ? -count : count;
     if (by.size() > 1)
-      steps += ", " + ssm::strings(normal.getTime())[axis].str() + (size == 1 ? "" : fmt::format(":{}", size));
+      steps += ", " + ssm::strings(normal.getTime())[axis].str() +
+               (size == 1 ? "" : fmt::format(":{}", size));
     else if (size != 1)
       steps += fmt::format(", {}", size);
   }
@@ -89,7 +90,8 @@ static std::string number(double value) {
   return fmt::format("{:.6g}", value);
 }
 
-std::string ExprText::reduction(mlir::Operation* op, StringRef word, const Renaming& renaming) const {
+std::string ExprText::reduction(mlir::Operation* op, StringRef word,
+                                const Renaming& renaming) const {
   llvm::StringSet<> used;
   for (auto& entry : renaming)
     used.insert(entry.second);
@@ -103,7 +105,8 @@ std::string ExprText::reduction(mlir::Operation* op, StringRef word, const Renam
     inner[one] = text;
     bound.push_back(text);
   }
-  return word.str() + "[" + join(bound, ",") + "](" + print(op->getOperand(0), inner, Compare) + ")";
+  return word.str() + "[" + join(bound, ",") + "](" + print(op->getOperand(0), inner, Compare) +
+         ")";
 }
 
 std::string ExprText::print(Value value, const Renaming& renaming, Level level, bool expand) const {
@@ -121,7 +124,8 @@ std::string ExprText::print(Value value, const Renaming& renaming, Level level, 
     return this->state(state, by, renamed);
   };
   auto binary = [&](StringRef sign, Level own, Level right) {
-    return wrap(print(op->getOperand(0), renaming, own) + sign.str() + print(op->getOperand(1), renaming, right),
+    return wrap(print(op->getOperand(0), renaming, own) + sign.str() +
+                    print(op->getOperand(1), renaming, right),
                 own);
   };
   auto call = [&](StringRef word) {
@@ -142,7 +146,8 @@ std::string ExprText::print(Value value, const Renaming& renaming, Level level, 
       })
       .Case([&](ssm::PrevOp prev) { return stateText(prev.getState(), prev.getBy()); })
       .Case([&](ssm::SystemOp system) {
-        StringRef name = ssm::strings(system.getStates())[cast<mlir::OpResult>(value).getResultNumber()];
+        StringRef name =
+            ssm::strings(system.getStates())[cast<mlir::OpResult>(value).getResultNumber()];
         return stateText(name, SmallVector<int64_t>(normal.getNumTimeAxes(), 0));
       })
       .Case([&](ssm::RelabelOp relabel) {
@@ -157,7 +162,9 @@ std::string ExprText::print(Value value, const Renaming& renaming, Level level, 
       .Case([&](ssm::SubOp) { return binary(" - ", Sum, Product); })
       .Case([&](ssm::MulOp) { return binary(" * ", Product, Product); })
       .Case([&](ssm::DivOp) { return binary(" / ", Product, Sign); })
-      .Case([&](ssm::NegOp neg) { return wrap("-" + print(neg.getOperand(), renaming, Product), Sum); })
+      .Case([&](ssm::NegOp neg) {
+        return wrap("-" + print(neg.getOperand(), renaming, Product), Sum);
+      })
       .Case([&](ssm::SumOp sum) { return reduction(sum, "sum", renaming); })
       .Case([&](ssm::MaximumOp maximum) { return reduction(maximum, "maximum", renaming); })
       .Case([&](ssm::CmpOp cmp) {
@@ -166,7 +173,9 @@ std::string ExprText::print(Value value, const Renaming& renaming, Level level, 
       })
       .Case([&](ssm::FoldOp fold) {
         return "fold[" + renamed(fold.getAxis().getName()) + "](" +
-               (fold.getInits().empty() ? std::string() : "M = " + print(fold.getInits().front(), renaming, Compare)) +
+               (fold.getInits().empty()
+                    ? std::string()
+                    : "M = " + print(fold.getInits().front(), renaming, Compare)) +
                ") …";
       })
       .Default([&](mlir::Operation* other) { return call(other->getName().stripDialect()); });

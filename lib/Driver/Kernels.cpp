@@ -38,7 +38,8 @@ Error driver::checkRunsHere(const cpu::TargetSpec& target) {
 
 unsigned driver::defaultThreads() {
   unsigned threads = 0;
-  if (const char* text = std::getenv("OMP_NUM_THREADS"); text && !StringRef(text).getAsInteger(10, threads) && threads)
+  if (const char* text = std::getenv("OMP_NUM_THREADS");
+      text && !StringRef(text).getAsInteger(10, threads) && threads)
     return threads;
   return std::max(1u, hardware_concurrency().compute_thread_count());
 }
@@ -80,10 +81,12 @@ Expected<CompiledRecurrence> CompiledRecurrence::compile(ssm::RecurrenceOp decla
   std::string message;
   std::optional<std::string> object = cpu::compile(*module, target, cpu::Output::Object, message);
   if (!object)
-    return make_error<InternalError>("compiling '" + declared.getSymName().str() + "' failed: " + message);
+    return make_error<InternalError>("compiling '" + declared.getSymName().str() +
+                                     "' failed: " + message);
   compiled.jit = cpu::Jit::load(*object, message);
   if (!compiled.jit)
-    return make_error<InternalError>("loading '" + declared.getSymName().str() + "' failed: " + message);
+    return make_error<InternalError>("loading '" + declared.getSymName().str() +
+                                     "' failed: " + message);
   return std::move(compiled);
 }
 
@@ -142,7 +145,8 @@ Expected<CompiledRecurrence::Launch> CompiledRecurrence::prepare(const Signature
             return make_error<InternalError>("'" + operand.name + "' is not of the kernel's dtype");
           data = const_cast<void*>(found->second.getData());
         } else if (operand.role != Role::StateIn) {
-          return make_error<InternalError>("the kernel wants '" + operand.name + "', which is not there");
+          return make_error<InternalError>("the kernel wants '" + operand.name +
+                                           "', which is not there");
         }
       }
       call.operands.push_back(data);
@@ -161,8 +165,12 @@ Expected<CompiledRecurrence::Launch> CompiledRecurrence::prepare(const Signature
     }
   }
   for (Launch::Call& call : launch.calls)
-    call.args = {sizes.batch, sizes.heads, std::max<int64_t>(sizes.groups, 1), {sizes.time[0], columns},
-                 call.operands.data(), call.strides.data()};
+    call.args = {sizes.batch,
+                 sizes.heads,
+                 std::max<int64_t>(sizes.groups, 1),
+                 {sizes.time[0], columns},
+                 call.operands.data(),
+                 call.strides.data()};
   return std::move(launch);
 }
 
@@ -183,8 +191,9 @@ void CompiledRecurrence::Launch::poison() {
       std::memset(array.getData(), 0xff, array.getNumBytes());
 }
 
-Expected<reference::Results> CompiledRecurrence::run(const Signature& signature, const Inputs& inputs,
-                                                     unsigned threads, bool poison) const {
+Expected<reference::Results> CompiledRecurrence::run(const Signature& signature,
+                                                     const Inputs& inputs, unsigned threads,
+                                                     bool poison) const {
   Expected<Launch> launch = prepare(signature, inputs);
   if (!launch)
     return launch.takeError();

@@ -16,9 +16,9 @@ struct LoweringOptions {
   runtime::DType dtype = runtime::DType::F32;
 };
 
-/// Takes every recurrence of a module from the declaration to a stage, in place; at the last one the
-/// module holds kernels alone. Fails as an internal error, or as reported for what a declaration asks
-/// of this form that it cannot do.
+/// Takes every recurrence of a module from the declaration to a stage, in place; at the last one
+/// the module holds kernels alone. Fails as an internal error, or as reported for what a
+/// declaration asks of this form that it cannot do.
 llvm::Error lowerModule(mlir::ModuleOp module, Stage stage, const LoweringOptions& options);
 
 /// The target that --target names.

@@ -33,19 +33,19 @@ static double best(unsigned threads, const std::function<void(unsigned)>& work) 
 
 // Independent chains of multiply-adds, as many as hide the latency, in registers. One function for
 // each vector width; the machine's widest is called.
-#define SSMC_CHAINS(NAME, ATTRIBUTES, LANES)                                                         \
-  ATTRIBUTES static float NAME(long rounds) {                                                        \
-    typedef float Vector __attribute__((vector_size(LANES * 4)));                                    \
-    Vector chain[10] = {}, factor = {}, term = {};                                                   \
-    for (int lane = 0; lane < LANES; ++lane)                                                         \
-      factor[lane] = 0.999f, term[lane] = 0.001f;                                                    \
-    for (long round = 0; round < rounds; ++round)                                                    \
-      for (Vector& value : chain)                                                                    \
-        value = value * factor + term;                                                               \
-    float sum = 0;                                                                                   \
-    for (Vector& value : chain)                                                                      \
-      sum += value[0];                                                                               \
-    return sum;                                                                                      \
+#define SSMC_CHAINS(NAME, ATTRIBUTES, LANES)                                                       \
+  ATTRIBUTES static float NAME(long rounds) {                                                      \
+    typedef float Vector __attribute__((vector_size(LANES * 4)));                                  \
+    Vector chain[10] = {}, factor = {}, term = {};                                                 \
+    for (int lane = 0; lane < LANES; ++lane)                                                       \
+      factor[lane] = 0.999f, term[lane] = 0.001f;                                                  \
+    for (long round = 0; round < rounds; ++round)                                                  \
+      for (Vector& value : chain)                                                                  \
+        value = value * factor + term;                                                             \
+    float sum = 0;                                                                                 \
+    for (Vector& value : chain)                                                                    \
+      sum += value[0];                                                                             \
+    return sum;                                                                                    \
   }
 
 #if defined(__x86_64__)
@@ -77,7 +77,8 @@ static double measureGbytes(unsigned threads) {
     to.push_back(std::make_unique<char[]>(bytes));
     std::memset(from.back().get(), 1, bytes);
   }
-  double time = best(threads, [&](unsigned thread) { std::memcpy(to[thread].get(), from[thread].get(), bytes); });
+  double time = best(
+      threads, [&](unsigned thread) { std::memcpy(to[thread].get(), from[thread].get(), bytes); });
   return 2.0 * bytes * threads / time * 1e-9;
 }
 

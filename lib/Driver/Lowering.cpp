@@ -16,7 +16,8 @@ using runtime::DType;
 static Error verifyAfter(mlir::ModuleOp module, const Twine& stage) {
   if (succeeded(mlir::verify(module)))
     return Error::success();
-  return make_error<InternalError>(("the result of stage '" + stage + "' is not well-formed").str());
+  return make_error<InternalError>(
+      ("the result of stage '" + stage + "' is not well-formed").str());
 }
 
 static SmallVector<ssm::RecurrenceOp> recurrencesOf(mlir::ModuleOp module) {
@@ -33,7 +34,8 @@ Error driver::lowerModule(mlir::ModuleOp module, Stage stage, const LoweringOpti
   mlir::MLIRContext& context = *module.getContext();
   context.loadDialect<tile::TileDialect>();
 
-  //===-- Normal form: prove linearity, collect terms. All later stages read what it says. ----------===//
+  //===-- Normal form: prove linearity, collect terms. All later stages read what it says.
+  //----------===//
   for (ssm::RecurrenceOp recurrence : recurrencesOf(module))
     if (!isNormal(recurrence))
       analysis::normalize(recurrence);
@@ -42,7 +44,8 @@ Error driver::lowerModule(mlir::ModuleOp module, Stage stage, const LoweringOpti
   if (stage == Stage::Normal)
     return Error::success();
 
-  //===-- Form: passes over time. Refuses what no order of steps computes. --------------------------===//
+  //===-- Form: passes over time. Refuses what no order of steps computes.
+  //--------------------------===//
   for (ssm::RecurrenceOp recurrence : recurrencesOf(module))
     if (mlir::failed(derive::deriveRecurrent(recurrence)))
       return make_error<ReportedError>();
@@ -51,7 +54,8 @@ Error driver::lowerModule(mlir::ModuleOp module, Stage stage, const LoweringOpti
   if (stage == Stage::Form)
     return Error::success();
 
-  //===-- Kernels: complex values become pairs before tiles are chosen, as tiles are real. ----------===//
+  //===-- Kernels: complex values become pairs before tiles are chosen, as tiles are real.
+  //----------===//
   for (ssm::RecurrenceOp form : recurrencesOf(module))
     if (mlir::failed(derive::splitComplex(form)))
       return make_error<ReportedError>();

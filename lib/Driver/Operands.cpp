@@ -21,7 +21,8 @@ std::string Operand::describe() const {
   return fmt::format("{} '{}'", kinds[kind], name);
 }
 
-//===-- What there is -------------------------------------------------------------------------------===//
+//===-- What there is
+//-------------------------------------------------------------------------------===//
 
 static DType dtypeOf(ssm::ArrayType type, DType real) {
   if (type.isComplex())
@@ -64,7 +65,8 @@ Expected<Signature> driver::signatureOf(ssm::RecurrenceOp declared, DType real) 
   return signature;
 }
 
-//===-- Sizes ---------------------------------------------------------------------------------------===//
+//===-- Sizes
+//---------------------------------------------------------------------------------------===//
 
 Expected<Sizes> driver::sizesFromOptions(ssm::RecurrenceOp declared, const Options& options) {
   Sizes sizes;
@@ -79,8 +81,9 @@ Expected<Sizes> driver::sizesFromOptions(ssm::RecurrenceOp declared, const Optio
   if (options.time.empty())
     return sizes;
   if (options.time.size() != sizes.time.size())
-    return createStringError(fmt::format("--time gives {} sizes, '{}' has {} time axes", options.time.size(),
-                                         declared.getSymName().str(), sizes.time.size()));
+    return createStringError(fmt::format("--time gives {} sizes, '{}' has {} time axes",
+                                         options.time.size(), declared.getSymName().str(),
+                                         sizes.time.size()));
   sizes.time.assign(options.time.begin(), options.time.end());
   return sizes;
 }
@@ -98,9 +101,11 @@ void driver::completeSizes(ssm::RecurrenceOp declared, Sizes& sizes) {
     give(steps, declared.getNumTimeAxes() > 1 ? 16 : 64);
 }
 
-Error driver::checkMemoryFor(ssm::RecurrenceOp declared, const Signature& signature, const Sizes& sizes) {
+Error driver::checkMemoryFor(ssm::RecurrenceOp declared, const Signature& signature,
+                             const Sizes& sizes) {
   double bytes = 0;
-  for (const std::vector<Operand>* operands : {&signature.inputs, &signature.states, &signature.outputs})
+  for (const std::vector<Operand>* operands :
+       {&signature.inputs, &signature.states, &signature.outputs})
     for (const Operand& operand : *operands) {
       Expected<SmallVector<int64_t>> shape = reference::shapeOf(operand.layout, declared, sizes);
       if (!shape)
@@ -140,7 +145,8 @@ Error driver::checkStateSize(ssm::RecurrenceOp declared,
   return Error::success();
 }
 
-//===-- Files ---------------------------------------------------------------------------------------===//
+//===-- Files
+//---------------------------------------------------------------------------------------===//
 
 static std::vector<StringRef> namesOf(ArrayRef<Operand> operands) {
   std::vector<StringRef> names;
@@ -155,9 +161,9 @@ Error driver::checkNames(const NamedPaths& paths, StringRef option, ArrayRef<Ope
   for (auto& [name, path] : paths) {
     if (is_contained(names, name))
       continue;
-    for (auto& [others, right] :
-         {std::pair(&signature.inputs, "--in"), std::pair(&signature.states, "--state-in or --state-out"),
-          std::pair(&signature.outputs, "--out")})
+    for (auto& [others, right] : {std::pair(&signature.inputs, "--in"),
+                                  std::pair(&signature.states, "--state-in or --state-out"),
+                                  std::pair(&signature.outputs, "--out")})
       for (const Operand& other : *others)
         if (other.name == name)
           return createStringError(option + " " + name + "=…: '" + name + "' is for " + right);
@@ -201,14 +207,15 @@ static Error checkDType(const Operand& operand, StringRef path, DType found) {
 }
 
 /// Checks one file's header and learns sizes from it.
-static Error checkFile(const Operand& operand, StringRef path, ssm::RecurrenceOp declared, Sizes& sizes) {
+static Error checkFile(const Operand& operand, StringRef path, ssm::RecurrenceOp declared,
+                       Sizes& sizes) {
   Expected<runtime::NpyHeader> header = runtime::readNpyHeader(path);
   if (!header)
     return createStringError(operand.describe() + ": " + toString(header.takeError()));
   if (Error error = checkDType(operand, path, header->dtype))
     return error;
-  return reference::learnSizes(operand.layout, header->shape, operand.describe() + " ('" + path + "')",
-                               declared, sizes);
+  return reference::learnSizes(operand.layout, header->shape,
+                               operand.describe() + " ('" + path + "')", declared, sizes);
 }
 
 static const std::string* pathOf(const NamedPaths& paths, StringRef name) {
@@ -219,7 +226,8 @@ static const std::string* pathOf(const NamedPaths& paths, StringRef name) {
 }
 
 /// An unbound dim is an error even where the arrays tell its size: then they tell what to write.
-static Error checkDimsBound(ssm::RecurrenceOp declared, const Options& options, const Sizes& learned) {
+static Error checkDimsBound(ssm::RecurrenceOp declared, const Options& options,
+                            const Sizes& learned) {
   auto bound = dimSizes(declared, options, /*needAll=*/true);
   if (bound)
     return Error::success();
@@ -250,8 +258,9 @@ Expected<Inputs> driver::gatherInputs(ssm::RecurrenceOp declared, const Signatur
   if (Error error = checkNames(options.in, "--in", signature.inputs, signature))
     return error;
   if (declared.getNumTimeAxes() > 1 && !options.stateIn.empty())
-    return createStringError("--state-in: with two time axes a state is the border of a plane, and is "
-                             "neither taken nor returned");
+    return createStringError(
+        "--state-in: with two time axes a state is the border of a plane, and is "
+        "neither taken nor returned");
   if (Error error = checkNames(options.stateIn, "--state-in", signature.states, signature))
     return error;
   std::vector<Operand> random;
@@ -259,17 +268,17 @@ Expected<Inputs> driver::gatherInputs(ssm::RecurrenceOp declared, const Signatur
     if (!pathOf(options.in, operand.name))
       random.push_back(operand);
   if (!random.empty() && !options.in.empty() && !options.randomIn)
-    return createStringError("missing: --in " +
-                             join(map_range(random, [](const Operand& o) { return o.name + "=FILE.npy"; }),
-                                  " --in ") +
-                             " (or --random-in)");
+    return createStringError(
+        "missing: --in " +
+        join(map_range(random, [](const Operand& o) { return o.name + "=FILE.npy"; }), " --in ") +
+        " (or --random-in)");
   Expected<Sizes> sizes = sizesFromOptions(declared, options);
   if (!sizes)
     return sizes.takeError();
   Inputs inputs;
   inputs.sizes = std::move(*sizes);
-  for (auto& [operands, paths] : {std::pair(&signature.inputs, &options.in),
-                                  std::pair(&signature.states, &options.stateIn)})
+  for (auto& [operands, paths] :
+       {std::pair(&signature.inputs, &options.in), std::pair(&signature.states, &options.stateIn)})
     for (const Operand& operand : *operands)
       if (const std::string* path = pathOf(*paths, operand.name))
         if (Error error = checkFile(operand, *path, declared, inputs.sizes))

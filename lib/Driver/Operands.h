@@ -40,14 +40,15 @@ struct Inputs {
 };
 
 /// Sizes of the command line alone, with `defaults` for what it does not say.
-llvm::Expected<reference::Sizes> sizesFromOptions(ssm::RecurrenceOp declared, const Options& options);
+llvm::Expected<reference::Sizes> sizesFromOptions(ssm::RecurrenceOp declared,
+                                                  const Options& options);
 
 /// Gives what is still unknown the sizes of a small example.
 void completeSizes(ssm::RecurrenceOp declared, reference::Sizes& sizes);
 
-/// Checks --in and --state-in against the signature and each other by the files' headers alone, then
-/// that all arrays fit into memory, then reads them. What --in does not name is random where that is
-/// asked for, and else an error that lists it.
+/// Checks --in and --state-in against the signature and each other by the files' headers alone,
+/// then that all arrays fit into memory, then reads them. What --in does not name is random where
+/// that is asked for, and else an error that lists it.
 llvm::Expected<Inputs> gatherInputs(ssm::RecurrenceOp declared, const Signature& signature,
                                     const Options& options);
 

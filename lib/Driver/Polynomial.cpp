@@ -65,7 +65,8 @@ std::string Polynomial::text() const {
   return text.empty() ? "0" : text;
 }
 
-std::optional<double> Polynomial::evaluate(const std::map<std::string, int64_t, std::less<>>& dims) const {
+std::optional<double>
+Polynomial::evaluate(const std::map<std::string, int64_t, std::less<>>& dims) const {
   double sum = 0;
   for (auto& [names, coefficient] : terms) {
     double product = coefficient;

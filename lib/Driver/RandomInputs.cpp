@@ -30,8 +30,9 @@ namespace {
 class Chooser {
 public:
   Chooser(const reference::Sizes& sizes, ssm::RecurrenceOp normal, Gates gates)
-      : sizes(sizes), normal(normal),
-        gateScale(gates == Gates::Strong ? 6 : gates == Gates::Weak ? 0.01 : 0.5) {}
+      : sizes(sizes), normal(normal), gateScale(gates == Gates::Strong ? 6
+                                                : gates == Gates::Weak ? 0.01
+                                                                       : 0.5) {}
   std::map<std::string, FillSpec> choose();
   /// Of states before the first step.
   std::map<std::string, FillSpec> chooseStates();
@@ -149,9 +150,8 @@ void Chooser::chooseFeedback(ssm::FeedbackOp feedback) {
   collect(feedback.getW(), w);
   bool dense = !feedback.getFrom().empty();
   for (ssm::InOp in : w) {
-    bool contracted = any_of(ssm::strings(feedback.getOver()), [&](StringRef label) {
-      return in.getType().has(label);
-    });
+    bool contracted = any_of(ssm::strings(feedback.getOver()),
+                             [&](StringRef label) { return in.getType().has(label); });
     if (!contracted)
       continue;
     if (dense && in.getType().getRank() > 1)
@@ -182,7 +182,8 @@ void Chooser::chooseDivisor(mlir::Value divisor) {
     visitState(prev.getState());
   else if (auto in = dyn_cast_or_null<ssm::InOp>(op))
     giveOperand(in, {Fill::Positive, 1});
-  else if (isa_and_nonnull<ssm::AddOp, ssm::MulOp, ssm::SumOp, ssm::RelabelOp, ssm::BroadcastOp>(op))
+  else if (isa_and_nonnull<ssm::AddOp, ssm::MulOp, ssm::SumOp, ssm::RelabelOp, ssm::BroadcastOp>(
+               op))
     for (mlir::Value operand : op->getOperands())
       chooseDivisor(operand);
 }
@@ -210,7 +211,8 @@ std::map<std::string, FillSpec> Chooser::choose() {
       collectFactors(decay.getFactor(), factors);
       for (mlir::Value factor : factors) {
         auto sub = factor.getDefiningOp<ssm::SubOp>();
-        for (mlir::Value part : sub ? mlir::ValueRange(sub->getOperands()) : mlir::ValueRange(factor))
+        for (mlir::Value part :
+             sub ? mlir::ValueRange(sub->getOperands()) : mlir::ValueRange(factor))
           if (auto in = part.getDefiningOp<ssm::InOp>(); in && in.getType().isReal())
             giveOperand(in, {Fill::UnitInterval, 1});
       }

@@ -32,13 +32,15 @@ static Expected<Results> compute(Spec& spec, const Options& options, const Signa
   if (Error error = checkRunsHere(*target))
     return error;
   LoweringOptions lowering = {inputs.sizes.dims, options.dtype.value_or(DType::F32)};
-  Expected<CompiledRecurrence> compiled = CompiledRecurrence::compile(spec.recurrence(), lowering, *target);
+  Expected<CompiledRecurrence> compiled =
+      CompiledRecurrence::compile(spec.recurrence(), lowering, *target);
   if (!compiled)
     return compiled.takeError();
   return compiled->run(signature, inputs, options.threads);
 }
 
-//===-- Files ---------------------------------------------------------------------------------------===//
+//===-- Files
+//---------------------------------------------------------------------------------------===//
 
 /// Writes all arrays or none: each beside its place first, then all are renamed.
 static Error writeArrays(ArrayRef<std::pair<std::string, const Array*>> files) {
@@ -50,7 +52,8 @@ static Error writeArrays(ArrayRef<std::pair<std::string, const Array*>> files) {
   for (auto& [path, array] : files) {
     // Devices cannot be renamed to.
     bool inPlace = sys::fs::exists(path) && !sys::fs::is_regular_file(path);
-    std::string part = inPlace ? path : fmt::format("{}.part-{}", path, sys::Process::getProcessId());
+    std::string part =
+        inPlace ? path : fmt::format("{}.part-{}", path, sys::Process::getProcessId());
     if (!inPlace)
       parts.push_back({part, path});
     if (Error error = runtime::writeNpy(part, *array)) {
@@ -79,7 +82,8 @@ static Error writeResults(const Options& options, const Results& results) {
   return writeArrays(files);
 }
 
-//===-- Summary -------------------------------------------------------------------------------------===//
+//===-- Summary
+//-------------------------------------------------------------------------------------===//
 
 namespace {
 struct Statistics {
@@ -106,8 +110,8 @@ static Statistics statisticsOf(const Array& array) {
 }
 
 static void printSummary(const Signature& signature, const Results& results, raw_ostream& os) {
-  os << fmt::format("{:<10} {:<20} {:<22} {:<10} {:>10} {:>10}\n", "result", "axes", "shape", "type", "RMS",
-                    "largest");
+  os << fmt::format("{:<10} {:<20} {:<22} {:<10} {:>10} {:>10}\n", "result", "axes", "shape",
+                    "type", "RMS", "largest");
   for (const std::vector<Operand>* operands : {&signature.outputs, &signature.states})
     for (const Operand& operand : *operands) {
       auto& arrays = operand.kind == Operand::State ? results.states : results.outputs;
@@ -115,11 +119,11 @@ static void printSummary(const Signature& signature, const Results& results, raw
       if (array == arrays.end())
         continue;
       Statistics statistics = statisticsOf(array->second);
-      os << fmt::format("{:<10} {:<20} {:<22} {:<10} {:>10.4g} {:>10.4g}{}\n", operand.name,
-                        reference::formatLayout(operand.layout),
-                        runtime::formatShape(array->second.getShape()),
-                        runtime::name(array->second.getDType()).str(), statistics.rms, statistics.largest,
-                        statistics.strange ? fmt::format("  {} are NaN or infinite", statistics.strange) : "");
+      os << fmt::format(
+          "{:<10} {:<20} {:<22} {:<10} {:>10.4g} {:>10.4g}{}\n", operand.name,
+          reference::formatLayout(operand.layout), runtime::formatShape(array->second.getShape()),
+          runtime::name(array->second.getDType()).str(), statistics.rms, statistics.largest,
+          statistics.strange ? fmt::format("  {} are NaN or infinite", statistics.strange) : "");
     }
 }
 
@@ -143,15 +147,18 @@ static json::Value summaryJson(const Signature& signature, const Results& result
   return list;
 }
 
-//===-- The command ---------------------------------------------------------------------------------===//
+//===-- The command
+//---------------------------------------------------------------------------------===//
 
 /// Everything about the outputs that can be wrong before anything is computed.
-static Error checkOutputs(ssm::RecurrenceOp declared, const Signature& signature, const Options& options) {
+static Error checkOutputs(ssm::RecurrenceOp declared, const Signature& signature,
+                          const Options& options) {
   if (Error error = checkNames(options.out, "--out", signature.outputs, signature))
     return error;
   if (declared.getNumTimeAxes() > 1 && !options.stateOut.empty())
-    return createStringError("--state-out: with two time axes a state is the border of a plane, and is "
-                             "neither taken nor returned");
+    return createStringError(
+        "--state-out: with two time axes a state is the border of a plane, and is "
+        "neither taken nor returned");
   if (Error error = checkNames(options.stateOut, "--state-out", signature.states, signature))
     return error;
   for (const NamedPaths* paths : {&options.out, &options.stateOut})
@@ -186,8 +193,8 @@ Expected<int> driver::runCommand(const Options& options, Console& console) {
     return error;
   if (!options.json.empty()) {
     json::Value summary = summaryJson(*signature, *results);
-    if (Error error = writeOutput(options.json,
-                                  [&](raw_ostream& os) { os << formatv("{0:2}\n", summary); }))
+    if (Error error =
+            writeOutput(options.json, [&](raw_ostream& os) { os << formatv("{0:2}\n", summary); }))
       return error;
   }
   if (options.out.empty() && options.stateOut.empty() && options.json != "-")

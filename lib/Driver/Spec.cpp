@@ -25,8 +25,9 @@ static Error choose(Spec& spec, const Options& options, bool single) {
                              didYouMean(options.recurrence, names) + "; it declares " +
                              join(names, ", "));
   if (options.recurrence.empty() && single && names.size() > 1)
-    return createStringError("'" + spec.path + "' declares several recurrences; choose one by --name: " +
-                             join(names, ", "));
+    return createStringError(
+        "'" + spec.path +
+        "' declares several recurrences; choose one by --name: " + join(names, ", "));
   for (auto recurrence : make_early_inc_range(spec.module->getOps<ssm::RecurrenceOp>())) {
     if (options.recurrence.empty() || recurrence.getSymName() == options.recurrence)
       spec.recurrences.push_back(recurrence);
@@ -36,7 +37,8 @@ static Error choose(Spec& spec, const Options& options, bool single) {
   return Error::success();
 }
 
-Expected<Spec> driver::loadSpec(StringRef path, const Options& options, Console& console, bool single) {
+Expected<Spec> driver::loadSpec(StringRef path, const Options& options, Console& console,
+                                bool single) {
   auto buffer = MemoryBuffer::getFileOrSTDIN(path, /*IsText=*/false);
   if (!buffer)
     return createStringError("cannot read '" + path + "': " + buffer.getError().message());
@@ -61,7 +63,8 @@ Expected<Spec> driver::loadSpec(StringRef path, const Options& options, Console&
   return spec;
 }
 
-mlir::OwningOpRef<mlir::ModuleOp> driver::copyOf(ssm::RecurrenceOp recurrence, ssm::RecurrenceOp& copy) {
+mlir::OwningOpRef<mlir::ModuleOp> driver::copyOf(ssm::RecurrenceOp recurrence,
+                                                 ssm::RecurrenceOp& copy) {
   mlir::OwningOpRef<mlir::ModuleOp> module = mlir::ModuleOp::create(recurrence.getLoc());
   copy = cast<ssm::RecurrenceOp>(recurrence->clone());
   module->push_back(copy);
@@ -98,8 +101,8 @@ void driver::warnOfNonlinear(ssm::RecurrenceOp normal, const Spec& spec, Console
     auto reason = update->getAttrOfType<mlir::StringAttr>("nonlinear");
     if (reason)
       console.at(*spec.sources, update.getLoc(), SourceMgr::DK_Warning,
-                 "'" + normal.getSymName() + "' is not linear in '" + update.getState() + "': " +
-                     reason.getValue() + "; only the recurrent form exists");
+                 "'" + normal.getSymName() + "' is not linear in '" + update.getState() +
+                     "': " + reason.getValue() + "; only the recurrent form exists");
   });
 }
 

@@ -28,10 +28,10 @@ private:
   void describeDecay(ssm::DecayOp decay, SystemFacts& facts, bool single);
   void describeFeedback(ssm::FeedbackOp feedback, SystemFacts& facts, unsigned number);
   void describeInput(ssm::InputOp input, SystemFacts& facts, bool single);
-  void classify(ssm::SystemOp system, SystemFacts& facts);
   void describeOutputs();
   /// `prev(S[i,j])` as a term of a system reads it.
-  std::string sourceText(StringRef source, ArrayRef<int64_t> by, mlir::ArrayAttr from, mlir::ArrayAttr to);
+  std::string sourceText(StringRef source, ArrayRef<int64_t> by, mlir::ArrayAttr from,
+                         mlir::ArrayAttr to);
   /// `i (K)`: the labels that a value varies over.
   std::string varies(ssm::ArrayType type);
 
@@ -41,13 +41,6 @@ private:
 };
 
 } // namespace
-
-static SmallVector<StringRef> labelsOf(ssm::ArrayType type) {
-  SmallVector<StringRef> names;
-  for (ssm::AxisAttr axis : type.getAxes())
-    names.push_back(axis.getName());
-  return names;
-}
 
 static std::string extentText(ssm::AxisAttr axis) {
   if (auto dim = dyn_cast<mlir::StringAttr>(axis.getExtent()))
@@ -63,7 +56,8 @@ std::string Explainer::varies(ssm::ArrayType type) {
               " and ");
 }
 
-//===-- Declarations --------------------------------------------------------------------------------===//
+//===-- Declarations
+//--------------------------------------------------------------------------------===//
 
 void Explainer::describeOperands() {
   struct Kind {
@@ -71,12 +65,13 @@ void Explainer::describeOperands() {
     bool param;
     ssm::Scope scope;
   };
-  for (const Kind& kind : {Kind{"in", "each step and head", false, ssm::Scope::Head},
-                           Kind{"in(group)", "each step and group of heads", false, ssm::Scope::Group},
-                           Kind{"in(shared)", "each step, shared by all heads", false, ssm::Scope::Shared},
-                           Kind{"param", "each head, constant in time", true, ssm::Scope::Head},
-                           Kind{"param(group)", "each group of heads, constant in time", true, ssm::Scope::Group},
-                           Kind{"param(shared)", "shared by all heads, constant in time", true, ssm::Scope::Shared}}) {
+  for (const Kind& kind :
+       {Kind{"in", "each step and head", false, ssm::Scope::Head},
+        Kind{"in(group)", "each step and group of heads", false, ssm::Scope::Group},
+        Kind{"in(shared)", "each step, shared by all heads", false, ssm::Scope::Shared},
+        Kind{"param", "each head, constant in time", true, ssm::Scope::Head},
+        Kind{"param(group)", "each group of heads, constant in time", true, ssm::Scope::Group},
+        Kind{"param(shared)", "shared by all heads, constant in time", true, ssm::Scope::Shared}}) {
     std::string names;
     for (ssm::InOp in : declared.getBlock()->getOps<ssm::InOp>()) {
       if (bool(in.getParam()) != kind.param || in.getScope() != kind.scope)
@@ -86,7 +81,9 @@ void Explainer::describeOperands() {
         extents.push_back(extentText(in.getType().find(label)));
       names += (names.empty() ? "" : ", ") + in.getName().str() +
                (extents.empty() ? "" : "[" + join(extents, ",") + "]") +
-               (in.getType().isComplex() ? " : complex" : in.getType().isBool() ? " : bool" : "");
+               (in.getType().isComplex() ? " : complex"
+                : in.getType().isBool()  ? " : bool"
+                                         : "");
     }
     if (!names.empty())
       result.operands.push_back({kind.what, names, kind.remark});
@@ -108,13 +105,15 @@ void Explainer::describeStates() {
     if (state.getInit())
       remark += "; starts at " + text.print(state.getInit());
     result.states.push_back({"state",
-                             state.getName().str() + (axes.empty() ? "" : "[" + join(axes, ", ") + "]") +
+                             state.getName().str() +
+                                 (axes.empty() ? "" : "[" + join(axes, ", ") + "]") +
                                  (type.isComplex() ? " : complex" : ""),
                              remark});
   }
 }
 
-//===-- Systems -------------------------------------------------------------------------------------===//
+//===-- Systems
+//-------------------------------------------------------------------------------------===//
 
 std::string Explainer::sourceText(StringRef source, ArrayRef<int64_t> by, mlir::ArrayAttr from,
                                   mlir::ArrayAttr to) {
@@ -148,13 +147,15 @@ void Explainer::describeDecay(ssm::DecayOp decay, SystemFacts& facts, bool singl
   }
   std::string formula = factors.empty() ? (facts.maxPlus ? "0" : "1") : join(factors, " * ");
   if (decay.getZero())
-    formula = "select(" + text.print(decay.getZero()) + ", " + (facts.maxPlus ? "-inf" : "0") + ", " + formula + ")";
+    formula = "select(" + text.print(decay.getZero()) + ", " + (facts.maxPlus ? "-inf" : "0") +
+              ", " + formula + ")";
   if (!single || decay.getSource() != decay.getState())
     formula += (facts.maxPlus ? " + " : " * ") + source;
   if (decay->getNumOperands() == 0)
     remarks.push_back("nothing is forgotten");
   else
-    remarks.push_back(type.isScalar() ? "one number for the whole state" : "varies over " + varies(type));
+    remarks.push_back(type.isScalar() ? "one number for the whole state"
+                                      : "varies over " + varies(type));
   if (!facts.maxPlus && decay->getNumOperands())
     remarks.push_back(decay.getLog() ? "logarithm known" : "no logarithm: may be zero or negative");
   if (decay.getPhase())
@@ -165,14 +166,16 @@ void Explainer::describeDecay(ssm::DecayOp decay, SystemFacts& facts, bool singl
 }
 
 void Explainer::describeFeedback(ssm::FeedbackOp feedback, SystemFacts& facts, unsigned number) {
-  std::string source = sourceText(feedback.getSource(), feedback.getBy(), feedback.getFrom(), feedback.getTo());
+  std::string source =
+      sourceText(feedback.getSource(), feedback.getBy(), feedback.getFrom(), feedback.getTo());
   std::string over = text.labels(ssm::strings(feedback.getOver()));
   std::string suffix = number ? std::to_string(number + 1) : "";
   bool dense = !feedback.getFrom().empty();
-  facts.terms.push_back({"feedback",
-                         fmt::format("u{0} * {1}[{2}](w{0} {3} {4})", suffix, facts.maxPlus ? "maximum" : "sum",
-                                     over, facts.maxPlus ? "+" : "*", source),
-                         dense ? "a dense matrix, contracts " + over : "rank 1, contracts " + over});
+  facts.terms.push_back(
+      {"feedback",
+       fmt::format("u{0} * {1}[{2}](w{0} {3} {4})", suffix, facts.maxPlus ? "maximum" : "sum", over,
+                   facts.maxPlus ? "+" : "*", source),
+       dense ? "a dense matrix, contracts " + over : "rank 1, contracts " + over});
   facts.terms.push_back({"", "u" + suffix + " = " + text.print(feedback.getU()), ""});
   facts.terms.push_back({"", "w" + suffix + " = " + text.print(feedback.getW()), ""});
 }
@@ -180,7 +183,8 @@ void Explainer::describeFeedback(ssm::FeedbackOp feedback, SystemFacts& facts, u
 void Explainer::describeInput(ssm::InputOp input, SystemFacts& facts, bool single) {
   SmallVector<std::string> factors;
   for (mlir::Value factor : input.getFactors())
-    factors.push_back(input.getFactors().size() > 1 ? text.printFactor(factor, /*tight=*/true) : text.print(factor));
+    factors.push_back(input.getFactors().size() > 1 ? text.printFactor(factor, /*tight=*/true)
+                                                    : text.print(factor));
   std::string formula = join(factors, facts.maxPlus ? " + " : " ⊗ ");
   std::string remark;
   if (facts.isRegister)
@@ -193,94 +197,12 @@ void Explainer::describeInput(ssm::InputOp input, SystemFacts& facts, bool singl
   facts.terms.push_back({"input", formula, remark});
 }
 
-/// Labels over which some readout or feedback contracts a state.
-static llvm::SetVector<StringRef> contractedLabels(ssm::RecurrenceOp normal, StringRef state) {
-  llvm::SetVector<StringRef> labels;
-  normal->walk([&](mlir::Operation* op) {
-    if (auto feedback = dyn_cast<ssm::FeedbackOp>(op); feedback && feedback.getSource() == state)
-      for (StringRef label : ssm::strings(feedback.getOver()))
-        labels.insert(label);
-    if (!isa<ssm::SumOp, ssm::MaximumOp>(op))
-      return;
-    // A sum of a product with the state in it.
-    SmallVector<mlir::Value> work = {op->getOperand(0)};
-    bool reads = false;
-    while (!work.empty()) {
-      mlir::Operation* inner = work.pop_back_val().getDefiningOp();
-      if (auto system = dyn_cast_or_null<ssm::SystemOp>(inner))
-        reads |= is_contained(ssm::strings(system.getStates()), state);
-      else if (auto prev = dyn_cast_or_null<ssm::PrevOp>(inner))
-        reads |= prev.getState() == state;
-      else if (isa_and_nonnull<ssm::MulOp, ssm::AddOp>(inner))
-        work.append(inner->operand_begin(), inner->operand_end());
-    }
-    if (reads)
-      for (StringRef label : ssm::strings(op->getAttrOfType<mlir::ArrayAttr>("over")))
-        labels.insert(label);
-  });
-  return labels;
-}
-
-void Explainer::classify(ssm::SystemOp system, SystemFacts& facts) {
-  if (normal.getNumTimeAxes() > 1) {
-    facts.structure = "two time axes";
-    facts.scan = "row scans";
-    facts.chunked = "tiled wavefront";
-    return;
-  }
-  if (facts.isRegister) {
-    facts.structure = "delay register";
-    facts.scan = facts.chunked = "not needed: a shift in time";
-    return;
-  }
-  if (facts.maxPlus) {
-    facts.structure = "max-plus";
-    facts.scan = "scan of (max, +)";
-    facts.chunked = "blocked scan";
-    return;
-  }
-  bool feedback = false, dense = false;
-  llvm::SetVector<StringRef> decayLabels;
-  system->walk([&](mlir::Operation* op) {
-    if (auto term = dyn_cast<ssm::FeedbackOp>(op)) {
-      feedback = true;
-      dense |= !term.getFrom().empty();
-    }
-    if (isa<ssm::DecayOp>(op))
-      for (mlir::Value part : op->getOperands())
-        decayLabels.insert_range(labelsOf(cast<ssm::ArrayType>(part.getType())));
-  });
-  StringRef first = ssm::strings(system.getStates()).front();
-  auto type = cast<ssm::ArrayType>(system.getResult(0).getType());
-  llvm::SetVector<StringRef> contracted = contractedLabels(normal, first);
-  bool onlyContracted = all_of(decayLabels, [&](StringRef label) { return contracted.contains(label); });
-  bool all = all_of(labelsOf(type), [&](StringRef label) { return decayLabels.contains(label); });
-  if (dense) {
-    facts.structure = "dense transition";
-    facts.scan = "matrix products";
-    facts.chunked = "dense blocks";
-  } else if (decayLabels.empty() || (onlyContracted && !(all && !feedback))) {
-    facts.structure = decayLabels.empty() ? "scalar decay" : "decay over the contracted axis";
-    if (feedback)
-      facts.structure += " with feedback";
-    facts.scan = feedback ? "as dense" : "scan";
-    facts.chunked = feedback ? "Gram + solve" : "Gram";
-  } else if (all) {
-    facts.structure = type.getRank() > 1 ? "decay over both axes" : "elementwise decay";
-    facts.scan = "scan";
-    facts.chunked = "blocked scan";
-  } else {
-    facts.structure = "decay over the free axis";
-    facts.scan = "scan";
-    facts.chunked = "transposed system";
-  }
-}
-
 void Explainer::describeSystem(ssm::SystemOp system) {
   SystemFacts facts{.location = system.getLoc()};
   facts.maxPlus = system.getSemiring() == ssm::Semiring::MaxPlus;
   SmallVector<StringRef> states = ssm::strings(system.getStates());
-  facts.isRegister = all_of(states, [&](StringRef name) { return bool(normal.getState(name).getHidden()); });
+  facts.isRegister =
+      all_of(states, [&](StringRef name) { return bool(normal.getState(name).getHidden()); });
   for (StringRef name : states) {
     ssm::StateOp state = normal.getState(name);
     facts.complex |= cast<ssm::ArrayType>(state.getType()).isComplex();
@@ -290,8 +212,9 @@ void Explainer::describeSystem(ssm::SystemOp system) {
   unsigned stages = 0;
   for (ssm::StageOp stage : system.getBlock()->getOps<ssm::StageOp>()) {
     if (auto axis = stage.getAxis())
-      facts.terms.push_back({"then", "for each " + text.label(axis->getName()) + " below " + extentText(*axis),
-                             "steps inside one token"});
+      facts.terms.push_back(
+          {"then", "for each " + text.label(axis->getName()) + " below " + extentText(*axis),
+           "steps inside one token"});
     else if (stages)
       facts.terms.push_back({"then", "", ""});
     ++stages;
@@ -308,11 +231,12 @@ void Explainer::describeSystem(ssm::SystemOp system) {
     }
   }
   facts.micro = stages - 1;
-  classify(system, facts);
+  classify(normal, system, facts);
   result.systems.push_back(std::move(facts));
 }
 
-//===-- Outputs -------------------------------------------------------------------------------------===//
+//===-- Outputs
+//-------------------------------------------------------------------------------------===//
 
 void Explainer::describeOutputs() {
   DenseMap<mlir::Value, StringRef> defined;
@@ -328,7 +252,8 @@ void Explainer::describeOutputs() {
         continue;
       mlir::Operation* op = value.getDefiningOp();
       if (auto system = dyn_cast_or_null<ssm::SystemOp>(op)) {
-        StringRef name = ssm::strings(system.getStates())[cast<mlir::OpResult>(value).getResultNumber()];
+        StringRef name =
+            ssm::strings(system.getStates())[cast<mlir::OpResult>(value).getResultNumber()];
         if (!normal.getState(name).getHidden())
           after.insert(name);
       } else if (StringRef state = defined.lookup(value); !state.empty()) {

@@ -6,6 +6,8 @@
 
 #include "ssmc/Runtime/Array.h"
 
+#include "llvm/ADT/SetVector.h"
+
 namespace ssmc::driver {
 
 /// One line of an explanation: what it is, its formula, a remark.
@@ -17,7 +19,7 @@ struct Fact {
 struct SystemFacts {
   std::vector<std::string> states; ///< `S[i,j]`
   bool maxPlus = false, isRegister = false, complex = false;
-  unsigned micro = 0;              ///< stages beyond the first
+  unsigned micro = 0; ///< stages beyond the first
   std::vector<Fact> terms;
   /// Why it is not linear, and where; empty for a linear one.
   std::string nonlinear;
@@ -27,10 +29,10 @@ struct SystemFacts {
 };
 
 struct Costs {
-  Polynomial operations;  ///< a multiply-add counts as 2
-  Polynomial functions;   ///< exp, log, sqrt and the like
+  Polynomial operations;      ///< a multiply-add counts as 2
+  Polynomial functions;       ///< exp, log, sqrt and the like
   Polynomial operandElements; ///< inputs and outputs of one token and head
-  Polynomial stateBytes;  ///< one head's states, registers included
+  Polynomial stateBytes;      ///< one head's states, registers included
 };
 
 struct Explanation {
@@ -45,6 +47,14 @@ struct Explanation {
 
 /// Explains one recurrence of a file.
 llvm::Expected<Explanation> explain(ssm::RecurrenceOp declared, const Options& options);
+
+/// Sets `structure`, `scan` and `chunked`.
+void classify(ssm::RecurrenceOp normal, ssm::SystemOp system, SystemFacts& facts);
+
+/// Labels over which some readout or feedback contracts a state.
+llvm::SetVector<llvm::StringRef> contractedLabels(ssm::RecurrenceOp normal, llvm::StringRef state);
+
+llvm::SmallVector<llvm::StringRef> labelsOf(ssm::ArrayType type);
 
 /// Costs of one token and head in a derived form.
 Costs costsOf(ssm::RecurrenceOp declared, ssm::RecurrenceOp form);
