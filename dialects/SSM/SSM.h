@@ -57,3 +57,10 @@ mlir::ParseResult parseArrayType(mlir::OpAsmParser& parser, mlir::Type& type);
 
 #define GET_OP_CLASSES
 #include "dialects/SSM/SSMOps.h.inc"
+
+namespace ssmc::ssm {
+
+/// The values that an op reads from where it stands: its operands, and what its regions capture.
+llvm::SmallVector<mlir::Value> inputsOf(mlir::Operation* op);
+
+} // namespace ssmc::ssm

@@ -41,3 +41,13 @@ Operation* SSMDialect::materializeConstant(OpBuilder& builder, Attribute value, 
     return nullptr;
   return ConstantOp::create(builder, loc, number.getValueAsDouble());
 }
+
+SmallVector<Value> ssmc::ssm::inputsOf(Operation* op) {
+  SmallVector<Value> inputs(op->getOperands());
+  op->walk([&](Operation* nested) {
+    for (Value operand : nested->getOperands())
+      if (nested != op && !op->isAncestor(operand.getParentBlock()->getParentOp()))
+        inputs.push_back(operand);
+  });
+  return inputs;
+}

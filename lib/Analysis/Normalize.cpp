@@ -75,24 +75,11 @@ const llvm::StringSet<>& Normalizer::reads(Value value) {
   if (auto it = readCache.find(value); it != readCache.end())
     return it->second;
   llvm::StringSet<> names;
-  auto visit = [&](Value operand) {
-    for (auto& entry : reads(operand))
-      names.insert(entry.first());
-  };
   if (Operation* op = value.getDefiningOp()) {
-    if (auto prev = dyn_cast<PrevOp>(op))
-      names.insert(prev.getState());
-    for (Value operand : op->getOperands())
-      visit(operand);
-    op->walk([&](Operation* nested) {
-      if (nested == op)
-        return;
-      if (auto prev = dyn_cast<PrevOp>(nested))
-        names.insert(prev.getState());
-      for (Value operand : nested->getOperands())
-        if (!op->isAncestor(operand.getParentBlock()->getParentOp()))
-          visit(operand);
-    });
+    op->walk([&](PrevOp prev) { names.insert(prev.getState()); });
+    for (Value input : inputsOf(op))
+      for (auto& entry : reads(input))
+        names.insert(entry.first());
   }
   return readCache[value] = std::move(names);
 }
@@ -218,17 +205,9 @@ Value Normalizer::materialize(Value value) {
     return known;
   Operation* op = value.getDefiningOp();
   IRMapping mapping;
-  auto map = [&](Value outer) {
-    if (!mapping.contains(outer))
-      mapping.map(outer, writer.writeAs(reader.read(outer), cast<ArrayType>(outer.getType())));
-  };
-  for (Value operand : op->getOperands())
-    map(operand);
-  op->walk([&](Operation* nested) {
-    for (Value operand : nested->getOperands())
-      if (!op->isAncestor(operand.getParentBlock()->getParentOp()))
-        map(operand);
-  });
+  for (Value input : inputsOf(op))
+    if (!mapping.contains(input))
+      mapping.map(input, writer.writeAs(reader.read(input), cast<ArrayType>(input.getType())));
   Operation* copy = builder.clone(*op, mapping);
   for (auto [from, to] : llvm::zip(op->getResults(), copy->getResults()))
     moved[from] = to;

@@ -160,15 +160,8 @@ int RecurrentForm::passOf(Value leaf) {
   int latest = -1;
   auto visit = [&](Value operand) { latest = std::max(latest, passOf(reader.read(operand))); };
   if (isa<FoldOp, SumOp, MaximumOp>(op)) {
-    for (Value operand : op->getOperands())
-      visit(operand);
-    op->walk([&](Operation* nested) {
-      if (auto prev = dyn_cast<PrevOp>(nested))
-        latest = std::max(latest, statePass.lookup(prev.getState()));
-      for (Value operand : nested->getOperands())
-        if (!op->isAncestor(operand.getParentBlock()->getParentOp()))
-          visit(operand);
-    });
+    llvm::for_each(inputsOf(op), visit);
+    op->walk([&](PrevOp prev) { latest = std::max(latest, statePass.lookup(prev.getState())); });
   }
   return latest;
 }
@@ -256,17 +249,9 @@ Value RecurrentForm::materialize(Value value, int pass) {
 /// Copies an op that expressions do not show (a fold), its operands written in the pass.
 Value RecurrentForm::clone(Operation* op, Value value, int pass) {
   IRMapping mapping;
-  auto map = [&](Value operand) {
-    if (!mapping.contains(operand))
-      mapping.map(operand, write(reader.read(operand), cast<ArrayType>(operand.getType()), pass));
-  };
-  for (Value operand : op->getOperands())
-    map(operand);
-  op->walk([&](Operation* nested) {
-    for (Value operand : nested->getOperands())
-      if (!op->isAncestor(operand.getParentBlock()->getParentOp()))
-        map(operand);
-  });
+  for (Value input : inputsOf(op))
+    if (!mapping.contains(input))
+      mapping.map(input, write(reader.read(input), cast<ArrayType>(input.getType()), pass));
   Pass& here = getPass(pass);
   Operation* copy = here.builder.clone(*op, mapping);
   for (auto [from, to] : llvm::zip(op->getResults(), copy->getResults()))

@@ -50,17 +50,6 @@ bool Binder::usesLabel(StringRef label) const {
 
 //===-- Places --------------------------------------------------------------------------------------===//
 
-/// The values that an op reads, those of its regions from outside included.
-static SmallVector<Value> inputsOf(Operation* op) {
-  SmallVector<Value> inputs(op->getOperands());
-  op->walk([&](Operation* nested) {
-    for (Value operand : nested->getOperands())
-      if (nested != op && !op->isAncestor(operand.getParentBlock()->getParentOp()))
-        inputs.push_back(operand);
-  });
-  return inputs;
-}
-
 Placement::Placement(ssm::PassOp pass, const Binder& binder) : pass(pass), binder(binder) {
   for (Operation& op : *pass.getBlock())
     if (isa<ssm::UpdateOp, ssm::OutOp>(op))
@@ -93,7 +82,7 @@ void Placement::markLive(Value value) {
     return;
   for (Value result : op->getResults())
     live.insert(result);
-  for (Value input : inputsOf(op))
+  for (Value input : ssm::inputsOf(op))
     markLive(input);
 }
 
@@ -112,7 +101,7 @@ void Placement::place(Operation* op) {
   } else if (isa<ssm::PrevOp, ssm::FoldOp>(op)) {
     where = Place::Loop;
   } else {
-    for (Value input : inputsOf(op)) {
+    for (Value input : ssm::inputsOf(op)) {
       where = std::max(where, placeOf(input));
       if (placeOf(input) == Place::Prologue)
         largest = std::max(largest, binder.bind(cast<ArrayType>(input.getType())).getNumElements());

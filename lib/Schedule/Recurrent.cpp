@@ -231,11 +231,8 @@ void KernelBuilder::emitFold(ssm::FoldOp fold) {
   for (Value init : fold.getInits())
     inits.push_back(emitInLoop(init));
   // What the body captures is brought here first: it must not be made inside.
-  fold.walk([&](Operation* nested) {
-    for (Value operand : nested->getOperands())
-      if (!fold->isAncestor(operand.getParentBlock()->getParentOp()))
-        emitInLoop(operand);
-  });
+  for (Value input : ssm::inputsOf(fold))
+    emitInLoop(input);
   for (Type type : fold.getResultTypes())
     types.push_back(binder.bind(cast<ArrayType>(type)));
   auto made = ssm::FoldOp::create(builder, fold.getLoc(), types, binder.bind(fold.getAxis()), fold.getReverseAttr(),
