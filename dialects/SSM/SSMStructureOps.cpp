@@ -37,7 +37,7 @@ int64_t RecurrenceOp::getDimSize(StringRef name) {
 }
 
 LogicalResult RecurrenceOp::verify() {
-  llvm::StringSet<> dims, outputs;
+  llvm::StringSet<> dims, operands, outputs;
   for (DimAttr dim : getDims().getAsRange<DimAttr>())
     dims.insert(dim.getName().getValue());
   llvm::StringMap<StateOp> states;
@@ -45,6 +45,9 @@ LogicalResult RecurrenceOp::verify() {
   for (StateOp state : getBlock()->getOps<StateOp>())
     if (!states.try_emplace(state.getName(), state).second) // recurrence_c2
       return state.emitOpError() << "'" << state.getName() << "' is declared twice";
+  for (InOp in : getBlock()->getOps<InOp>())
+    if (!operands.insert(in.getName()).second) // recurrence_c2
+      return in.emitOpError() << "'" << in.getName() << "' is declared twice";
 
   auto checkState = [&](Operation* op, StringRef name, Type type) -> LogicalResult { // recurrence_c3
     auto it = states.find(name);

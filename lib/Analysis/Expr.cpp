@@ -3,7 +3,7 @@
 
 #include "mlir/IR/Builders.h"
 #include "llvm/ADT/MapVector.h"
-#include "llvm/ADT/SmallSet.h"
+#include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/xxhash.h"
 
@@ -33,8 +33,15 @@ static std::string shorten(std::string key) {
 Expr ExprContext::unique(Node&& node) {
   node.key = shorten(std::move(node.key));
   auto [it, isNew] = nodes.try_emplace(node.key);
-  if (isNew)
+  if (isNew) {
+    llvm::SmallSetVector<Value, 8> leaves;
+    if (node.leaf)
+      leaves.insert(node.leaf);
+    for (Expr operand : node.operands)
+      leaves.insert(operand->leaves.begin(), operand->leaves.end());
+    node.leaves.assign(leaves.begin(), leaves.end());
     it->second = std::make_unique<Node>(std::move(node));
+  }
   return it->second.get();
 }
 
@@ -228,6 +235,17 @@ Expr ExprContext::recip(Expr operand) {
 
 Expr ExprContext::func(StringRef name, Type element, ArrayRef<Expr> operands, DictionaryAttr attributes,
                        std::optional<Location> location) {
+  // Rewriting may leave real what was complex: a zero, or one of a sum's parts.
+  if (operands.front()->type.isReal()) {
+    if (name == "ssm.real" || name == "ssm.conj")
+      return operands.front();
+    if (name == "ssm.imag")
+      return constant(0);
+  }
+  if (name == "ssm.exp")
+    element = operands.front()->type.getElementType();
+  else if (name == "ssm.select" && isa<ComplexType>(element))
+    element = elementOf(context, operands.drop_front());
   if (name == "ssm.exp" && operands.front()->is(Node::Kind::Constant))
     return constant(std::exp(operands.front()->value));
   // exp(-softplus(x)) is sigmoid(-x): one function instead of three.
@@ -287,14 +305,23 @@ Expr ExprContext::reduce(Node::Kind kind, Expr operand, ArrayRef<StringRef> labe
   SmallVector<StringRef, 2> bound;
   ArrayType rest = operand->type.without(labels);
   for (AxisAttr axis : axes) {
-    std::string name = "~" + extentName(axis);
-    while (rest.has(name) || llvm::is_contained(bound, name))
-      name += "'";
-    bound.push_back(intern(name));
+    bound.push_back(canonicalName(axis, rest, bound));
     renaming.push_back({axis.getName(), bound.back()});
   }
-  Expr body = substitute(operand, renaming);
-  Node node{kind, rest, kind == Node::Kind::Sum ? "sum[" : "maximum[", operand->location};
+  return close(kind, substitute(operand, renaming), std::move(bound), rest, operand->location);
+}
+
+/// The name that a bound label over this extent bears beside the free labels of `rest` and those bound before.
+StringRef ExprContext::canonicalName(AxisAttr axis, ArrayType rest, ArrayRef<StringRef> bound) {
+  std::string name = "~" + extentName(axis);
+  while (rest.has(name) || llvm::is_contained(bound, name))
+    name += "'";
+  return intern(name);
+}
+
+Expr ExprContext::close(Node::Kind kind, Expr body, SmallVector<StringRef, 2> bound, ArrayType rest,
+                        Location location) {
+  Node node{kind, rest, kind == Node::Kind::Sum ? "sum[" : "maximum[", location};
   node.key += llvm::join(bound, " ") + "](" + body->key + ")";
   node.bound = std::move(bound);
   node.operands = {body};
@@ -339,6 +366,19 @@ Expr ExprContext::open(Expr reduction, SmallVectorImpl<StringRef>& fresh) {
 }
 
 Expr ExprContext::substitute(Expr expr, const Renaming& renaming) {
+  llvm::DenseMap<Expr, Expr> done;
+  return substitute(expr, renaming, done);
+}
+
+Expr ExprContext::substitute(Expr expr, const Renaming& renaming, llvm::DenseMap<Expr, Expr>& done) {
+  if (Expr known = done.lookup(expr))
+    return known;
+  Expr result = substituteNew(expr, renaming, done);
+  done[expr] = result;
+  return result;
+}
+
+Expr ExprContext::substituteNew(Expr expr, const Renaming& renaming, llvm::DenseMap<Expr, Expr>& done) {
   if (llvm::none_of(renaming, [&](auto& pair) { return expr->type.has(pair.first); }))
     return expr;
   SmallVector<Expr> operands;
@@ -364,13 +404,32 @@ Expr ExprContext::substitute(Expr expr, const Renaming& renaming) {
   }
   case Node::Kind::Sum:
   case Node::Kind::Maximum: {
-    SmallVector<StringRef> bound;
-    Expr body = substitute(open(expr, bound), renaming);
-    return expr->is(Node::Kind::Sum) ? sum(body, bound) : maximum(body, bound);
+    // The bound labels take the names that are canonical beside the new free ones; the body is walked once.
+    Renaming combined;
+    SmallVector<AxisAttr> axes;
+    for (AxisAttr axis : expr->type.getAxes()) {
+      StringRef label = axis.getName();
+      for (auto [from, to] : renaming)
+        if (from == axis.getName()) {
+          label = to;
+          combined.push_back({from, to});
+          break;
+        }
+      auto renamed = AxisAttr::get(context, StringAttr::get(context, label), axis.getExtent());
+      if (!llvm::is_contained(axes, renamed))
+        axes.push_back(renamed);
+    }
+    ArrayType rest = ArrayType::get(context, axes, expr->type.getElementType());
+    SmallVector<StringRef, 2> bound;
+    for (StringRef label : expr->bound) {
+      bound.push_back(canonicalName(expr->operands.front()->type.find(label), rest, bound));
+      combined.push_back({label, bound.back()});
+    }
+    return close(expr->kind, substitute(expr->operands.front(), combined), std::move(bound), rest, expr->location);
   }
   default:
     for (Expr operand : expr->operands)
-      operands.push_back(substitute(operand, renaming));
+      operands.push_back(substitute(operand, renaming, done));
     if (expr->is(Node::Kind::Add))
       return add(operands);
     if (expr->is(Node::Kind::Mul))
@@ -380,7 +439,5 @@ Expr ExprContext::substitute(Expr expr, const Renaming& renaming) {
 }
 
 bool ExprContext::contains(Expr expr, function_ref<bool(Value)> predicate) {
-  if (expr->is(Node::Kind::Leaf))
-    return predicate(expr->leaf);
-  return llvm::any_of(expr->operands, [&](Expr operand) { return contains(operand, predicate); });
+  return llvm::any_of(expr->leaves, predicate);
 }

@@ -74,13 +74,11 @@ Expr ExprReader::readOp(Operation* op, Value value) {
 }
 
 unsigned ssmc::analysis::levelOf(Expr expr) {
-  if (expr->is(Node::Kind::Leaf)) {
-    auto in = expr->leaf.getDefiningOp<InOp>();
-    return !in ? 2 : in.getParam() ? 0 : 1;
-  }
   unsigned level = 0;
-  for (Expr operand : expr->operands)
-    level = std::max(level, levelOf(operand));
+  for (Value leaf : expr->leaves) {
+    auto in = leaf.getDefiningOp<InOp>();
+    level = std::max(level, !in ? 2u : in.getParam() ? 0u : 1u);
+  }
   return level;
 }
 
@@ -111,22 +109,24 @@ Value ExprWriter::writeAs(Expr expr, ArrayType type) {
   return have == type ? value : BroadcastOp::create(builder, expr->location, type, value).getResult();
 }
 
+Value ExprWriter::relabel(OpBuilder& builder, Expr leaf, Value value) {
+  SmallVector<Attribute> from, to;
+  for (auto [old, renamed] : leaf->renaming) {
+    from.push_back(builder.getStringAttr(old));
+    to.push_back(builder.getStringAttr(renamed));
+  }
+  if (from.empty())
+    return value;
+  return RelabelOp::create(builder, leaf->location, value, builder.getArrayAttr(from), builder.getArrayAttr(to));
+}
+
 Value ExprWriter::writeNew(Expr expr) {
   Location loc = expr->location;
   switch (expr->kind) {
   case Node::Kind::Constant:
     return ConstantOp::create(builder, loc, expr->value);
-  case Node::Kind::Leaf: {
-    Value value = materialize(expr->leaf);
-    SmallVector<Attribute> from, to;
-    for (auto [old, renamed] : expr->renaming) {
-      from.push_back(builder.getStringAttr(old));
-      to.push_back(builder.getStringAttr(renamed));
-    }
-    if (from.empty())
-      return value;
-    return RelabelOp::create(builder, loc, value, builder.getArrayAttr(from), builder.getArrayAttr(to));
-  }
+  case Node::Kind::Leaf:
+    return writeLeaf(expr);
   case Node::Kind::Add: {
     // Positive terms first, so that the rest are subtractions.
     SmallVector<Expr> positive, negative;

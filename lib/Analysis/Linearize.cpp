@@ -2,6 +2,7 @@
 #include "ssmc/Analysis/Linearize.h"
 
 #include "mlir/IR/Builders.h"
+#include "llvm/ADT/MapVector.h"
 
 using namespace mlir;
 using namespace ssmc::ssm;
@@ -19,22 +20,25 @@ Expr ssmc::analysis::addFactored(ExprContext& context, ArrayRef<Expr> terms) {
   Expr together = context.add(terms);
   if (!together->is(Node::Kind::Add))
     return together;
+  // As often as it is a factor of every term: x x + x has x once in common.
   SmallVector<Expr> common;
-  for (Expr factor : factorsOf(together->operands.front()))
-    if (!factor->is(Node::Kind::Constant) && llvm::all_of(together->operands, [&](Expr term) {
-          return llvm::is_contained(factorsOf(term), factor);
-        }))
-      common.push_back(factor);
+  SmallVector<SmallVector<Expr>> rests;
+  for (Expr term : together->operands)
+    rests.push_back(factorsOf(term));
+  for (Expr factor : factorsOf(together->operands.front())) {
+    if (factor->is(Node::Kind::Constant) ||
+        !llvm::all_of(rests, [&](auto& rest) { return llvm::is_contained(rest, factor); }))
+      continue;
+    common.push_back(factor);
+    for (auto& rest : rests)
+      rest.erase(llvm::find(rest, factor));
+  }
   if (common.empty())
     return together;
-  SmallVector<Expr> rests;
-  for (Expr term : together->operands) {
-    SmallVector<Expr> rest = factorsOf(term);
-    for (Expr factor : common)
-      rest.erase(llvm::find(rest, factor));
-    rests.push_back(context.mul(rest));
-  }
-  common.push_back(context.add(rests));
+  SmallVector<Expr> remainders;
+  for (auto& rest : rests)
+    remainders.push_back(context.mul(rest));
+  common.push_back(context.add(remainders));
   return context.mul(common);
 }
 
@@ -45,9 +49,21 @@ public:
   Linearizer(ExprContext& context, Semiring semiring, Classify classify, std::optional<Nonlinear>& nonlinear)
       : context(context), semiring(semiring), classify(classify), nonlinear(nonlinear) {}
 
-  LogicalResult run(Expr expr, SmallVectorImpl<Term>& terms);
+  /// Appends the terms of `expr`. What occurs more than once is expanded once.
+  LogicalResult run(Expr expr, SmallVectorImpl<Term>& terms) {
+    auto it = known.find(expr);
+    if (it == known.end()) {
+      SmallVector<Term> own;
+      if (failed(runNew(expr, own)))
+        return failure();
+      it = known.try_emplace(expr, std::move(own)).first;
+    }
+    llvm::append_range(terms, it->second);
+    return success();
+  }
 
 private:
+  LogicalResult runNew(Expr expr, SmallVectorImpl<Term>& terms);
   bool depends(Expr expr) {
     return context.contains(expr, [&](Value leaf) { return classify(leaf) != LeafKind::Free; });
   }
@@ -55,6 +71,7 @@ private:
     nonlinear = Nonlinear{reason.str(), expr->location};
     return failure();
   }
+  LogicalResult runSum(Expr expr, SmallVectorImpl<Term>& terms);
   LogicalResult runProduct(Expr expr, SmallVectorImpl<Term>& terms);
   LogicalResult runReduction(Expr expr, SmallVectorImpl<Term>& terms);
   LogicalResult runSelect(Expr expr, SmallVectorImpl<Term>& terms);
@@ -64,9 +81,10 @@ private:
   Semiring semiring;
   Classify classify;
   std::optional<Nonlinear>& nonlinear;
+  llvm::DenseMap<Expr, SmallVector<Term>> known;
 };
 
-LogicalResult Linearizer::run(Expr expr, SmallVectorImpl<Term>& terms) {
+LogicalResult Linearizer::runNew(Expr expr, SmallVectorImpl<Term>& terms) {
   if (!depends(expr)) {
     // Nothing to add, over (+, *).
     if (semiring == Semiring::MaxPlus || !expr->isConstant(0))
@@ -83,10 +101,7 @@ LogicalResult Linearizer::run(Expr expr, SmallVectorImpl<Term>& terms) {
     return runMaxPlus(expr, terms);
   switch (expr->kind) {
   case Node::Kind::Add:
-    for (Expr operand : expr->operands)
-      if (failed(run(operand, terms)))
-        return failure();
-    return success();
+    return runSum(expr, terms);
   case Node::Kind::Mul:
     return runProduct(expr, terms);
   case Node::Kind::Sum:
@@ -105,6 +120,32 @@ LogicalResult Linearizer::run(Expr expr, SmallVectorImpl<Term>& terms) {
   if (name == "real" || name == "imag" || name == "conj")
     return fail(expr, "'" + name + "' of the state is not linear over the complex numbers");
   return fail(expr, "'" + name + "' of the state is not linear");
+}
+
+/// Terms that read one state in one way meet here: a definition that names the same part over and over would
+/// else grow with every use.
+LogicalResult Linearizer::runSum(Expr expr, SmallVectorImpl<Term>& terms) {
+  SmallVector<Term> inner;
+  for (Expr operand : expr->operands)
+    if (failed(run(operand, inner)))
+      return failure();
+  if (inner.size() <= 16) {
+    llvm::append_range(terms, inner);
+    return success();
+  }
+  llvm::MapVector<Expr, SmallVector<Expr>> byState;
+  for (Term& term : inner) {
+    if (term.sums.empty())
+      byState[term.state].push_back(context.mul(term.factors));
+    else
+      terms.push_back(std::move(term));
+  }
+  for (auto& [state, coefficients] : byState)
+    terms.push_back({{addFactored(context, coefficients)}, state, {}});
+  constexpr size_t most = 1024;
+  if (terms.size() > most)
+    return fail(expr, "its expansion has more than " + Twine(most) + " terms");
+  return success();
 }
 
 LogicalResult Linearizer::runProduct(Expr expr, SmallVectorImpl<Term>& terms) {
@@ -142,6 +183,9 @@ LogicalResult Linearizer::runReduction(Expr expr, SmallVectorImpl<Term>& terms) 
       llvm::append_range(term.sums, bound);
     else
       term.factors = {context.sum(product, bound)};
+    constexpr size_t most = 4;
+    if (term.sums.size() > most)
+      return fail(expr, "its expansion sums over more than " + Twine(most) + " labels at once");
     terms.push_back(std::move(term));
   }
   return success();

@@ -9,13 +9,12 @@
 // Labels are named anew: an axis over dim K is called K, a second one of the same array K2. The names that a
 // declaration chose for its indices are gone then, so that they make no difference.
 //
-// A definition that is a fold over its own state is a system of two stages: the fold's initial value, then
-// the fold's body as micro-steps.
+// A definition that is linear in a fold over its own state is a system of stages: the fold's initial value, the
+// fold's body as micro-steps, and what the definition makes of the fold's result.
 #include "ssmc/Analysis/Passes.h"
 #include "ssmc/Analysis/Terms.h"
 
 #include "mlir/IR/Builders.h"
-#include "llvm/ADT/SCCIterator.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringSet.h"
 
@@ -41,8 +40,9 @@ private:
   const llvm::StringSet<>& reads(Value value);
   void defineSystem(const System& system);
   bool tryLinear(const System& system, Semiring semiring, std::optional<Nonlinear>& nonlinear);
-  bool tryFold(StringRef state, FoldOp fold, std::optional<Nonlinear>& nonlinear);
+  bool tryFold(StringRef state, std::optional<Nonlinear>& nonlinear);
   Expr expandOutput(Expr expr);
+  Expr expandNew(Expr expr);
   Value materialize(Value value);
   void declare();
   /// The labels that a declaration chose for an array, and those that it bears here.
@@ -66,6 +66,7 @@ private:
   ExprWriter writer;
   llvm::StringMap<UpdateOp> updates;
   llvm::StringSet<> linear; ///< states of (+, *) systems
+  DenseMap<Expr, Expr> expanded;
   DenseMap<Value, Value> moved;
   DenseMap<Value, llvm::StringSet<>> readCache;
 };
@@ -287,8 +288,19 @@ bool Normalizer::tryLinear(const System& system, Semiring semiring, std::optiona
   return true;
 }
 
-bool Normalizer::tryFold(StringRef state, FoldOp fold, std::optional<Nonlinear>& nonlinear) {
-  if (fold.getNumCarried() != 1 || fold.getNumResults() != 1)
+bool Normalizer::tryFold(StringRef state, std::optional<Nonlinear>& nonlinear) {
+  // The one fold through which the definition reads the state.
+  Expr definition = definitionOf(state);
+  FoldOp fold;
+  for (Value leaf : definition->leaves) {
+    auto other = leaf.getDefiningOp<FoldOp>();
+    if (!other || !reads(leaf).contains(state))
+      continue;
+    if (fold || other.getNumCarried() != 1 || other.getNumResults() != 1)
+      return false;
+    fold = other;
+  }
+  if (!fold)
     return false;
   SmallVector<StringRef> order = orderOf(state);
   // The carried array is read under the state's canonical labels, the fold's label under its dim's name.
@@ -316,13 +328,31 @@ bool Normalizer::tryFold(StringRef state, FoldOp fold, std::optional<Nonlinear>&
     LeafKind kind = fromPrevious(leaf);
     return kind == LeafKind::State ? LeafKind::Opaque : kind;
   };
-  SmallVector<Term> first, micro;
+  auto fromFolded = [&](Value leaf) {
+    return leaf == fold.getResult(0) ? LeafKind::State : fromPrevious(leaf) == LeafKind::Free ? LeafKind::Free
+                                                                                              : LeafKind::Opaque;
+  };
+  SmallVector<Term> first, micro, last;
   reader.define(fold.getBlock()->getArgument(0), context.leaf(carried, "carried", inverse(labels)));
   if (failed(linearize(context, context.substitute(reader.read(fold.getInits()[0]), labels),
                        Semiring::PlusTimes, fromPrevious, first, nonlinear)) ||
       failed(linearize(context, context.substitute(reader.read(fold.getYield().getValues()[0]), lifted),
-                       Semiring::PlusTimes, fromCarried, micro, nonlinear)))
+                       Semiring::PlusTimes, fromCarried, micro, nonlinear)) ||
+      failed(linearize(context, definition, Semiring::PlusTimes, fromFolded, last, nonlinear)))
     return false;
+  for (Term& term : last) { // The fold's result under the state's canonical labels, like the carried array.
+    if (!term.state)
+      continue;
+    Renaming renaming;
+    for (auto [old, label] : labels) {
+      StringRef now = old;
+      for (auto [from, to] : term.state->renaming)
+        if (from == old)
+          now = to;
+      renaming.push_back({label, now});
+    }
+    term.state = context.leaf(carried, "carried", renaming);
+  }
   SmallVector<int64_t, 2> here(old.getNumTimeAxes(), 0);
   Row rowFirst = collect(context, Semiring::PlusTimes, state, order, first, [](Value leaf) {
     auto prev = leaf.getDefiningOp<PrevOp>();
@@ -330,19 +360,32 @@ bool Normalizer::tryFold(StringRef state, FoldOp fold, std::optional<Nonlinear>&
   });
   Row rowMicro = collect(context, Semiring::PlusTimes, state, order, micro,
                          [&](Value) { return Source{state, here, {}}; });
-  Block firstTerms, microTerms;
-  OpBuilder inFirst(context.getContext()), inMicro(context.getContext());
+  Row rowLast = collect(context, Semiring::PlusTimes, state, order, last,
+                        [&](Value) { return Source{state, here, {}}; });
+  bool isFoldItself = rowLast.feedbacks.empty() && rowLast.inputs.empty() && rowLast.decays.size() == 1 &&
+                      rowLast.decays.front().source.renaming.empty() &&
+                      addFactored(context, rowLast.decays.front().coefficients)->isConstant(1);
+  Block firstTerms, microTerms, lastTerms;
+  OpBuilder inFirst(context.getContext()), inMicro(context.getContext()), inLast(context.getContext());
   inFirst.setInsertionPointToEnd(&firstTerms);
   inMicro.setInsertionPointToEnd(&microTerms);
+  inLast.setInsertionPointToEnd(&lastTerms);
   Location location = updateOf(state).getLoc();
   emit(context, Semiring::PlusTimes, rowFirst, inFirst, writer, location);
   emit(context, Semiring::PlusTimes, rowMicro, inMicro, writer, location);
+  if (!isFoldItself)
+    emit(context, Semiring::PlusTimes, rowLast, inLast, writer, location);
   SystemOp op = openSystem({state}, Semiring::PlusTimes, location);
   OpBuilder inSystem = OpBuilder::atBlockEnd(op.getBlock());
-  auto stage = StageOp::create(inSystem, location, AxisAttr());
-  stage.getBody().emplaceBlock().getOperations().splice(stage.getBody().front().end(), firstTerms.getOperations());
-  auto steps = StageOp::create(inSystem, location, axis);
-  steps.getBody().emplaceBlock().getOperations().splice(steps.getBody().front().end(), microTerms.getOperations());
+  auto addStage = [&](Block& terms, AxisAttr over) {
+    auto stage = StageOp::create(inSystem, location, over);
+    Block& body = stage.getBody().emplaceBlock();
+    body.getOperations().splice(body.end(), terms.getOperations());
+  };
+  addStage(firstTerms, AxisAttr());
+  addStage(microTerms, axis);
+  if (!isFoldItself)
+    addStage(lastTerms, AxisAttr());
   return true;
 }
 
@@ -350,11 +393,8 @@ void Normalizer::defineSystem(const System& system) {
   std::optional<Nonlinear> nonlinear, ignored;
   if (tryLinear(system, Semiring::PlusTimes, nonlinear))
     return;
-  if (system.size() == 1)
-    if (Expr expr = reader.read(updateOf(system.front()).getValue()); expr->is(Node::Kind::Leaf))
-      if (auto fold = expr->leaf.getDefiningOp<FoldOp>(); fold && expr->renaming.empty())
-        if (tryFold(system.front(), fold, nonlinear))
-          return;
+  if (system.size() == 1 && tryFold(system.front(), nonlinear))
+    return;
   if (tryLinear(system, Semiring::MaxPlus, ignored))
     return;
   for (StringRef state : system) {
@@ -367,6 +407,14 @@ void Normalizer::defineSystem(const System& system) {
 /// Expands what is linear in the linear states, at the root or else below it, so that an output written
 /// from any of a step's values has one shape.
 Expr Normalizer::expandOutput(Expr expr) {
+  if (Expr known = expanded.lookup(expr))
+    return known;
+  Expr result = expandNew(expr);
+  expanded[expr] = result;
+  return result;
+}
+
+Expr Normalizer::expandNew(Expr expr) {
   auto classify = [&](Value leaf) {
     if (auto system = leaf.getDefiningOp<SystemOp>())
       return system.getSemiring() == Semiring::PlusTimes ? LeafKind::State : LeafKind::Free;
@@ -419,8 +467,18 @@ void Normalizer::run() {
     OutOp::create(builder, out.getLoc(), out.getNameAttr(), rename(out.getOrder(), renaming), UnitAttr(),
                   writer.writeAs(expr, rename(type, renaming)));
   }
+  // The only read of a state stays, used or not: it tells which way along time the state runs.
+  llvm::StringSet<> read;
+  fresh.walk([&](Operation* op) {
+    if (auto decay = dyn_cast<DecayOp>(op))
+      read.insert(decay.getSource());
+    else if (auto feedback = dyn_cast<FeedbackOp>(op))
+      read.insert(feedback.getSource());
+    else if (auto prev = dyn_cast<PrevOp>(op); prev && !prev->use_empty())
+      read.insert(prev.getState());
+  });
   for (PrevOp prev : llvm::make_early_inc_range(fresh.getBlock()->getOps<PrevOp>()))
-    if (prev->use_empty())
+    if (prev->use_empty() && !read.insert(prev.getState()).second)
       prev.erase();
 }
 

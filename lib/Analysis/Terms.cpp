@@ -69,8 +69,15 @@ void Collector::addFeedback(Source source, const Term& term) {
       bool contracted = llvm::any_of(term.sums, [&](StringRef label) { return part->type.has(label); });
       (contracted ? w : u).push_back(part);
     }
+  // A label that the source lacks is summed within w: (A B) h is a transition by the product A B.
+  SmallVector<StringRef> within;
+  for (StringRef label : term.sums)
+    if (llvm::none_of(toSource, [&](auto& pair) { return pair.first == label; }))
+      within.push_back(label);
+  Expr product = times(w);
+  product = semiring == Semiring::PlusTimes ? context.sum(product, within) : context.maximum(product, within);
   feedback.u = times(u);
-  feedback.w = context.substitute(times(w), toSource);
+  feedback.w = context.substitute(product, toSource);
   row.feedbacks.push_back(std::move(feedback));
 }
 

@@ -24,6 +24,8 @@ namespace {
 
 /// For each time axis, whether it is run from the end.
 using Direction = SmallVector<bool, 2>;
+/// For each time axis, whether earlier steps are read (1), later ones (-1), or none.
+using Signs = SmallVector<int, 2>;
 
 class RecurrentForm {
 public:
@@ -45,6 +47,8 @@ private:
   };
 
   LogicalResult findDirections();
+  /// The direction of states that are computed together.
+  FailureOr<Direction> directionOf(ArrayRef<StringRef> states, Location location);
   /// The new value of a system's states, one expression each.
   SmallVector<Expr> assemble(SystemOp system);
   Expr assembleStage(StageOp stage, Semiring semiring, StringRef state,
@@ -72,11 +76,12 @@ private:
   ExprWriter outerWriter;
   DenseMap<Value, Value> moved; ///< operands, at the top
   SmallVector<std::unique_ptr<Pass>> passes;
-  llvm::StringMap<Direction> directions;
+  llvm::StringMap<Signs> signs;
   llvm::StringMap<int> statePass;
   DenseMap<Value, Value> newStates; ///< results of systems -> values in their pass
   DenseMap<Expr, Expr> temporaries;
   llvm::StringSet<> registers;
+  unsigned stageCount = 0;
 };
 
 } // namespace
@@ -85,7 +90,6 @@ private:
 
 LogicalResult RecurrentForm::findDirections() {
   unsigned axes = old.getNumTimeAxes();
-  llvm::StringMap<SmallVector<int, 2>> signs;
   LogicalResult result = success();
   auto note = [&](Operation* op, StringRef state, ArrayRef<int64_t> by) {
     auto& sign = signs[state];
@@ -107,13 +111,20 @@ LogicalResult RecurrentForm::findDirections() {
     else if (auto feedback = dyn_cast<FeedbackOp>(op))
       note(op, feedback.getSource(), feedback.getBy());
   });
-  for (auto& entry : signs) {
-    Direction direction;
-    for (int sign : entry.second)
-      direction.push_back(sign < 0);
-    directions[entry.first()] = direction;
-  }
   return result;
+}
+
+FailureOr<Direction> RecurrentForm::directionOf(ArrayRef<StringRef> states, Location location) {
+  Signs together(old.getNumTimeAxes(), 0);
+  for (StringRef state : states)
+    for (auto [axis, sign] : llvm::enumerate(signs.lookup(state))) {
+      if (together[axis] * sign < 0)
+        return emitError(location) << "states that depend on each other are read both earlier and later along axis '"
+                                   << strings(old.getTime())[axis] << "': no order of steps computes them";
+      if (sign)
+        together[axis] = sign;
+    }
+  return llvm::map_to_vector<2>(together, [](int sign) { return sign < 0; });
 }
 
 int RecurrentForm::choosePass(const Direction& direction, int earliest) {
@@ -285,6 +296,7 @@ Value RecurrentForm::readPrevious(StringRef state, ArrayRef<int64_t> by, ArrayTy
       StateOp::create(outer, declared.getLoc(), name, declared.getOrder(), declared.getType(),
                       /*hidden=*/true, init);
       UpdateOp::create(pass.builder, declared.getLoc(), name, before);
+      statePass[name] = statePass.lookup(state);
     }
   }
   return pass.prevs[key] = PrevOp::create(pass.builder, old.getState(state).getLoc(), type, name, step);
@@ -348,8 +360,14 @@ Expr RecurrentForm::assembleStage(StageOp stage, Semiring semiring, StringRef st
       outerProducts.push_back(std::move(term));
     } else if (auto input = dyn_cast<InputOp>(op); input && input.getState() == state) {
       Term term;
-      for (Value factor : input.getFactors())
-        llvm::append_range(term.factors, factorsOf(reader.read(factor)));
+      for (Value factor : input.getFactors()) {
+        Expr expr = reader.read(factor);
+        // Over (max, +) the parts are added, and a product is one number.
+        if (maxPlus)
+          term.factors.push_back(expr);
+        else
+          llvm::append_range(term.factors, factorsOf(expr));
+      }
       if (maxPlus)
         terms.push_back(context.add(term.factors));
       else
@@ -377,12 +395,13 @@ Value RecurrentForm::microSteps(StageOp stage, Semiring semiring, StringRef stat
   Value carried = body->addArgument(start.getType(), stage.getLoc());
   OpBuilder inside = OpBuilder::atBlockEnd(body);
   int index = llvm::find_if(passes, [&](auto& other) { return other.get() == &pass; }) - passes.begin();
-  ExprWriter writer(context, inside, [&](Value leaf) -> Value {
-    if (leaf == carried)
-      return carried;
+  // Coefficients are read at the current step by the label that they have here, not by that of their operand.
+  ExprWriter writer(context, inside, [&](Expr leaf) -> Value {
+    if (leaf->leaf == carried)
+      return ExprWriter::relabel(inside, leaf, carried);
     OpBuilder::InsertionGuard guard(pass.builder);
     pass.builder.setInsertionPoint(fold);
-    Value value = materialize(leaf, index);
+    Value value = ExprWriter::relabel(pass.builder, leaf, materialize(leaf->leaf, index));
     if (!cast<ArrayType>(value.getType()).has(axis.getName()))
       return value;
     return AtOp::create(inside, stage.getLoc(), value, axis.getLabel());
@@ -407,7 +426,6 @@ LogicalResult RecurrentForm::run() {
       mapping.map(init, outerWriter.write(reader.read(init)));
     outer.clone(*state, mapping);
   }
-  Direction forward(old.getNumTimeAxes(), false);
 
   for (Operation& op : *old.getBlock()) {
     if (auto system = dyn_cast<SystemOp>(op)) {
@@ -418,11 +436,10 @@ LogicalResult RecurrentForm::run() {
           earliest = std::max(earliest, passOf(reader.read(operand)));
       });
       SmallVector<StringRef> states = strings(system.getStates());
-      Direction direction = forward;
-      for (StringRef state : states)
-        if (directions.contains(state))
-          direction = directions[state];
-      int index = choosePass(direction, earliest);
+      FailureOr<Direction> direction = directionOf(states, system.getLoc());
+      if (failed(direction))
+        return failure();
+      int index = choosePass(*direction, earliest);
       for (auto [state, result] : llvm::zip(states, system.getResults())) {
         statePass[state] = index;
         reader.define(result, context.leaf(result, ("new " + state).str()));
@@ -440,6 +457,10 @@ LogicalResult RecurrentForm::run() {
           }
           Expr expr = assembleStage(stage, system.getSemiring(), state,
                                     [&](StringRef source, ArrayRef<int64_t> by) {
+                                      if (llvm::all_of(by, [](int64_t offset) { return offset == 0; })) {
+                                        pass.moved[value] = value; // What the stage before made.
+                                        return context.leaf(value, "stage " + std::to_string(stageCount++));
+                                      }
                                       Value read = readPrevious(
                                           source, by, cast<ArrayType>(old.getState(source).getType()), pass);
                                       std::string name = ("prev " + source).str();
@@ -457,11 +478,11 @@ LogicalResult RecurrentForm::run() {
         define(state, value, index);
       }
     } else if (auto update = dyn_cast<UpdateOp>(op)) {
-      Direction direction = forward;
-      if (directions.contains(update.getState()))
-        direction = directions[update.getState()];
+      FailureOr<Direction> direction = directionOf(update.getState(), update.getLoc());
+      if (failed(direction))
+        return failure();
       Expr expr = reader.read(update.getValue());
-      int index = choosePass(direction, passOf(expr));
+      int index = choosePass(*direction, passOf(expr));
       statePass[update.getState()] = index;
       define(update.getState(), write(expr, update.getValue().getType(), index), index);
     }
@@ -470,7 +491,7 @@ LogicalResult RecurrentForm::run() {
     Expr expr = reader.read(out.getValue());
     int index = passOf(expr);
     if (index < 0)
-      index = choosePass(forward, 0);
+      index = choosePass(Direction(old.getNumTimeAxes(), false), 0);
     Value value = write(expr, out.getValue().getType(), index);
     OutOp::create(getPass(index).builder, out.getLoc(), out.getNameAttr(), out.getOrder(), UnitAttr(), value);
   }

@@ -1,6 +1,6 @@
 // `ssmc SPEC.ssm --emit KIND -o OUT`.
 #include "Commands.h"
-#include "OptionTable.h"
+#include "Kernels.h"
 #include "Output.h"
 
 #include "ssmc/Driver/Driver.h"
@@ -23,29 +23,58 @@ static Expected<Emit> kindOf(const Options& options) {
     return Emit::Asm;
   if (extension == ".ll")
     return Emit::Llvm;
-  return createStringError("nothing to do: give --emit ssm|normal|form|tile|llvm|asm|obj, or see ssmc "
-                           "--help for the other commands");
+  return createStringError(
+      "nothing to do: give --emit ssm|normal|form|tile|llvm|asm|obj, or see ssmc "
+      "--help for the other commands");
 }
 
-static Expected<int> emit(const Options& options, Console& console, Emit kind, StringRef output) {
-  Expected<Spec> spec = loadSpec(options.specs.front(), options, console, /*single=*/kind > Emit::Normal);
+/// What a module is emitted as once it holds kernels.
+static Expected<std::string> compileKernels(mlir::ModuleOp module, const Options& options,
+                                            Emit kind) {
+  Expected<cpu::TargetSpec> target = targetOf(options);
+  if (!target)
+    return target.takeError();
+  cpu::Output output = kind == Emit::Llvm  ? cpu::Output::LLVMText
+                       : kind == Emit::Asm ? cpu::Output::Assembly
+                                           : cpu::Output::Object;
+  std::string message;
+  if (std::optional<std::string> text = cpu::compile(module, *target, output, message))
+    return *text;
+  return make_error<InternalError>("generating code failed: " + message);
+}
+
+/// The text or object that is asked for.
+static Expected<std::string> emit(const Options& options, Console& console, Emit kind) {
+  Expected<Spec> spec =
+      loadSpec(options.specs.front(), options, console, /*single=*/kind > Emit::Normal);
   if (!spec)
     return spec.takeError();
-  for (ssm::RecurrenceOp recurrence : spec->recurrences)
-    if (auto sizes = dimSizes(recurrence, options, /*needAll=*/kind >= Emit::Tile); !sizes)
+  LoweringOptions lowering;
+  lowering.dtype = options.dtype.value_or(runtime::DType::F32);
+  for (ssm::RecurrenceOp recurrence : spec->recurrences) {
+    auto sizes = dimSizes(recurrence, options, /*needAll=*/kind >= Emit::Tile);
+    if (!sizes)
       return sizes.takeError();
+    lowering.dims = std::move(*sizes);
+    if (kind >= Emit::Tile)
+      if (Error error = checkStateSize(recurrence, lowering.dims))
+        return error;
+  }
+  mlir::ModuleOp module = *spec->module;
   if (kind >= Emit::Normal) {
-    if (Error error = normalizeSpec(*spec))
+    if (Error error = lowerModule(module, Stage::Normal, lowering))
       return error;
-    for (ssm::RecurrenceOp recurrence : spec->recurrences)
+    for (auto recurrence : module.getOps<ssm::RecurrenceOp>())
       warnOfNonlinear(recurrence, *spec, console);
   }
   if (kind > Emit::Normal)
-    return notAvailable("--emit of this kind");
-  Error error = writeOutput(output, [&](raw_ostream& os) { os << *spec->module << '\n'; });
-  if (error)
-    return error;
-  return Done;
+    if (Error error = lowerModule(module, kind == Emit::Form ? Stage::Form : Stage::Tile, lowering))
+      return error;
+  if (kind > Emit::Tile)
+    return compileKernels(module, options, kind);
+  std::string text;
+  raw_string_ostream(text) << module << '\n';
+  return text;
 }
 
 Expected<int> driver::compileCommand(const Options& options, Console& console) {
@@ -62,5 +91,10 @@ Expected<int> driver::compileCommand(const Options& options, Console& console) {
     return createStringError("an object file is not for a terminal: add -o OUT.o");
   if (Error error = checkWritable(output))
     return error;
-  return emit(options, console, *kind, output);
+  Expected<std::string> text = emit(options, console, *kind);
+  if (!text)
+    return text.takeError();
+  if (Error error = writeOutput(output, [&](raw_ostream& os) { os << *text; }))
+    return error;
+  return Done;
 }

@@ -17,14 +17,15 @@ char InternalError::ID;
 char ReportedError::ID;
 
 static void reportBug(StringRef message) {
-  errs() << "ssmc: internal error: " << message
-         << "\nThis is a bug of ssmc, not of your input. Please report it with the command line, the "
-            "declaration and the output of ssmc --version.\n";
+  errs()
+      << "ssmc: internal error: " << message
+      << "\nThis is a bug of ssmc, not of your input. Please report it with the command line, the "
+         "declaration and the output of ssmc --version.\n";
 }
 
 Console::Console(std::optional<bool> color)
-    : color(color.value_or(sys::Process::StandardErrIsDisplayed() &&
-                           sys::Process::StandardErrHasColors())) {}
+    : asked(color), color(color.value_or(sys::Process::StandardErrIsDisplayed() &&
+                                         sys::Process::StandardErrHasColors())) {}
 
 static ColorMode modeOf(bool color) {
   return color ? ColorMode::Enable : ColorMode::Disable;
@@ -52,18 +53,18 @@ mlir::FileLineColLoc ssmc::driver::placeOf(mlir::Location location) {
 }
 
 void Console::at(const SourceMgr& sources, mlir::Location location, SourceMgr::DiagKind kind,
-                 const Twine& message) {
+                 const Twine& message, raw_ostream& os) {
   if (mlir::FileLineColLoc place = placeOf(location)) {
     for (unsigned id = 1; id <= sources.getNumBuffers(); ++id) {
       if (sources.getMemoryBuffer(id)->getBufferIdentifier() != place.getFilename().getValue())
         continue;
       SMLoc where = const_cast<SourceMgr&>(sources).FindLocForLineAndColumn(id, place.getLine(),
-                                                                           place.getColumn());
-      sources.PrintMessage(errs(), where, kind, message, {}, {}, color);
+                                                                            place.getColumn());
+      sources.PrintMessage(os, where, kind, message, {}, {}, &os == &errs() ? color : hasColor(os));
       return;
     }
-    errs() << place.getFilename().getValue() << ':' << place.getLine() << ':' << place.getColumn()
-           << ": ";
+    os << place.getFilename().getValue() << ':' << place.getLine() << ':' << place.getColumn()
+       << ": ";
   }
   kind == SourceMgr::DK_Error ? error(message) : warning(message);
 }
@@ -108,7 +109,8 @@ void Console::listen(mlir::MLIRContext& context, const SourceMgr& sources) {
   });
 }
 
-//===-- Progress ------------------------------------------------------------------------------------===//
+//===-- Progress
+//------------------------------------------------------------------------------------===//
 
 Progress::Progress(std::string what, size_t total)
     : what(std::move(what)), total(total), terminal(isatty(STDERR_FILENO)),

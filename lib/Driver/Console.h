@@ -7,6 +7,7 @@
 #include "llvm/ADT/Twine.h"
 #include "llvm/Support/Error.h"
 #include "llvm/Support/SourceMgr.h"
+#include "llvm/Support/raw_ostream.h"
 
 #include <chrono>
 #include <string>
@@ -38,17 +39,20 @@ public:
   explicit Console(std::optional<bool> color = std::nullopt);
 
   bool hasColor() const { return color; }
+  /// Whether to colour what goes to another stream, the standard output.
+  bool hasColor(llvm::raw_ostream& os) const { return asked.value_or(os.has_colors()); }
   void error(const llvm::Twine& message);
   void warning(const llvm::Twine& message);
   /// A message at a place in a source file, with the line and a caret.
   void at(const llvm::SourceMgr& sources, mlir::Location location, llvm::SourceMgr::DiagKind kind,
-          const llvm::Twine& message);
+          const llvm::Twine& message, llvm::raw_ostream& os = llvm::errs());
   /// Prints the message that an error carries; returns the exit code that follows from it.
   int finish(llvm::Error error);
   /// Sends MLIR's diagnostics here, with source lines where they are known.
   void listen(mlir::MLIRContext& context, const llvm::SourceMgr& sources);
 
 private:
+  std::optional<bool> asked;
   bool color;
 };
 

@@ -1,23 +1,24 @@
 #include "ssmc/Driver/Driver.h"
 
 #include "Commands.h"
-#include "OptionTable.h"
 
 #include "llvm/Support/raw_ostream.h"
 
 using namespace llvm;
 using namespace ssmc::driver;
 
-static Expected<int> runCommand(const Options& options, Console& console) {
+static Expected<int> dispatch(const Options& options, Console& console) {
   switch (options.command) {
   case Command::Compile:
     return compileCommand(options, console);
   case Command::Explain:
     return explainCommand(options, console);
   case Command::Run:
+    return runCommand(options, console);
   case Command::Check:
+    return checkCommand(options, console);
   case Command::Bench:
-    return notAvailable("this command");
+    return benchCommand(options, console);
   }
   llvm_unreachable("all commands are listed");
 }
@@ -33,6 +34,6 @@ int ssmc::driver::runDriver(int argc, char** argv) {
     return Done;
   }
   Console console(invocation->options.color);
-  Expected<int> code = runCommand(invocation->options, console);
+  Expected<int> code = dispatch(invocation->options, console);
   return code ? *code : console.finish(code.takeError());
 }

@@ -21,10 +21,12 @@ Error driver::notAvailable(const Twine& what) {
   return createStringError("not available in this version: " + what);
 }
 
-//===-- Values --------------------------------------------------------------------------------------===//
+//===-- Values
+//--------------------------------------------------------------------------------------===//
 
 /// A whole number from `least` to `most`; `what` names it in messages.
-static Expected<int64_t> parseCount(StringRef text, const Twine& what, int64_t least, int64_t most) {
+static Expected<int64_t> parseCount(StringRef text, const Twine& what, int64_t least,
+                                    int64_t most) {
   APInt wide;
   bool negative = text.starts_with("-");
   StringRef digits = negative ? text.drop_front() : text;
@@ -172,7 +174,8 @@ static Error setColor(Options& options, StringRef text) {
   return Error::success();
 }
 
-//===-- The table -----------------------------------------------------------------------------------===//
+//===-- The table
+//-----------------------------------------------------------------------------------===//
 
 static const OptionRow rows[] = {
     {"--name", "NAME", all, "the recurrence to take from a file that declares several",
@@ -180,19 +183,28 @@ static const OptionRow rows[] = {
        o.recurrence = v.str();
        return Error::success();
      }},
-    {"--dims", "K=128,V=128", all, "sizes of the declared dims (defaults are in the declaration)", setDims},
+    {"--dims", "K=128,V=128", all, "sizes of the declared dims (defaults are in the declaration)",
+     setDims},
     {"--batch", "B", run | bench | check, "sequences",
-     [](Options& o, StringRef v) -> Error { return setCount(o.batch, v, "--batch", 0, int64_t(1) << 32); }},
+     [](Options& o, StringRef v) -> Error {
+       return setCount(o.batch, v, "--batch", 0, int64_t(1) << 32);
+     }},
     {"--heads", "H", run | bench | check | explain, "heads of each sequence",
-     [](Options& o, StringRef v) -> Error { return setCount(o.heads, v, "--heads", 0, int64_t(1) << 32); }},
-    {"--groups", "G", run | bench | check | explain, "groups that the heads are shared out to; divides H",
-     [](Options& o, StringRef v) -> Error { return setCount(o.groups, v, "--groups", 0, int64_t(1) << 32); }},
+     [](Options& o, StringRef v) -> Error {
+       return setCount(o.heads, v, "--heads", 0, int64_t(1) << 32);
+     }},
+    {"--groups", "G", run | bench | check | explain,
+     "groups that the heads are shared out to; divides H",
+     [](Options& o, StringRef v) -> Error {
+       return setCount(o.groups, v, "--groups", 0, int64_t(1) << 32);
+     }},
     {"--time", "T | Y,X", run | bench | check, "steps along the time axis, or along both", setTime},
     {"--dtype", "TYPE", compile | run | check | bench | explain,
      "type of inputs, params and outputs in memory: f32 (default), bf16, f16; f64 with --target\n"
      "reference. States and sums are f32 whatever it is",
      setDType},
-    {"--form", "FORM", all, "auto (default) or recurrent; scan and chunked are yet to come", setForm},
+    {"--form", "FORM", all, "auto (default) or recurrent; scan and chunked are yet to come",
+     setForm},
     {"--target", "TARGET", compile | run | check | bench,
      "cpu (default: this machine's features), cpu:TRIPLE:FEATURES (features as LLVM writes them:\n"
      "+avx2,+fma), or reference: the f64 interpreter of the declaration itself (run only)",
@@ -228,7 +240,8 @@ static const OptionRow rows[] = {
      [](Options& o, StringRef v) -> Error { return addPath(o.stateIn, "--state-in", v); }},
     {"--state-out", "NAME=FILE.npy", run, "where to write a state after the last step",
      [](Options& o, StringRef v) -> Error { return addPath(o.stateOut, "--state-out", v); }},
-    {"--random-in", "", run, "random numbers that suit the recurrence for whatever --in does not name",
+    {"--random-in", "", run,
+     "random numbers that suit the recurrence for whatever --in does not name",
      [](Options& o, StringRef) -> Error {
        o.randomIn = true;
        return Error::success();
@@ -236,10 +249,15 @@ static const OptionRow rows[] = {
     {"--threads", "N", run | check | bench, "threads (default: all cores, or OMP_NUM_THREADS)",
      [](Options& o, StringRef v) -> Error { return setCount(o.threads, v, "--threads", 1, 4096); }},
     {"--seed", "N", run | check | bench, "of the random numbers (default 1)",
-     [](Options& o, StringRef v) -> Error { return setCount(o.seed, v, "--seed", 0, int64_t(1) << 60); }},
+     [](Options& o, StringRef v) -> Error {
+       return setCount(o.seed, v, "--seed", 0, int64_t(1) << 60);
+     }},
     {"--repeat", "N", bench, "runs that are timed (default 20)",
-     [](Options& o, StringRef v) -> Error { return setCount(o.repeat, v, "--repeat", 1, 1000000); }},
-    {"--json", "FILE", run | check | bench | explain, "also write the result as JSON; - prints it instead",
+     [](Options& o, StringRef v) -> Error {
+       return setCount(o.repeat, v, "--repeat", 1, 1000000);
+     }},
+    {"--json", "FILE", run | check | bench | explain,
+     "also write the result as JSON; - prints it instead",
      [](Options& o, StringRef v) -> Error {
        o.json = v.str();
        return v.empty() ? createStringError("--json needs a file name") : Error::success();

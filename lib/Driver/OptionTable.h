@@ -6,7 +6,7 @@
 namespace ssmc::driver {
 
 struct OptionRow {
-  llvm::StringLiteral name; ///< with its dashes
+  llvm::StringLiteral name;  ///< with its dashes
   llvm::StringLiteral value; ///< what follows it, in the help; empty for a switch
   unsigned commands;         ///< the commands that take it, as bits
   llvm::StringLiteral help;

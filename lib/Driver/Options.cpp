@@ -110,10 +110,13 @@ Error Parser::parseOption(StringRef argument) {
 Error Parser::checkTogether() {
   bool reference = options.target && options.target->kind == Target::Reference;
   if (options.dtype == runtime::DType::F64 && !reference)
-    return createStringError("--dtype f64 needs --target reference: kernels keep their states in f32");
-  if (reference && options.command != Command::Run && options.command != Command::Check)
-    return createStringError("--target reference only interprets: it has nothing to " +
-                             Twine(options.command == Command::Bench ? "measure" : "emit"));
+    return createStringError(
+        "--dtype f64 needs --target reference: kernels keep their states in f32");
+  if (reference && options.command != Command::Run)
+    return createStringError("--target reference only interprets: there is nothing to " +
+                             Twine(options.command == Command::Bench   ? "measure"
+                                   : options.command == Command::Check ? "compare it with"
+                                                                       : "emit"));
   if (options.specs.empty())
     return createStringError("no declaration: give a .ssm file; see ssmc --help");
   if (options.specs.size() > 1 && options.command != Command::Check &&
@@ -124,7 +127,8 @@ Error Parser::checkTogether() {
     for (auto& [name, path] : *paths) {
       for (auto& [other, otherPath] : written)
         if (otherPath == path)
-          return createStringError("'" + path + "' is to hold both '" + other + "' and '" + name + "'");
+          return createStringError("'" + path + "' is to hold both '" + other + "' and '" + name +
+                                   "'");
       written.push_back({name, path});
     }
   return Error::success();

@@ -4,7 +4,6 @@
 #include "ssmc/Frontend/Diagnostics.h"
 #include "ssmc/Frontend/Import.h"
 
-#include "mlir/IR/Verifier.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/MemoryBuffer.h"
 
@@ -26,8 +25,9 @@ static Error choose(Spec& spec, const Options& options, bool single) {
                              didYouMean(options.recurrence, names) + "; it declares " +
                              join(names, ", "));
   if (options.recurrence.empty() && single && names.size() > 1)
-    return createStringError("'" + spec.path + "' declares several recurrences; choose one by --name: " +
-                             join(names, ", "));
+    return createStringError(
+        "'" + spec.path +
+        "' declares several recurrences; choose one by --name: " + join(names, ", "));
   for (auto recurrence : make_early_inc_range(spec.module->getOps<ssm::RecurrenceOp>())) {
     if (options.recurrence.empty() || recurrence.getSymName() == options.recurrence)
       spec.recurrences.push_back(recurrence);
@@ -37,7 +37,8 @@ static Error choose(Spec& spec, const Options& options, bool single) {
   return Error::success();
 }
 
-Expected<Spec> driver::loadSpec(StringRef path, const Options& options, Console& console, bool single) {
+Expected<Spec> driver::loadSpec(StringRef path, const Options& options, Console& console,
+                                bool single) {
   auto buffer = MemoryBuffer::getFileOrSTDIN(path, /*IsText=*/false);
   if (!buffer)
     return createStringError("cannot read '" + path + "': " + buffer.getError().message());
@@ -62,7 +63,8 @@ Expected<Spec> driver::loadSpec(StringRef path, const Options& options, Console&
   return spec;
 }
 
-mlir::OwningOpRef<mlir::ModuleOp> driver::copyOf(ssm::RecurrenceOp recurrence, ssm::RecurrenceOp& copy) {
+mlir::OwningOpRef<mlir::ModuleOp> driver::copyOf(ssm::RecurrenceOp recurrence,
+                                                 ssm::RecurrenceOp& copy) {
   mlir::OwningOpRef<mlir::ModuleOp> module = mlir::ModuleOp::create(recurrence.getLoc());
   copy = cast<ssm::RecurrenceOp>(recurrence->clone());
   module->push_back(copy);
@@ -94,20 +96,20 @@ driver::dimSizes(ssm::RecurrenceOp recurrence, const Options& options, bool need
   return sizes;
 }
 
-Error driver::normalizeSpec(Spec& spec) {
-  for (ssm::RecurrenceOp& recurrence : spec.recurrences)
-    recurrence = analysis::normalize(recurrence);
-  if (failed(mlir::verify(*spec.module)))
-    return make_error<InternalError>("the normal form of '" + spec.path + "' is not well-formed");
-  return Error::success();
-}
-
 void driver::warnOfNonlinear(ssm::RecurrenceOp normal, const Spec& spec, Console& console) {
   normal->walk([&](ssm::UpdateOp update) {
     auto reason = update->getAttrOfType<mlir::StringAttr>("nonlinear");
     if (reason)
       console.at(*spec.sources, update.getLoc(), SourceMgr::DK_Warning,
-                 "'" + normal.getSymName() + "' is not linear in '" + update.getState() + "': " +
-                     reason.getValue() + "; only the recurrent form exists");
+                 "'" + normal.getSymName() + "' is not linear in '" + update.getState() +
+                     "': " + reason.getValue() + "; only the recurrent form exists");
   });
+}
+
+void driver::warnOfNonlinear(const Spec& spec, Console& console) {
+  for (ssm::RecurrenceOp recurrence : spec.recurrences) {
+    ssm::RecurrenceOp copy;
+    mlir::OwningOpRef<mlir::ModuleOp> module = copyOf(recurrence, copy);
+    warnOfNonlinear(analysis::normalize(copy), spec, console);
+  }
 }

@@ -38,10 +38,10 @@ mlir::OwningOpRef<mlir::ModuleOp> copyOf(ssm::RecurrenceOp recurrence, ssm::Recu
 llvm::Expected<std::map<std::string, int64_t, std::less<>>>
 dimSizes(ssm::RecurrenceOp recurrence, const Options& options, bool needAll);
 
-/// Brings the chosen recurrences into normal form, in place.
-llvm::Error normalizeSpec(Spec& spec);
-
 /// Warns of each system that is not linear, with the offending term. `normal` is in normal form.
 void warnOfNonlinear(ssm::RecurrenceOp normal, const Spec& spec, Console& console);
+
+/// The same for a spec that is not in normal form.
+void warnOfNonlinear(const Spec& spec, Console& console);
 
 } // namespace ssmc::driver

@@ -22,10 +22,14 @@ public:
   void parseFile();
 
 private:
-  // Parser.cpp: declarations and statements.
+  // Parser.cpp: files, recurrences and recovery.
   bool parseMacro();
   void parseRecurrence();
   bool parseItem(ast::Recurrence& rec);
+  void skipToItem();
+  bool beginsItem() const;
+
+  // ParseDecl.cpp: declarations and statements.
   bool parseTime(ast::Recurrence& rec);
   bool parseDims(ast::Recurrence& rec);
   bool parseOperands(ast::Recurrence& rec, ast::Symbol::Kind kind);
@@ -33,8 +37,6 @@ private:
   bool parseScope(ast::Scope& scope);
   bool parseElemKind(ast::ElemKind& kind);
   bool parseStatement(ast::Recurrence& rec, ast::Symbol::Kind kind);
-  void skipToItem();
-  bool beginsItem() const;
 
   // ParseExpr.cpp: expressions.
   ast::Expr* parseExpr();

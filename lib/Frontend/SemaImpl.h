@@ -32,7 +32,6 @@ public:
   void checkDefinitions();
 
   /// Replaces the calls of macros in `e`. A call that cannot be replaced stays, its error reported.
-  /// `names` are those that a value has where `e` stands.
   void expand(ast::Expr*& e);
 
 private:

@@ -38,7 +38,8 @@ bool ssmc::reference::isSame(Value a, Value b, unsigned depth) {
     return true;
   Operation *x = a.getDefiningOp(), *y = b.getDefiningOp();
   if (!x || !y || depth == 0 || x->getName() != y->getName() || x->getAttrs() != y->getAttrs() ||
-      x->getNumRegions() || x->getNumOperands() != y->getNumOperands() || a.getType() != b.getType())
+      x->getNumRegions() || x->getNumOperands() != y->getNumOperands() ||
+      a.getType() != b.getType())
     return false;
   auto alike = [&](unsigned i, unsigned j) {
     return isSame(x->getOperand(i), y->getOperand(j), depth - 1);
@@ -48,7 +49,9 @@ bool ssmc::reference::isSame(Value a, Value b, unsigned depth) {
   return x->hasTrait<mlir::OpTrait::IsCommutative>() && alike(0, 1) && alike(1, 0);
 }
 
-static bool isComplex(Value value) { return cast<ssm::ArrayType>(value.getType()).isComplex(); }
+static bool isComplex(Value value) {
+  return cast<ssm::ArrayType>(value.getType()).isComplex();
+}
 
 //===-- Intervals ---------------------------------------------------------------------------===//
 
@@ -83,7 +86,8 @@ static Interval rangeOfFill(const FillSpec* spec, ssm::InOp operand) {
 /// The hull of the products of the ends; 0 * inf counts as 0.
 static Interval product(Interval a, Interval b) {
   auto times = [](double x, double y) { return x == 0 || y == 0 ? 0 : x * y; };
-  auto ends = {times(a.low, b.low), times(a.low, b.high), times(a.high, b.low), times(a.high, b.high)};
+  auto ends = {times(a.low, b.low), times(a.low, b.high), times(a.high, b.low),
+               times(a.high, b.high)};
   return {std::min(ends), std::max(ends)};
 }
 
@@ -105,9 +109,7 @@ Interval Assumptions::computeRange(Operation* op) const {
     return isComplex(value) ? Interval() : Interval{f(range(0).low), f(range(0).high)};
   };
   return TypeSwitch<Operation*, Interval>(op)
-      .Case([&](ssm::InOp in) {
-        return rangeOfFill(find(in), in);
-      })
+      .Case([&](ssm::InOp in) { return rangeOfFill(find(in), in); })
       .Case([&](ssm::ConstantOp constant) {
         double number = constant.getValue().convertToDouble();
         return Interval{number, number};
@@ -134,32 +136,42 @@ Interval Assumptions::computeRange(Operation* op) const {
         return product(x, {0, y.low > 0 ? 1 / y.low : inf});
       })
       .Case([&](ssm::MaxOp) {
-        return Interval{std::max(range(0).low, range(1).low), std::max(range(0).high, range(1).high)};
+        return Interval{std::max(range(0).low, range(1).low),
+                        std::max(range(0).high, range(1).high)};
       })
       .Case([&](ssm::MinOp) {
-        return Interval{std::min(range(0).low, range(1).low), std::min(range(0).high, range(1).high)};
+        return Interval{std::min(range(0).low, range(1).low),
+                        std::min(range(0).high, range(1).high)};
       })
       .Case([&](ssm::SelectOp) {
-        return Interval{std::min(range(1).low, range(2).low), std::max(range(1).high, range(2).high)};
+        return Interval{std::min(range(1).low, range(2).low),
+                        std::max(range(1).high, range(2).high)};
       })
       .Case([&](ssm::SumOp) {
         return Interval{range(0).low < 0 ? -inf : 0, range(0).high > 0 ? inf : 0};
       })
       .Case([&](ssm::ExpOp) { return monotone([](double x) { return std::exp(x); }); })
       .Case([&](ssm::TanhOp) { return monotone([](double x) { return std::tanh(x); }); })
-      .Case([&](ssm::SigmoidOp) { return monotone([](double x) { return 1 / (1 + std::exp(-x)); }); })
+      .Case(
+          [&](ssm::SigmoidOp) { return monotone([](double x) { return 1 / (1 + std::exp(-x)); }); })
       .Case([&](ssm::SoftplusOp) {
-        return monotone([](double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); });
+        return monotone(
+            [](double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); });
       })
       .Case([&](ssm::ReluOp) { return monotone([](double x) { return std::max(x, 0.0); }); })
-      .Case([&](ssm::SqrtOp) { return monotone([](double x) { return x > 0 ? std::sqrt(x) : 0.0; }); })
-      .Case([&](ssm::LogOp) { return monotone([](double x) { return x > 0 ? std::log(x) : -inf; }); })
-      .Case<ssm::AbsOp, ssm::RsqrtOp>([&](auto) { return isComplex(value) ? Interval() : Interval{0, inf}; })
-      .Case<ssm::SinOp, ssm::CosOp>([&](auto) { return isComplex(value) ? Interval() : Interval{-1, 1}; })
+      .Case([&](ssm::SqrtOp) {
+        return monotone([](double x) { return x > 0 ? std::sqrt(x) : 0.0; });
+      })
+      .Case(
+          [&](ssm::LogOp) { return monotone([](double x) { return x > 0 ? std::log(x) : -inf; }); })
+      .Case<ssm::AbsOp, ssm::RsqrtOp>(
+          [&](auto) { return isComplex(value) ? Interval() : Interval{0, inf}; })
+      .Case<ssm::SinOp, ssm::CosOp>(
+          [&](auto) { return isComplex(value) ? Interval() : Interval{-1, 1}; })
       .Case([&](ssm::SignOp) { return Interval{-1, 1}; })
       .Case([&](ssm::CmpOp) { return Interval{0, 1}; })
-      .Case<ssm::MaximumOp, ssm::RelabelOp, ssm::BroadcastOp, ssm::AtOp, ssm::CastOp, ssm::RealOp, ssm::ConjOp>(
-          [&](auto) { return range(0); })
+      .Case<ssm::MaximumOp, ssm::RelabelOp, ssm::BroadcastOp, ssm::AtOp, ssm::CastOp, ssm::RealOp,
+            ssm::ConjOp>([&](auto) { return range(0); })
       .Default([](Operation*) { return Interval(); });
 }
 
@@ -168,6 +180,7 @@ Interval Assumptions::computeRange(Operation* op) const {
 bool Assumptions::require(Value value, Property property) {
   auto before = chosen;
   assumed.clear();
+  isRate = false;
   fuel = 4096;
   if (attempt(value, property))
     return true;
@@ -206,7 +219,8 @@ bool Assumptions::attemptOperand(ssm::InOp operand, Property property) {
     choose(operand, {Fill::NegativeLog, strength * (crowd > 1 ? 4 * crowd : 1)});
     return true;
   case Property::NonNegative:
-    choose(operand, {Fill::Positive, 1});
+    choose(operand, {Fill::Positive, isRate ? strength : 1});
+    isRate = false;
     return true;
   case Property::UnitInterval:
   case Property::Contracting:
@@ -219,7 +233,7 @@ bool Assumptions::attemptOperand(ssm::InOp operand, Property property) {
   llvm_unreachable("all properties are listed");
 }
 
-static bool dependsOnParamsAlone(Value value) {
+bool ssmc::reference::dependsOnParamsAlone(Value value) {
   DenseSet<Operation*> seen;
   SmallVector<Value> work{value};
   while (!work.empty()) {
@@ -240,8 +254,9 @@ bool Assumptions::attemptProduct(Value x, Value y, Property property) {
     return both(x, property, y, property);
   if (property == P::NonNegative)
     return both(x, P::NonNegative, y, P::NonNegative) || both(x, P::NonPositive, y, P::NonPositive);
-  // A step size times a rate: the rate, constant in time, is the negative one.
-  if (dependsOnParamsAlone(x) && !dependsOnParamsAlone(y))
+  // A step size times a rate: the rate, constant in time or complex, is the negative one.
+  auto isLikeRate = [](Value value) { return 2 * dependsOnParamsAlone(value) + isComplex(value); };
+  if (isLikeRate(x) > isLikeRate(y))
     std::swap(x, y);
   return both(x, P::NonNegative, y, P::NonPositive) || both(x, P::NonPositive, y, P::NonNegative);
 }
@@ -292,11 +307,14 @@ bool Assumptions::attempt(Value value, Property property) {
         if (!update || !assumed.insert({update, unsigned(property)}).second)
           return bool(update);
         ssm::StateOp state = op->getParentOfType<ssm::RecurrenceOp>().getState(prev.getState());
-        return attempt(update, property) && (!state.getInit() || attempt(state.getInit(), property));
+        return attempt(update, property) &&
+               (!state.getInit() || attempt(state.getInit(), property));
       })
       .Case([&](ssm::NegOp) {
         if (property == P::UnitInterval)
           return false;
+        // exp(-x): x is the rate.
+        isRate = property == P::NonPositive;
         return attempt(op->getOperand(0), property == P::NonPositive   ? P::NonNegative
                                           : property == P::NonNegative ? P::NonPositive
                                                                        : property);
@@ -307,12 +325,10 @@ bool Assumptions::attempt(Value value, Property property) {
       })
       .Case([&](ssm::AddOp) { return wantsSign && pair(0, 1); })
       .Case([&](ssm::SubOp sub) { return attemptDifference(sub.getLhs(), sub.getRhs(), property); })
-      .Case([&](ssm::MaxOp) {
-        return property == P::NonNegative ? pass(0) || pass(1) : pair(0, 1);
-      })
-      .Case([&](ssm::MinOp) {
-        return property == P::NonPositive ? pass(0) || pass(1) : pair(0, 1);
-      })
+      .Case(
+          [&](ssm::MaxOp) { return property == P::NonNegative ? pass(0) || pass(1) : pair(0, 1); })
+      .Case(
+          [&](ssm::MinOp) { return property == P::NonPositive ? pass(0) || pass(1) : pair(0, 1); })
       .Case([&](ssm::SelectOp) { return pair(1, 2); })
       .Case([&](ssm::ExpOp) { return !wantsSign && attempt(op->getOperand(0), P::NonPositive); })
       .Case([&](ssm::LogOp) {
@@ -320,8 +336,9 @@ bool Assumptions::attempt(Value value, Property property) {
       })
       .Case([&](ssm::SqrtOp) { return !wantsSign && attempt(op->getOperand(0), P::UnitInterval); })
       .Case([&](ssm::PowOp) {
-        return property != P::NonPositive && both(op->getOperand(0), wantsSign ? P::NonNegative : P::UnitInterval,
-                                                  op->getOperand(1), P::NonNegative);
+        return property != P::NonPositive &&
+               both(op->getOperand(0), wantsSign ? P::NonNegative : P::UnitInterval,
+                    op->getOperand(1), P::NonNegative);
       })
       .Case<ssm::AbsOp, ssm::ConjOp>([&](auto) {
         return property != P::NonPositive && attempt(op->getOperand(0), P::Contracting);

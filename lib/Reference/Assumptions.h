@@ -17,7 +17,8 @@ struct Interval {
   double high = std::numeric_limits<double>::infinity();
 };
 
-/// What may be asked of a value; of a complex one, NonPositive and NonNegative ask it of the real part.
+/// What may be asked of a value; of a complex one, NonPositive and NonNegative ask it of the real
+/// part.
 enum class Property : uint8_t { NonPositive, NonNegative, UnitInterval, Contracting };
 
 /// Assigns fills to operands on demand. A request that cannot be met changes nothing.
@@ -54,11 +55,16 @@ private:
   /// The values that define states, for proofs by induction over the steps.
   llvm::StringMap<mlir::Value> updates;
   llvm::DenseSet<std::pair<mlir::Value, unsigned>> assumed;
+  /// The next operand to become positive is a rate of decay.
+  bool isRate = false;
   unsigned fuel = 0;
 };
 
-/// Whether two values are computed alike; the order of commutative operands does not matter. Says no
-/// where the answer lies more than `depth` ops away.
+/// Whether no operand that varies in time, and no state, has a part in a value.
+bool dependsOnParamsAlone(mlir::Value value);
+
+/// Whether two values are computed alike; the order of commutative operands does not matter. Says
+/// no where the answer lies more than `depth` ops away.
 bool isSame(mlir::Value a, mlir::Value b, unsigned depth = 10);
 
 } // namespace ssmc::reference

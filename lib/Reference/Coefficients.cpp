@@ -62,11 +62,13 @@ public:
 
 private:
   bool reads(Value value);
-  static void addFactor(Path& path, Value factor);
+  void addFactor(Path& path, Value factor);
   void walkFold(ssm::FoldOp fold, unsigned result, Path path);
 
   const StringSet<>& system;
   DenseMap<Value, bool> known;
+  /// Ways multiply where values are used twice; what is beyond some thousand ops is left out.
+  unsigned fuel = 4096;
 };
 
 } // namespace
@@ -75,7 +77,8 @@ bool Walker::reads(Value value) {
   auto [it, isNew] = known.try_emplace(value, false);
   if (!isNew)
     return it->second;
-  bool found = any_of(statesRead(value), [&](auto& entry) { return system.contains(entry.first()); });
+  bool found =
+      any_of(statesRead(value), [&](auto& entry) { return system.contains(entry.first()); });
   return known[value] = found;
 }
 
@@ -84,7 +87,9 @@ void Walker::addFactor(Path& path, Value factor) {
     double number = constant.getValue().convertToDouble();
     path.isNegative ^= number < 0;
     path.constant *= std::abs(number);
-  } else if (auto mul = factor.getDefiningOp<ssm::MulOp>()) {
+  } else if (auto mul = factor.getDefiningOp<ssm::MulOp>();
+             mul && fuel > 0 && path.outer.size() + path.inner.size() < 32) {
+    --fuel;
     addFactor(path, mul.getLhs());
     addFactor(path, mul.getRhs());
   } else if (auto neg = factor.getDefiningOp<ssm::NegOp>()) {
@@ -103,7 +108,7 @@ void Walker::walkFold(ssm::FoldOp fold, unsigned result, Path path) {
 }
 
 void Walker::walk(Value value, Path path) {
-  if (paths.size() > 256 || !reads(value))
+  if (fuel == 0 || fuel-- == 0 || !reads(value))
     return;
   Operation* op = value.getDefiningOp();
   if (!op) {
@@ -159,9 +164,11 @@ void Walker::walk(Value value, Path path) {
         walk(select.getOnTrue(), path);
         walk(select.getOnFalse(), path);
       })
-      .Case([&](ssm::FoldOp fold) { walkFold(fold, cast<mlir::OpResult>(value).getResultNumber(), path); })
-      .Case<ssm::RelabelOp, ssm::BroadcastOp, ssm::CastOp, ssm::AtOp, ssm::RealOp, ssm::ImagOp, ssm::ConjOp>(
-          [&](auto) { walk(op->getOperand(0), path); });
+      .Case([&](ssm::FoldOp fold) {
+        walkFold(fold, cast<mlir::OpResult>(value).getResultNumber(), path);
+      })
+      .Case<ssm::RelabelOp, ssm::BroadcastOp, ssm::CastOp, ssm::AtOp, ssm::RealOp, ssm::ImagOp,
+            ssm::ConjOp>([&](auto) { walk(op->getOperand(0), path); });
 }
 
 std::vector<Path> ssmc::reference::pathsOf(StringRef state, const StringSet<>& system,

@@ -31,6 +31,6 @@ llvm::StringSet<> systemOf(llvm::StringRef state, ssm::RecurrenceOp recurrence);
 /// All ways by which the definition of `state` is linear (or, below a maximum, additive) in earlier
 /// values of `system`. Nonlinear ways are left out.
 std::vector<Path> pathsOf(llvm::StringRef state, const llvm::StringSet<>& system,
-                                ssm::RecurrenceOp recurrence);
+                          ssm::RecurrenceOp recurrence);
 
 } // namespace ssmc::reference

@@ -24,11 +24,15 @@ public:
 
 private:
   void stabilise(const Path& path);
-  void stabiliseFeedback(const Path& path, bool forgets);
+  /// What a state keeps of itself where nothing is contracted.
+  enum Direct { None, Forgets, Keeps };
+  void stabiliseFeedback(const Path& path, Direct direct);
   void keepInDomain(Operation* op);
   void chooseAngles(Value value);
   void shrink(Value value, double factor);
-  int64_t extentOf(ssm::AxisAttr axis) { return cantFail(reference::extentOf(axis, recurrence, sizes)); }
+  int64_t extentOf(ssm::AxisAttr axis) {
+    return cantFail(reference::extentOf(axis, recurrence, sizes));
+  }
   double rootOfLastExtent(ssm::InOp in);
 
   ssm::RecurrenceOp recurrence;
@@ -43,13 +47,16 @@ private:
 /// Square root of the extent of the axis that lies last in memory.
 double Chooser::rootOfLastExtent(ssm::InOp in) {
   SmallVector<StringRef> order = ssm::strings(in.getOrder());
-  return order.empty() ? 1 : std::sqrt(double(std::max<int64_t>(1, extentOf(in.getType().find(order.back())))));
+  return order.empty()
+             ? 1
+             : std::sqrt(double(std::max<int64_t>(1, extentOf(in.getType().find(order.back())))));
 }
 
 /// The operand behind relabelling, broadcasts, signs and casts; null where there is computation.
 static ssm::InOp rootOf(Value value) {
   Operation* op = value.getDefiningOp();
-  while (op && isa<ssm::RelabelOp, ssm::BroadcastOp, ssm::NegOp, ssm::CastOp, ssm::AtOp, ssm::ConjOp>(op))
+  while (op &&
+         isa<ssm::RelabelOp, ssm::BroadcastOp, ssm::NegOp, ssm::CastOp, ssm::AtOp, ssm::ConjOp>(op))
     op = op->getOperand(0).getDefiningOp();
   return dyn_cast_or_null<ssm::InOp>(op);
 }
@@ -62,13 +69,14 @@ void Chooser::stabilise(const Path& path) {
     provenStable &= assumptions.require(term, Property::NonPositive);
 }
 
-/// A way through a contraction. S - beta k (k · S) contracts for |k| = 1 and beta in (0, 1); anything
-/// else is made small.
-void Chooser::stabiliseFeedback(const Path& path, bool forgets) {
+/// A way through a contraction. S - beta k (k · S) contracts for |k| = 1 and beta in (0, 1);
+/// anything else is made small.
+void Chooser::stabiliseFeedback(const Path& path, Direct direct) {
   ssm::InOp key;
   for (Value outer : path.outer)
     for (Value inner : path.inner)
-      if (ssm::InOp root = rootOf(outer); root && root == rootOf(inner) && root.getType().getRank() > 0)
+      if (ssm::InOp root = rootOf(outer);
+          root && root == rootOf(inner) && root.getType().getRank() > 0)
         key = root;
   bool isKey = false;
   if (key && path.isNegative) {
@@ -92,10 +100,15 @@ void Chooser::stabiliseFeedback(const Path& path, bool forgets) {
     return;
   }
   provenStable = false;
+  // Directions that vary in time meet at random, so that decay wins over half-sized feedback. A
+  // constant transition meets itself at each step.
   double steps = 1;
   for (int64_t extent : sizes.time)
     steps = std::max(steps, double(extent));
-  double factor = forgets ? 0.1 : std::min(0.1, 4 / steps);
+  bool varies = !all_of(path.inner, dependsOnParamsAlone);
+  double factor = direct == None || (direct == Forgets && varies) ? 0.5
+                  : direct == Forgets                             ? 0.1
+                                                                  : std::min(0.1, 4 / steps);
   for (Value inner : path.inner)
     shrink(inner, factor);
   if (path.inner.empty())
@@ -116,7 +129,8 @@ void Chooser::shrink(Value value, double factor) {
       shrink(operand, factor);
 }
 
-/// Gives functions arguments for which they are defined and of moderate size, where that can be had.
+/// Gives functions arguments for which they are defined and of moderate size, where that can be
+/// had.
 void Chooser::keepInDomain(Operation* op) {
   auto isReal = [](Value value) { return cast<ssm::ArrayType>(value.getType()).isReal(); };
   if (isa<ssm::SqrtOp, ssm::RsqrtOp, ssm::LogOp, ssm::PowOp>(op) && isReal(op->getOperand(0)))
@@ -137,18 +151,19 @@ void Chooser::chooseAngles(Value value) {
 }
 
 InputPlan Chooser::run() {
-  std::vector<std::pair<std::vector<Path>, bool>> feedback;
+  std::vector<std::pair<std::vector<Path>, Direct>> feedback;
   for (auto update : recurrence.getBlock()->getOps<ssm::UpdateOp>()) {
     std::vector<Path> paths =
         pathsOf(update.getState(), systemOf(update.getState(), recurrence), recurrence);
     // Several earlier values that add up in one state must share what may remain.
     std::map<std::string, double> ends;
-    bool forgets = true;
+    Direct direct = None;
     for (const Path& path : paths)
       if (!path.isContracted && !path.isBelowMaximum && path.end != "fold") {
         double& most = ends[path.end];
         most = std::max(most, path.constant);
-        forgets &= !path.outer.empty() || path.constant < 1;
+        bool keeps = path.outer.empty() && path.constant >= 1;
+        direct = keeps || direct == Keeps ? Keeps : Forgets;
       }
     double crowd = 0;
     for (auto& [end, constant] : ends)
@@ -158,12 +173,12 @@ InputPlan Chooser::run() {
       if (!path.isContracted)
         stabilise(path);
     assumptions.setCrowd(1);
-    feedback.push_back({std::move(paths), forgets});
+    feedback.push_back({std::move(paths), direct});
   }
-  for (auto& [paths, forgets] : feedback)
+  for (auto& [paths, direct] : feedback)
     for (const Path& path : paths)
       if (path.isContracted)
-        stabiliseFeedback(path, forgets);
+        stabiliseFeedback(path, direct);
   recurrence.getBody().walk([&](Operation* op) { keepInDomain(op); });
   recurrence.getBody().walk([&](Operation* op) {
     if (isa<ssm::CisOp, ssm::SinOp, ssm::CosOp>(op))
@@ -188,12 +203,12 @@ InputPlan Chooser::run() {
 Expected<InputPlan> ssmc::reference::chooseInputs(ssm::RecurrenceOp recurrence, const Sizes& sizes,
                                                   double strength) {
   if (Error error = checkSizes(recurrence, sizes))
-    return std::move(error);
+    return error;
   return Chooser(recurrence, sizes, strength).run();
 }
 
-Expected<Array> ssmc::reference::makeOperand(ssm::InOp operand, const Sizes& sizes, FillSpec spec, DType real,
-                                             uint64_t seed) {
+Expected<Array> ssmc::reference::makeOperand(ssm::InOp operand, const Sizes& sizes, FillSpec spec,
+                                             DType real, uint64_t seed) {
   ssm::ArrayType type = operand.getType();
   DType dtype = type.isComplex() ? (real == DType::F64 ? DType::Complex128 : DType::Complex64)
                 : type.isReal()  ? real
@@ -210,9 +225,9 @@ Expected<Array> ssmc::reference::makeOperand(ssm::InOp operand, const Sizes& siz
   return array;
 }
 
-Expected<runtime::ArrayMap> ssmc::reference::makeOperands(ssm::RecurrenceOp recurrence, const Sizes& sizes,
-                                                          DType real, uint64_t seed,
-                                                          const runtime::ArrayMap& given, double strength) {
+Expected<runtime::ArrayMap>
+ssmc::reference::makeOperands(ssm::RecurrenceOp recurrence, const Sizes& sizes, DType real,
+                              uint64_t seed, const runtime::ArrayMap& given, double strength) {
   Expected<InputPlan> plan = chooseInputs(recurrence, sizes, strength);
   if (!plan)
     return plan.takeError();
@@ -222,13 +237,14 @@ Expected<runtime::ArrayMap> ssmc::reference::makeOperands(ssm::RecurrenceOp recu
     std::string name = in.getName().str();
     if (failure || given.contains(name))
       return;
-    Expected<Array> array = makeOperand(in, sizes, plan->operands[name], real, runtime::seedFor(seed, name));
+    Expected<Array> array =
+        makeOperand(in, sizes, plan->operands[name], real, runtime::seedFor(seed, name));
     if (array)
       arrays.emplace(std::move(name), std::move(*array));
     else
       failure = array.takeError();
   });
   if (failure)
-    return std::move(failure);
-  return std::move(arrays);
+    return failure;
+  return arrays;
 }

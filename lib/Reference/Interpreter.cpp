@@ -73,11 +73,15 @@ static Error checkStates(ssm::RecurrenceOp recurrence, const Schedule& schedule,
     return createStringError(
         "states are neither taken nor returned with two time axes: its state is a "
         "border of the plane, not one step");
-  std::vector<std::string> names = namesOf(schedule);
+  std::map<std::string, ssm::StateOp> declarations;
+  for (auto& [state, plan] : schedule.states)
+    for (int64_t number = 1; number <= plan.history; ++number)
+      declarations[stateName(state, number)] = plan.declaration;
   for (auto& [name, array] : states) {
-    if (!is_contained(names, name))
-      return surplus("state", name, names);
-    ssm::StateOp state = recurrence.getState(StringRef(name).split('~').first);
+    auto it = declarations.find(name);
+    if (it == declarations.end())
+      return surplus("state", name, namesOf(schedule));
+    ssm::StateOp state = it->second;
     if (Error error = checkArray(array, "state '" + Twine(name) + "'", layoutOf(state),
                                  cast<ssm::ArrayType>(state.getType()), recurrence, sizes))
       return error;
@@ -131,14 +135,14 @@ Expected<Results> ssmc::reference::interpret(ssm::RecurrenceOp recurrence, const
   if (!schedule)
     return schedule.takeError();
   if (Error error = checkSizes(recurrence, sizes))
-    return std::move(error);
+    return error;
   if (Error error = checkOperands(recurrence, sizes, operands))
-    return std::move(error);
+    return error;
   if (Error error = checkStates(recurrence, *schedule, sizes, states))
-    return std::move(error);
+    return error;
   Results results;
   if (Error error = allocateResults(recurrence, *schedule, sizes, results))
-    return std::move(error);
+    return error;
 
   int64_t items = sizes.batch * sizes.heads;
   if (threads == 0)
@@ -146,7 +150,7 @@ Expected<Results> ssmc::reference::interpret(ssm::RecurrenceOp recurrence, const
   threads = unsigned(std::clamp<int64_t>(items, 1, threads));
   if (Error error = runtime::checkMemory(
           threads * Machine::bytesNeeded(recurrence, *schedule, sizes), "the reference"))
-    return std::move(error);
+    return error;
   Arrays arrays = {operands, states, results.outputs, results.states};
   std::vector<std::unique_ptr<Machine>> machines;
   for (unsigned thread = 0; thread < threads; ++thread) {
@@ -161,5 +165,5 @@ Expected<Results> ssmc::reference::interpret(ssm::RecurrenceOp recurrence, const
     for (int64_t item; (item = next++) < items;)
       machines[thread]->run(item / sizes.heads, item % sizes.heads);
   });
-  return std::move(results);
+  return results;
 }

@@ -18,6 +18,9 @@ struct Arrays {
 /// `S` for number 1, else `S~number`.
 std::string stateName(llvm::StringRef state, int64_t number);
 
+/// How many steps of a state a pass must keep so that every read finds its value.
+int64_t depthOf(const StatePlan& plan, Direction direction, Offset steps);
+
 /// An evaluator with its own buffers, so that several can work on different items at once.
 class Machine {
 public:

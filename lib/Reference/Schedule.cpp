@@ -82,7 +82,7 @@ Error Scheduler::collect() {
       updates[update.getState()] = nodes.size();
       schedule.states[update.getState()].update = update;
     }
-    nodes.push_back({&op});
+    nodes.emplace_back().op = &op;
   }
   for (Node& node : nodes) {
     bool varies = isa<ssm::UpdateOp, ssm::OutOp>(node.op);
@@ -263,14 +263,14 @@ void Scheduler::planStates() {
 
 Expected<Schedule> Scheduler::run() {
   if (Error error = collect())
-    return std::move(error);
+    return error;
   findUnits();
   if (Error error = assignPasses())
-    return std::move(error);
+    return error;
   for (unsigned pass = 0; pass < schedule.passes.size(); ++pass)
     finishPass(pass);
   planStates();
-  return std::move(schedule);
+  return schedule;
 }
 
 Expected<Schedule> ssmc::reference::buildSchedule(ssm::RecurrenceOp recurrence) {

@@ -169,13 +169,15 @@ Error ssmc::reference::checkSizes(ssm::RecurrenceOp recurrence, const Sizes& siz
     return createStringError("the batch B has no size");
   if (sizes.heads < 0)
     return createStringError("the heads H have no size");
-  bool grouped = any_of(recurrence.getBlock()->getOps<ssm::InOp>(),
-                        [](ssm::InOp op) { return op.getScope() == ssm::Scope::Group; });
-  if (grouped && sizes.groups < 0)
-    return createStringError("the groups G have no size");
-  if (grouped && (sizes.groups == 0 ? sizes.heads != 0 : sizes.heads % sizes.groups != 0))
-    return createStringError(
-        fmt::format("{} groups do not divide {} heads", sizes.groups, sizes.heads));
+  for (ssm::InOp in : recurrence.getBlock()->getOps<ssm::InOp>()) {
+    if (in.getScope() != ssm::Scope::Group)
+      continue;
+    if (sizes.groups < 0)
+      return createStringError("the groups G of operand '" + in.getName() + "' have no size");
+    if (sizes.groups == 0 ? sizes.heads != 0 : sizes.heads % sizes.groups != 0)
+      return createStringError(fmt::format("the {} groups of operand '{}' do not divide {} heads",
+                                           sizes.groups, in.getName().str(), sizes.heads));
+  }
   for (auto dim : recurrence.getDims().getAsRange<ssm::DimAttr>())
     if (dimSize(dim.getName().getValue(), recurrence, sizes) < 0)
       return createStringError("dim '" + dim.getName().getValue() + "' has no size");

@@ -126,7 +126,7 @@ Expected<Array> Array::create(DType dtype, ArrayRef<int64_t> shape) {
   array.shape.assign(shape.begin(), shape.end());
   array.count = *count;
   if (Error error = checkMemory(double(array.getNumBytes()), describe()))
-    return std::move(error);
+    return error;
   // calloc leaves the zeroing of large arrays to the first touch of each page.
   constexpr size_t alignment = 64;
   array.storage.reset(std::calloc(array.getNumBytes() + alignment, 1));

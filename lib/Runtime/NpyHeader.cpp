@@ -132,7 +132,7 @@ Expected<NpyHeader> ssmc::runtime::parseNpyDictionary(StringRef text) {
       if (shape)
         return malformed("two shapes");
       if (Error error = parseShape(cursor, header.shape))
-        return std::move(error);
+        return error;
       shape = true;
     } else {
       return malformed("unexpected key '" + *key + "'");

@@ -44,6 +44,12 @@ private:
   Value emitInLoop(Value value);
   void emitFold(ssm::FoldOp fold);
   Value initialOf(StringRef name);
+  /// Two time axes: whether the rows of a state are kept for those after them.
+  bool isReadAcrossRows(StringRef state);
+  /// `count` steps along a time axis, under a label that no array bears.
+  AxisAttr stepsOf(unsigned axis, int64_t count);
+  /// The value for all steps of a tile; what is the same at every step is repeated.
+  Value atEveryStep(Value value);
   ArrayType tiledType(ArrayType type) { return timeAxis.getSize() > 1 ? type.withAxis(timeAxis) : type; }
   Value load(Operation* source, StringRef name, ArrayType type, int64_t row = 0, Value otherwise = {});
   void store(Operation* sink, StringRef name, Value value);
@@ -122,6 +128,8 @@ void KernelBuilder::collectOperands() {
     ssm::StateOp state = form.getState(update.getState());
     ArrayType type = binder.bind(cast<ArrayType>(state.getType()));
     if (rows) {
+      if (!isReadAcrossRows(state.getName()))
+        continue;
       addOperand(state.getName(), Role::Row, state.getOrder(), type, f32, ssm::Scope::Head, false);
       continue;
     }
@@ -141,8 +149,9 @@ static tile::Part partOf(Operation* op) {
   return !part ? tile::Part::Whole : part.getValue() == "re" ? tile::Part::Re : tile::Part::Im;
 }
 
+/// Rows of a complex state are kept in two arrays, so that each is a whole.
 Value KernelBuilder::load(Operation* source, StringRef name, ArrayType type, int64_t row, Value otherwise) {
-  return tile::LoadOp::create(builder, source->getLoc(), type, name, partOf(source),
+  return tile::LoadOp::create(builder, source->getLoc(), type, name, row ? tile::Part::Whole : partOf(source),
                               row ? builder.getI64IntegerAttr(row) : IntegerAttr(), otherwise);
 }
 
@@ -257,6 +266,25 @@ void KernelBuilder::emitFold(ssm::FoldOp fold) {
 
 //===-- Loops ---------------------------------------------------------------------------------------===//
 
+AxisAttr KernelBuilder::stepsOf(unsigned axis, int64_t count) {
+  std::string label = ssm::strings(form.getTime())[axis].str();
+  while (binder.usesLabel(label))
+    label += "'";
+  return AxisAttr::get(builder.getContext(), builder.getStringAttr(label), builder.getI64IntegerAttr(count));
+}
+
+bool KernelBuilder::isReadAcrossRows(StringRef state) {
+  return llvm::any_of(pass.getBlock()->getOps<ssm::PrevOp>(), [&](ssm::PrevOp prev) {
+    return prev.getState() == state && prev.getBy()[0] != 0 && placement->isLive(prev.getResult());
+  });
+}
+
+Value KernelBuilder::atEveryStep(Value value) {
+  Value known = use(value);
+  ArrayType type = tiledType(binder.bind(cast<ArrayType>(value.getType())));
+  return known.getType() == type ? known : ssm::BroadcastOp::create(builder, value.getLoc(), type, known).getResult();
+}
+
 /// Loads and the prologue, the loop over the steps, the epilogue and the stores of one tile.
 void KernelBuilder::buildTile() {
   // What the loop reads from outside, and what the epilogue will need, in the order of the form.
@@ -272,16 +300,13 @@ void KernelBuilder::buildTile() {
   }
   buildLoop();
   for (ssm::OutOp out : pass.getBlock()->getOps<ssm::OutOp>()) {
-    Value value = use(out.getValue());
-    // An output that is the same at every step is repeated.
-    ArrayType type = tiledType(binder.bind(cast<ArrayType>(out.getValue().getType())));
-    if (value.getType() != type)
-      value = ssm::BroadcastOp::create(builder, out.getLoc(), type, value);
-    store(out, wholeName(out, out.getName()), value);
+    store(out, wholeName(out, out.getName()), atEveryStep(out.getValue()));
   }
   if (form.getNumTimeAxes() > 1)
     for (ssm::UpdateOp update : pass.getBlock()->getOps<ssm::UpdateOp>())
-      store(update, update.getState(), use(update.getValue()));
+      if (isReadAcrossRows(update.getState()))
+        tile::StoreOp::create(builder, update.getLoc(), update.getState(), tile::Part::Whole,
+                              atEveryStep(update.getValue()));
 }
 
 /// The loop itself. Block arguments of the enclosing sequence are the registers' values before the tile.
@@ -291,7 +316,7 @@ void KernelBuilder::buildLoop() {
   llvm::SetVector<Value> stacked(placement->getStacked().begin(), placement->getStacked().end());
   if (form.getNumTimeAxes() > 1) // Rows are kept whole.
     for (ssm::UpdateOp update : pass.getBlock()->getOps<ssm::UpdateOp>())
-      if (placement->placeOf(update.getValue()) == Place::Loop)
+      if (isReadAcrossRows(update.getState()) && placement->placeOf(update.getValue()) == Place::Loop)
         stacked.insert(update.getValue());
   if (inits.empty() && stacked.empty()) {
     tile::YieldOp::create(builder, pass.getLoc(), ValueRange());
@@ -345,8 +370,7 @@ SmallVector<Value> KernelBuilder::sequence(ValueRange carried) {
 /// buffer; a read along the row goes through registers, which start anew in each row.
 void KernelBuilder::buildRows() {
   auto reversed = pass.getReverse().value_or(ArrayRef<int64_t>());
-  AxisAttr rowAxis = AxisAttr::get(builder.getContext(), builder.getStringAttr(ssm::strings(form.getTime()).front()),
-                                   builder.getI64IntegerAttr(1));
+  AxisAttr rowAxis = stepsOf(0, 1);
   auto rows = tile::SequenceOp::create(builder, pass.getLoc(), TypeRange(), rowAxis, 0,
                                        llvm::is_contained(reversed, 0), ValueRange());
   Block* body = &rows.getBody().emplaceBlock();
@@ -414,11 +438,7 @@ FailureOr<tile::KernelOp> KernelBuilder::build(StringRef name) {
   builder.setInsertionPointToEnd(&kernel.getBody().emplaceBlock());
 
   unsigned axes = form.getNumTimeAxes();
-  std::string label = ssm::strings(form.getTime())[axes - 1].str();
-  while (binder.usesLabel(label))
-    label += "'";
-  timeAxis = AxisAttr::get(builder.getContext(), builder.getStringAttr(label),
-                           builder.getI64IntegerAttr(options.tokenTile));
+  timeAxis = stepsOf(axes - 1, options.tokenTile);
   reverse = llvm::is_contained(pass.getReverse().value_or(ArrayRef<int64_t>()), int64_t(axes) - 1);
 
   for (Value value : placement->getOnce())

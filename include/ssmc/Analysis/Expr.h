@@ -45,6 +45,9 @@ struct Node {
   mlir::DictionaryAttr attributes;
   /// Sum, Maximum: the labels bound.
   llvm::SmallVector<llvm::StringRef, 2> bound;
+  /// The values of all leaves below, each once, so that questions about them need no walk: expressions share
+  /// parts, and a walk over a shared part again and again takes exponential time.
+  llvm::SmallVector<mlir::Value, 4> leaves;
 
   bool is(Kind other) const { return kind == other; }
   bool isFunc(llvm::StringRef name) const { return kind == Kind::Func && function == name; }
@@ -79,8 +82,13 @@ public:
 
 private:
   Expr unique(Node&& node);
+  llvm::StringRef canonicalName(ssm::AxisAttr axis, ssm::ArrayType rest, llvm::ArrayRef<llvm::StringRef> bound);
+  Expr close(Node::Kind kind, Expr body, llvm::SmallVector<llvm::StringRef, 2> bound, ssm::ArrayType rest,
+             mlir::Location location);
   Expr reduce(Node::Kind kind, Expr operand, llvm::ArrayRef<llvm::StringRef> labels);
   ssm::ArrayType unite(llvm::ArrayRef<Expr> operands, mlir::Type element);
+  Expr substitute(Expr expr, const Renaming& renaming, llvm::DenseMap<Expr, Expr>& done);
+  Expr substituteNew(Expr expr, const Renaming& renaming, llvm::DenseMap<Expr, Expr>& done);
 
   mlir::MLIRContext* context;
   llvm::StringMap<std::unique_ptr<Node>> nodes;
@@ -117,8 +125,16 @@ class ExprWriter {
 public:
   /// Leaves are looked up by `materialize`: the value in the new place that stands for an old one.
   using Materialize = llvm::unique_function<mlir::Value(mlir::Value)>;
+  /// Or the value that stands for a leaf under its labels.
+  using WriteLeaf = llvm::unique_function<mlir::Value(Expr)>;
   ExprWriter(ExprContext& context, mlir::OpBuilder& builder, Materialize materialize)
-      : context(context), builder(builder), materialize(std::move(materialize)) {}
+      : ExprWriter(context, builder, [&builder, look = std::move(materialize)](Expr leaf) mutable {
+          return relabel(builder, leaf, look(leaf->leaf));
+        }) {}
+  ExprWriter(ExprContext& context, mlir::OpBuilder& builder, WriteLeaf writeLeaf)
+      : context(context), builder(builder), writeLeaf(std::move(writeLeaf)) {}
+  /// `value`, which stands for what the leaf is of, under the labels of the leaf.
+  static mlir::Value relabel(mlir::OpBuilder& builder, Expr leaf, mlir::Value value);
   mlir::Value write(Expr expr);
   /// As `write`, broadcast and cast to a type of which the expression's labels are a part.
   mlir::Value writeAs(Expr expr, ssm::ArrayType type);
@@ -130,7 +146,7 @@ private:
 
   ExprContext& context;
   mlir::OpBuilder& builder;
-  Materialize materialize;
+  WriteLeaf writeLeaf;
   llvm::DenseMap<Expr, mlir::Value> written;
 };
 

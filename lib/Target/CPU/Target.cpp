@@ -35,7 +35,8 @@ std::optional<TargetSpec> TargetSpec::parse(std::string_view text, std::string& 
   }
   auto [triple, features] = rest.split(':');
   TargetSpec target{llvm::Triple::normalize(triple), features.str()};
-  llvm::InitializeAllTargetInfos();
+  LLVMInitializeX86TargetInfo();
+  LLVMInitializeAArch64TargetInfo();
   llvm::Triple parsed(target.triple);
   if (!llvm::TargetRegistry::lookupTarget(parsed, error))
     return std::nullopt;

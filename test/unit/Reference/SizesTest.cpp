@@ -49,10 +49,12 @@ TEST(sizesAreLearnt) {
               "operand 'B' has shape [2, 8, 2, 2] for [B, t, G, J]: 8 for time axis "
               "'t', which is 7");
   CHECK_ERROR(learn("B", {2, 7, 2}), "expected 4 axes [B, t, G, J]");
-  CHECK_ERROR(reference::checkSizes(program.recurrence, sizes), "groups G have no size");
+  CHECK_ERROR(reference::checkSizes(program.recurrence, sizes),
+              "groups G of operand 'B' have no size");
   CHECK(!learn("B", {2, 7, 3, 9}));
   CHECK(sizes.dims["J"] == 9);
-  CHECK_ERROR(reference::checkSizes(program.recurrence, sizes), "3 groups do not divide 4 heads");
+  CHECK_ERROR(reference::checkSizes(program.recurrence, sizes),
+              "3 groups of operand 'B' do not divide 4 heads");
   sizes.groups = 2;
   CHECK(!reference::checkSizes(program.recurrence, sizes));
   sizes.dims["Z"] = 1;

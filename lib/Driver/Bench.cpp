@@ -1,0 +1,159 @@
+// `ssmc bench`: how long each form takes, and what that is of what the machine can do.
+#include "Commands.h"
+#include "Kernels.h"
+#include "Limits.h"
+#include "Output.h"
+#include "Structure.h"
+
+#include "ssmc/Driver/Driver.h"
+
+#include "llvm/Support/JSON.h"
+#include "llvm/Support/Threading.h"
+
+#include <chrono>
+#include <fmt/format.h>
+
+using namespace llvm;
+using namespace ssmc;
+using namespace ssmc::driver;
+using runtime::DType;
+
+namespace {
+struct Timing {
+  std::vector<double> ms; ///< sorted
+
+  double quantile(double share) const {
+    double at = share * double(ms.size() - 1);
+    size_t below = size_t(at), above = std::min(below + 1, ms.size() - 1);
+    return ms[below] + (at - double(below)) * (ms[above] - ms[below]);
+  }
+};
+} // namespace
+
+/// Warms up for a tenth of a second or two runs, then times.
+static Expected<Timing> measure(CompiledRecurrence::Launch& launch, unsigned threads,
+                                unsigned repeat) {
+  using Clock = std::chrono::steady_clock;
+  auto elapsed = [](Clock::time_point start) {
+    return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+  };
+  auto start = Clock::now();
+  for (unsigned runs = 0; runs < 2 || (runs < 1000 && elapsed(start) < 100); ++runs)
+    if (Error error = launch.run(threads))
+      return error;
+  Timing timing;
+  Progress progress("measuring", repeat);
+  for (unsigned run = 0; run < repeat; ++run) {
+    start = Clock::now();
+    if (Error error = launch.run(threads))
+      return error;
+    timing.ms.push_back(elapsed(start));
+    progress.advance();
+  }
+  sort(timing.ms);
+  return timing;
+}
+
+Expected<int> driver::benchCommand(const Options& options, Console& console) {
+  Expected<Spec> spec = loadSpec(options.specs.front(), options, console);
+  if (!spec)
+    return spec.takeError();
+  if (!options.json.empty())
+    if (Error error = checkWritable(options.json))
+      return error;
+  Expected<cpu::TargetSpec> target = targetOf(options);
+  if (!target)
+    return target.takeError();
+  if (Error error = checkRunsHere(*target))
+    return error;
+  ssm::RecurrenceOp declared = spec->recurrence();
+  warnOfNonlinear(*spec, console);
+  DType dtype = options.dtype.value_or(DType::F32);
+  Expected<Signature> signature = signatureOf(declared, dtype);
+  if (!signature)
+    return signature.takeError();
+  Expected<Inputs> inputs = gatherInputs(declared, *signature, options);
+  if (!inputs)
+    return inputs.takeError();
+  Expected<CompiledRecurrence> compiled =
+      CompiledRecurrence::compile(declared, {inputs->sizes.dims, dtype}, *target);
+  if (!compiled)
+    return compiled.takeError();
+  // States are in the cache when a model decodes, so they are read and written here too.
+  Expected<CompiledRecurrence::Launch> launch = compiled->prepare(*signature, *inputs);
+  if (!launch)
+    return launch.takeError();
+  unsigned threads = options.threads ? options.threads : defaultThreads();
+  Expected<Timing> timing = measure(*launch, threads, options.repeat);
+  if (!timing)
+    return timing.takeError();
+
+  Expected<Explanation> facts = explain(declared, options);
+  if (!facts)
+    return facts.takeError();
+  facts->dims = inputs->sizes.dims;
+  const reference::Sizes& sizes = inputs->sizes;
+  double steps = double(sizes.batch);
+  for (int64_t size : sizes.time)
+    steps *= double(size);
+  double items = steps * double(sizes.heads);
+  double operations = facts->costs.operations.evaluate(facts->dims).value_or(0) * items;
+  double bytes =
+      facts->costs.operandElements.evaluate(facts->dims).value_or(0) * byteWidth(dtype) * items +
+      2 * facts->costs.stateBytes.evaluate(facts->dims).value_or(0) *
+          double(sizes.batch * sizes.heads);
+  MachineLimits limits = measureLimits(threads);
+  double median = timing->quantile(0.5);
+  double gflops = operations / median * 1e-6, gbytes = bytes / median * 1e-6;
+  double limit = std::max(operations / limits.gflops, bytes / limits.gbytes) * 1e-6;
+  bool byMemory = bytes / limits.gbytes > operations / limits.gflops;
+
+  json::Object result{{"form", "recurrent"},
+                      {"target", options.target ? options.target->text() : "cpu"},
+                      {"dtype", runtime::name(dtype)},
+                      {"threads", int64_t(threads)},
+                      {"repeat", int64_t(timing->ms.size())},
+                      {"median_ms", median},
+                      {"min_ms", timing->ms.front()},
+                      {"p25_ms", timing->quantile(0.25)},
+                      {"p75_ms", timing->quantile(0.75)},
+                      {"max_ms", timing->ms.back()},
+                      {"tokens_per_s", steps / median * 1e3},
+                      {"gflops", gflops},
+                      {"gbytes_per_s", gbytes},
+                      {"limit_ms", limit},
+                      {"limit", byMemory ? "memory" : "arithmetic"},
+                      {"share_of_limit", limit / median},
+                      {"machine_gflops", limits.gflops},
+                      {"machine_gbytes_per_s", limits.gbytes}};
+  if (!options.json.empty()) {
+    json::Value value = std::move(result);
+    if (Error error =
+            writeOutput(options.json, [&](raw_ostream& os) { os << formatv("{0:2}\n", value); }))
+      return error;
+  }
+  if (options.json == "-")
+    return Done;
+  std::string shape;
+  for (auto& [name, size] : facts->dims)
+    shape += fmt::format(" {}={}", name, size);
+  std::string time;
+  for (int64_t size : sizes.time)
+    time += fmt::format("{}{}", time.empty() ? "" : "×", size);
+  outs() << fmt::format("{}: B={} T={} H={}{}, {}, {} threads, {} runs\n\n",
+                        declared.getSymName().str(), sizes.batch, time, sizes.heads, shape,
+                        runtime::name(dtype).str(), threads, timing->ms.size());
+  outs() << fmt::format("{:<10} {:>10} {:>10} {:>10} {:>10} {:>10} {:>12} {:>9} {:>8} {:>16}\n",
+                        "form", "median ms", "min", "25 %", "75 %", "max", "steps/s", "GFLOP/s",
+                        "GB/s", "share of limit");
+  outs() << fmt::format(
+      "{:<10} {:>10.4g} {:>10.4g} {:>10.4g} {:>10.4g} {:>10.4g} {:>12.4g} {:>9.4g} {:>8.3g} "
+      "{:>16}\n\n",
+      "recurrent", median, timing->ms.front(), timing->quantile(0.25), timing->quantile(0.75),
+      timing->ms.back(), steps / median * 1e3, gflops, gbytes,
+      fmt::format("{:.0f} % {}", 100 * limit / median, byMemory ? "memory" : "arithmetic"));
+  outs() << fmt::format(
+      "limit measured on {} threads: {:.4g} GFLOP/s of f32 multiply-adds, {:.3g} GB/s of copying\n",
+      threads, limits.gflops, limits.gbytes);
+  return Done;
+}

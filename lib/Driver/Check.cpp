@@ -1,0 +1,324 @@
+// `ssmc check`: every form, target and type against the f64 reference.
+#include "CheckTable.h"
+#include "Commands.h"
+#include "Kernels.h"
+#include "OptionTable.h"
+#include "Output.h"
+
+#include "ssmc/Analysis/Passes.h"
+#include "ssmc/Driver/Driver.h"
+#include "ssmc/Runtime/Compare.h"
+
+#include <cstring>
+#include <fmt/format.h>
+
+using namespace llvm;
+using namespace ssmc;
+using namespace ssmc::driver;
+using reference::Results;
+using runtime::Array;
+using runtime::ArrayMap;
+using runtime::DType;
+
+namespace {
+
+struct CheckedTarget {
+  std::string name;
+  cpu::TargetSpec spec;
+};
+
+/// One recurrence under check. Data and what the reference makes of them are the same for all
+/// targets, so they are made once.
+class Checker {
+public:
+  Checker(ssm::RecurrenceOp declared, const Options& options)
+      : declared(declared), options(options) {}
+  Expected<Line> check(const CheckedTarget& target, DType dtype);
+  Error prepare();
+
+private:
+  struct Data {
+    Inputs inputs;
+    Results expected;
+  };
+  Expected<const Data*> dataFor(const CheckCase& test, const Signature& signature, DType dtype);
+  Expected<Results> compute(const CheckCase& test, const CompiledRecurrence& compiled,
+                            const Signature& signature, const Data& data);
+  Error tryCase(const CheckCase& test, const CompiledRecurrence& compiled,
+                const Signature& signature, DType dtype, Finding& finding);
+
+  ssm::RecurrenceOp declared;
+  const Options& options;
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  ssm::RecurrenceOp normal;
+  std::vector<CheckCase> cases;
+  std::map<std::pair<const CheckCase*, DType>, Data> data;
+};
+
+} // namespace
+
+static double boundOf(DType dtype) {
+  return dtype == DType::F32 ? 1e-5 : 4e-3;
+}
+
+Error Checker::prepare() {
+  module = copyOf(declared, normal);
+  normal = analysis::normalize(normal);
+  cases = checkCases(declared, !options.dims.empty());
+  for (CheckCase& test : cases) {
+    test.batch = options.batch.value_or(test.batch);
+    test.heads = options.heads.value_or(test.heads);
+    // The lengths are what most cases are about; only the plain one takes another.
+    if (!options.time.empty() && StringRef(test.name) == "odd sizes") {
+      if (options.time.size() != declared.getNumTimeAxes())
+        return createStringError("--time gives " + Twine(options.time.size()) + " sizes, '" +
+                                 declared.getSymName() + "' has " +
+                                 Twine(declared.getNumTimeAxes()) + " time axes");
+      test.time.assign(options.time.begin(), options.time.end());
+    }
+  }
+  return Error::success();
+}
+
+Expected<const Checker::Data*> Checker::dataFor(const CheckCase& test, const Signature& signature,
+                                                DType dtype) {
+  auto [entry, isNew] = data.try_emplace({&test, dtype});
+  Data& result = entry->second;
+  if (!isNew)
+    return &result;
+  reference::Sizes& sizes = result.inputs.sizes;
+  auto dims = checkDims(declared, options, test.evenSizes);
+  if (!dims)
+    return dims.takeError();
+  sizes.dims = std::move(*dims);
+  sizes.batch = test.batch;
+  sizes.heads = test.heads;
+  sizes.groups = options.groups.value_or(1);
+  sizes.time.assign(test.time.begin(), test.time.end());
+  if (Error error = reference::checkSizes(declared, sizes))
+    return error;
+  Expected<ArrayMap> inputs =
+      randomInputs(declared, normal, signature.inputs, sizes, options.seed, test.gates);
+  if (!inputs)
+    return inputs.takeError();
+  result.inputs.operands = std::move(*inputs);
+  if (test.initialState) {
+    Expected<ArrayMap> states =
+        randomStates(declared, normal, signature.states, sizes, options.seed);
+    if (!states)
+      return states.takeError();
+    result.inputs.states = std::move(*states);
+  }
+  Expected<Results> expected = reference::interpret(declared, sizes, result.inputs.operands,
+                                                    result.inputs.states, options.threads);
+  if (!expected)
+    return expected.takeError();
+  result.expected = std::move(*expected);
+  return &result;
+}
+
+static Error compareBits(const Results& a, const Results& b, const Twine& what) {
+  for (auto& [left, right] : {std::pair(&a.outputs, &b.outputs), std::pair(&a.states, &b.states)})
+    for (auto& [name, array] : *left) {
+      const Array& other = right->find(name)->second;
+      if (array.getNumBytes() && std::memcmp(array.getData(), other.getData(), array.getNumBytes()))
+        return createStringError("'" + name + "' differs " + what);
+    }
+  return Error::success();
+}
+
+Expected<Results> Checker::compute(const CheckCase& test, const CompiledRecurrence& compiled,
+                                   const Signature& signature, const Data& data) {
+  if (test.mode == CheckCase::Whole)
+    return compiled.run(signature, data.inputs, options.threads, /*poison=*/true);
+  if (test.mode == CheckCase::Bits) {
+    Expected<Results> one = compiled.run(signature, data.inputs, 1);
+    for (unsigned threads : {2u, 2u}) {
+      Expected<Results> other = compiled.run(signature, data.inputs, threads);
+      if (!one || !other)
+        return one ? std::move(other) : std::move(one);
+      if (Error error = compareBits(*one, *other, "between one thread and two"))
+        return error;
+    }
+    return one;
+  }
+  Results results;
+  int64_t total = test.time[0], part = test.mode == CheckCase::Steps ? 1 : total * 2 / 5;
+  const ArrayMap* states = &data.inputs.states;
+  for (int64_t first = 0; first < total;
+       first += part, part = test.mode == CheckCase::Steps ? 1 : total) {
+    int64_t last = std::min(total, first + part);
+    Inputs inputs;
+    inputs.sizes = data.inputs.sizes;
+    inputs.sizes.time[0] = last - first;
+    Expected<ArrayMap> slice = sliceTime(data.inputs.operands, signature.inputs, first, last);
+    if (!slice)
+      return slice.takeError();
+    inputs.operands = std::move(*slice);
+    for (auto& [name, array] : *states) {
+      Expected<Array> copy = array.clone();
+      if (!copy)
+        return copy.takeError();
+      inputs.states[name] = std::move(*copy);
+    }
+    Expected<Results> span = compiled.run(signature, inputs, options.threads, /*poison=*/true);
+    if (!span)
+      return span.takeError();
+    if (Error error = storeTime(results.outputs, span->outputs, first, total))
+      return error;
+    results.states = std::move(span->states);
+    states = &results.states;
+  }
+  return std::move(results);
+}
+
+/// The largest error among arrays that have a counterpart in the reference.
+static Expected<double> worst(const ArrayMap& found, const ArrayMap& expected) {
+  double error = 0;
+  for (auto& [name, reference] : expected) {
+    auto it = found.find(name);
+    if (it == found.end())
+      return createStringError("no result '" + name + "'");
+    Expected<runtime::Difference> difference = runtime::compare(it->second, reference);
+    if (!difference)
+      return createStringError("'" + name + "': " + toString(difference.takeError()));
+    error = std::max(error, difference->relative);
+  }
+  return error;
+}
+
+Error Checker::tryCase(const CheckCase& test, const CompiledRecurrence& compiled,
+                       const Signature& signature, DType dtype, Finding& finding) {
+  Expected<const Data*> data = dataFor(test, signature, dtype);
+  if (!data)
+    return data.takeError();
+  Expected<Results> found = compute(test, compiled, signature, **data);
+  if (!found)
+    return found.takeError();
+  Expected<double> outputs = worst(found->outputs, (*data)->expected.outputs);
+  if (!outputs)
+    return outputs.takeError();
+  Expected<double> states = worst(found->states, (*data)->expected.states);
+  if (!states)
+    return states.takeError();
+  finding.outputs = *outputs;
+  finding.states = *states;
+  return Error::success();
+}
+
+Expected<Line> Checker::check(const CheckedTarget& target, DType dtype) {
+  Expected<Signature> signature = signatureOf(declared, dtype);
+  if (!signature)
+    return signature.takeError();
+  Line line = {
+      declared.getSymName().str(), target.name, runtime::name(dtype).str(), "", boundOf(dtype), {}};
+  std::map<bool, std::optional<CompiledRecurrence>> compiled;
+  for (const CheckCase& test : cases) {
+    Finding& finding = line.findings.emplace_back(Finding{test});
+    auto dims = checkDims(declared, options, test.evenSizes);
+    if (!dims)
+      return dims.takeError();
+    auto& kernels = compiled[test.evenSizes];
+    if (!kernels) {
+      if (!test.evenSizes)
+        for (auto& [name, size] : *dims)
+          line.dims += fmt::format("{}{}={}", line.dims.empty() ? "" : " ", name, size);
+      Expected<CompiledRecurrence> result =
+          CompiledRecurrence::compile(declared, {*dims, dtype}, target.spec);
+      if (!result) {
+        finding.problem = toString(result.takeError());
+        continue;
+      }
+      kernels = std::move(*result);
+    }
+    if (Error error = tryCase(test, *kernels, *signature, dtype, finding))
+      finding.problem = toString(std::move(error));
+  }
+  return std::move(line);
+}
+
+//===-- What is checked
+//-----------------------------------------------------------------------------===//
+
+static Expected<std::vector<CheckedTarget>> targetsOf(const Options& options) {
+  if (options.target) {
+    Expected<cpu::TargetSpec> target = targetOf(options);
+    if (!target)
+      return target.takeError();
+    if (Error error = checkRunsHere(*target))
+      return error;
+    return std::vector<CheckedTarget>{{options.target->text(), *target}};
+  }
+  cpu::TargetSpec host = cpu::TargetSpec::host();
+  std::vector<CheckedTarget> targets = {{"cpu", host}};
+  if (host.isX86()) {
+    // Narrower vectors than this machine's, which are the widest of another.
+    if (host.has("avx512f") && host.has("avx2") && host.has("fma"))
+      targets.push_back({"cpu avx2", {host.triple, "+avx2,+fma"}});
+    if (host.has("avx2"))
+      targets.push_back({"cpu x86-64", {host.triple, ""}});
+  }
+  return targets;
+}
+
+static Error checkSpec(StringRef path, const Options& options, Console& console,
+                       ArrayRef<CheckedTarget> targets, Progress& progress, bool print,
+                       std::vector<Line>& lines) {
+  Expected<Spec> spec = loadSpec(path, options, console, /*single=*/false);
+  if (!spec)
+    return spec.takeError();
+  std::vector<DType> dtypes = {DType::F32, DType::BF16};
+  if (options.dtype)
+    dtypes = {*options.dtype};
+  for (ssm::RecurrenceOp declared : spec->recurrences) {
+    Checker checker(declared, options);
+    if (Error error = checker.prepare())
+      return error;
+    for (const CheckedTarget& target : targets)
+      for (DType dtype : dtypes) {
+        progress.advance(declared.getSymName());
+        Expected<Line> line = checker.check(target, dtype);
+        if (!line)
+          return line.takeError();
+        if (print)
+          printLine(*line, options.verbose, console.hasColor(outs()), outs());
+        lines.push_back(std::move(*line));
+      }
+  }
+  return Error::success();
+}
+
+Expected<int> driver::checkCommand(const Options& options, Console& console) {
+  Expected<std::vector<CheckedTarget>> targets = targetsOf(options);
+  if (!targets)
+    return targets.takeError();
+  if (!options.json.empty())
+    if (Error error = checkWritable(options.json))
+      return error;
+  bool print = options.json != "-";
+  if (print)
+    outs() << fmt::format("{:<28} {:<11} {:<10} {:<5} {:>5} {:>9} {:>9} {:>8}\n", "recurrence",
+                          "target", "form", "type", "cases", "outputs", "states", "bound");
+  std::vector<Line> lines;
+  {
+    Progress progress("checking");
+    for (const std::string& path : options.specs)
+      if (Error error = checkSpec(path, options, console, *targets, progress, print, lines))
+        return error;
+  }
+  if (!options.json.empty()) {
+    json::Value value = toJson(lines);
+    if (Error error =
+            writeOutput(options.json, [&](raw_ostream& os) { os << formatv("{0:2}\n", value); }))
+      return error;
+  }
+  unsigned cases = 0, failures = 0;
+  for (const Line& line : lines) {
+    cases += line.findings.size();
+    failures += line.failures();
+  }
+  if (print)
+    outs() << fmt::format("\n{} of {} cases are within their bound{}\n", cases - failures, cases,
+                          failures ? fmt::format("; {} FAILED", failures) : "");
+  return failures ? CheckFailed : Done;
+}

@@ -1,0 +1,72 @@
+#include "CheckTable.h"
+
+#include "llvm/Support/WithColor.h"
+
+#include <cmath>
+#include <fmt/format.h>
+
+using namespace llvm;
+using namespace ssmc;
+using namespace ssmc::driver;
+
+//===-- The table
+//-----------------------------------------------------------------------------------===//
+
+static std::string errorText(double error) {
+  return error == 0 ? "0" : std::isfinite(error) ? fmt::format("{:.1e}", error) : "inf";
+}
+
+void driver::printLine(const Line& line, bool verbose, bool color, raw_ostream& os) {
+  double outputs = 0, states = 0;
+  for (const Finding& finding : line.findings) {
+    outputs = std::max(outputs, finding.outputs);
+    states = std::max(states, finding.states);
+  }
+  unsigned failures = line.failures();
+  os << fmt::format("{:<28} {:<11} {:<10} {:<5} {:>5} {:>9} {:>9} {:>8}  ", line.recurrence,
+                    line.target, "recurrent", line.dtype, line.findings.size(), errorText(outputs),
+                    errorText(states), errorText(line.bound));
+  WithColor(os, failures ? raw_ostream::RED : raw_ostream::GREEN, failures > 0, false,
+            color ? ColorMode::Enable : ColorMode::Disable)
+      << (failures ? "FAIL" : "ok");
+  os << '\n';
+  for (const Finding& finding : line.findings) {
+    bool failed = finding.isOver(line.bound);
+    if (!verbose && !failed)
+      continue;
+    const CheckCase& test = finding.test;
+    std::string steps;
+    for (int64_t size : test.time)
+      steps += fmt::format("{}{}", steps.empty() ? "" : "×", size);
+    os << fmt::format("    {:<16} {:<34}  ", test.name,
+                      fmt::format("B={} T={} H={}{}", test.batch, steps, test.heads,
+                                  test.initialState ? ", states in" : ""));
+    if (finding.problem.empty())
+      os << fmt::format("{:>11} {:>9}  {}\n", errorText(finding.outputs), errorText(finding.states),
+                        failed ? "FAIL" : "ok");
+    else
+      os << "FAIL: " << finding.problem << '\n';
+  }
+}
+
+json::Value driver::toJson(ArrayRef<Line> lines) {
+  json::Array list;
+  // JSON has no infinity.
+  auto number = [](double error) {
+    return std::isfinite(error) ? json::Value(error) : json::Value(nullptr);
+  };
+  for (const Line& line : lines)
+    for (const Finding& finding : line.findings)
+      list.push_back(json::Object{{"recurrence", line.recurrence},
+                                  {"target", line.target},
+                                  {"form", "recurrent"},
+                                  {"dtype", line.dtype},
+                                  {"dims", line.dims},
+                                  {"case", finding.test.name},
+                                  {"outputs", number(finding.outputs)},
+                                  {"states", number(finding.states)},
+                                  {"bound", line.bound},
+                                  {"problem", finding.problem},
+                                  {"ok", !finding.isOver(line.bound)}});
+  return list;
+}

@@ -1,0 +1,37 @@
+/// What a check found, as a table and as JSON.
+#pragma once
+
+#include "CheckCases.h"
+
+#include "llvm/Support/JSON.h"
+
+namespace ssmc::driver {
+
+/// What one case came to.
+struct Finding {
+  CheckCase test;
+  double outputs = 0, states = 0;
+  std::string problem; ///< empty, or why there is no error to tell
+
+  bool isOver(double bound) const {
+    return !problem.empty() || !(outputs <= bound) || !(states <= bound);
+  }
+};
+
+/// One line of the table: a recurrence on a target in a type.
+struct Line {
+  std::string recurrence, target, dtype, dims;
+  double bound;
+  std::vector<Finding> findings;
+
+  unsigned failures() const {
+    return llvm::count_if(findings, [&](const Finding& finding) { return finding.isOver(bound); });
+  }
+};
+
+/// One line, and below it the cases that are over the bound, or all of them with `verbose`.
+void printLine(const Line& line, bool verbose, bool color, llvm::raw_ostream& os);
+
+llvm::json::Value toJson(llvm::ArrayRef<Line> lines);
+
+} // namespace ssmc::driver

@@ -1,0 +1,205 @@
+#include "Kernels.h"
+
+#include "mlir/IR/BuiltinOps.h"
+#include "llvm/Support/Threading.h"
+#include "llvm/TargetParser/Triple.h"
+
+#include <cstring>
+
+using namespace llvm;
+using namespace ssmc;
+using namespace ssmc::driver;
+using runtime::Array;
+using runtime::ArrayMap;
+using runtime::DType;
+using tile::Role;
+
+Expected<cpu::TargetSpec> driver::targetOf(const Options& options) {
+  if (!options.target || (options.target->triple.empty() && options.target->features.empty()))
+    return cpu::TargetSpec::host();
+  std::string message;
+  if (auto target = cpu::TargetSpec::parse(options.target->text(), message))
+    return *target;
+  return createStringError(message);
+}
+
+Error driver::checkRunsHere(const cpu::TargetSpec& target) {
+  cpu::TargetSpec host = cpu::TargetSpec::host();
+  if (Triple(target.triple).getArch() != Triple(host.triple).getArch())
+    return createStringError("code for " + target.triple + " does not run on this machine (" +
+                             host.triple + "); --emit obj makes an object for it");
+  SmallVector<StringRef> features;
+  StringRef(target.features).split(features, ',', -1, /*KeepEmpty=*/false);
+  for (StringRef feature : features)
+    if (feature.consume_front("+") && !host.has(feature))
+      return createStringError("this machine lacks the feature '" + feature + "'");
+  return Error::success();
+}
+
+unsigned driver::defaultThreads() {
+  unsigned threads = 0;
+  if (const char* text = std::getenv("OMP_NUM_THREADS");
+      text && !StringRef(text).getAsInteger(10, threads) && threads)
+    return threads;
+  return std::max(1u, hardware_concurrency().compute_thread_count());
+}
+
+static DType storageDType(mlir::Type type) {
+  if (isa<mlir::ComplexType>(type))
+    return DType::Complex64;
+  if (type.isBF16())
+    return DType::BF16;
+  if (type.isF16())
+    return DType::F16;
+  if (type.isInteger(1))
+    return DType::Bool;
+  return type.isInteger(32) ? DType::I32 : DType::F32;
+}
+
+Expected<CompiledRecurrence> CompiledRecurrence::compile(ssm::RecurrenceOp declared,
+                                                         const LoweringOptions& options,
+                                                         const cpu::TargetSpec& target) {
+  CompiledRecurrence compiled;
+  compiled.declared = declared;
+  ssm::RecurrenceOp copy;
+  mlir::OwningOpRef<mlir::ModuleOp> module = copyOf(declared, copy);
+  if (Error error = lowerModule(*module, Stage::Tile, options))
+    return error;
+  for (tile::KernelOp kernel : module->getOps<tile::KernelOp>()) {
+    KernelInfo& info = compiled.kernels.emplace_back();
+    info.name = kernel.getSymName().str();
+    for (auto operand : kernel.getOperandsAttr().getAsRange<tile::OperandAttr>()) {
+      OperandInfo& entry = info.operands.emplace_back();
+      entry.name = operand.getName().str();
+      entry.role = operand.getRole();
+      for (ssm::AxisAttr axis : operand.getAxes())
+        entry.shape.push_back(axis.getSize());
+      entry.dtype = storageDType(operand.getStorage());
+      entry.scope = operand.getScope();
+    }
+  }
+  std::string message;
+  std::optional<std::string> object = cpu::compile(*module, target, cpu::Output::Object, message);
+  if (!object)
+    return make_error<InternalError>("compiling '" + declared.getSymName().str() +
+                                     "' failed: " + message);
+  compiled.jit = cpu::Jit::load(*object, message);
+  if (!compiled.jit)
+    return make_error<InternalError>("loading '" + declared.getSymName().str() +
+                                     "' failed: " + message);
+  return std::move(compiled);
+}
+
+/// The extents of an array of that role, its axes included.
+Expected<Array> CompiledRecurrence::allocate(const OperandInfo& operand,
+                                             const reference::Sizes& sizes) const {
+  SmallVector<int64_t> shape = {sizes.batch};
+  if (operand.role != Role::StateOut)
+    shape.append(sizes.time.begin(), sizes.time.end());
+  shape.push_back(sizes.heads);
+  shape.append(operand.shape.begin(), operand.shape.end());
+  Expected<Array> array = Array::create(operand.dtype, shape);
+  if (!array)
+    return createStringError("'" + operand.name + "': " + toString(array.takeError()));
+  return array;
+}
+
+static bool isTimed(Role role) {
+  return role == Role::In || role == Role::Out || role == Role::Temp;
+}
+
+Expected<CompiledRecurrence::Launch> CompiledRecurrence::prepare(const Signature& signature,
+                                                                 const Inputs& inputs,
+                                                                 bool keepStates) const {
+  Launch launch;
+  const reference::Sizes& sizes = inputs.sizes;
+  int64_t columns = sizes.time.size() > 1 ? sizes.time[1] : 1;
+  for (const KernelInfo& info : kernels) {
+    Launch::Call& call = launch.calls.emplace_back();
+    std::string message;
+    call.kernel = jit->lookup(info.name, message);
+    if (!call.kernel.run)
+      return make_error<InternalError>(message);
+    for (const OperandInfo& operand : info.operands) {
+      if (operand.role == Role::Row)
+        continue;
+      // Where the array is, and room for it if this launch makes it.
+      const ArrayMap* source = operand.role == Role::StateIn ? &inputs.states : &inputs.operands;
+      ArrayMap* made = operand.role == Role::Out        ? &launch.outputs
+                       : operand.role == Role::StateOut ? &launch.states
+                       : operand.role == Role::Temp     ? &launch.temporaries
+                                                        : nullptr;
+      void* data = nullptr;
+      if (made && (operand.role != Role::StateOut || keepStates)) {
+        if (!made->contains(operand.name)) {
+          Expected<Array> array = allocate(operand, sizes);
+          if (!array)
+            return array.takeError();
+          (*made)[operand.name] = std::move(*array);
+        }
+        data = made->find(operand.name)->second.getData();
+      } else if (!made) {
+        auto found = source->find(operand.name);
+        if (found != source->end()) {
+          if (found->second.getDType() != operand.dtype)
+            return make_error<InternalError>("'" + operand.name + "' is not of the kernel's dtype");
+          data = const_cast<void*>(found->second.getData());
+        } else if (operand.role != Role::StateIn) {
+          return make_error<InternalError>("the kernel wants '" + operand.name +
+                                           "', which is not there");
+        }
+      }
+      call.operands.push_back(data);
+      int64_t inner = 1;
+      for (int64_t extent : operand.shape)
+        inner *= extent;
+      int64_t sharers = operand.scope == ssm::Scope::Head    ? sizes.heads
+                        : operand.scope == ssm::Scope::Group ? sizes.groups
+                                                             : 1;
+      int64_t step = inner * sharers;
+      bool timed = isTimed(operand.role);
+      int64_t row = timed ? step * columns : 0;
+      int64_t batch = operand.role == Role::Param ? 0 : timed ? row * sizes.time[0] : step;
+      call.strides.insert(call.strides.end(), {batch, row, timed && columns > 1 ? step : 0,
+                                               operand.scope == ssm::Scope::Shared ? 0 : inner});
+    }
+  }
+  for (Launch::Call& call : launch.calls)
+    call.args = {sizes.batch,
+                 sizes.heads,
+                 std::max<int64_t>(sizes.groups, 1),
+                 {sizes.time[0], columns},
+                 call.operands.data(),
+                 call.strides.data()};
+  return std::move(launch);
+}
+
+Error CompiledRecurrence::Launch::run(unsigned threads) {
+  std::string message;
+  for (Call& call : calls) {
+    if (call.args.batch * call.args.heads == 0)
+      continue;
+    if (!cpu::launch(call.kernel, call.args, threads, message))
+      return createStringError(message);
+  }
+  return Error::success();
+}
+
+void CompiledRecurrence::Launch::poison() {
+  for (ArrayMap* arrays : {&outputs, &states, &temporaries})
+    for (auto& [name, array] : *arrays)
+      std::memset(array.getData(), 0xff, array.getNumBytes());
+}
+
+Expected<reference::Results> CompiledRecurrence::run(const Signature& signature,
+                                                     const Inputs& inputs, unsigned threads,
+                                                     bool poison) const {
+  Expected<Launch> launch = prepare(signature, inputs);
+  if (!launch)
+    return launch.takeError();
+  if (poison)
+    launch->poison();
+  if (Error error = launch->run(threads))
+    return error;
+  return reference::Results{std::move(launch->outputs), std::move(launch->states)};
+}

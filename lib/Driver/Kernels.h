@@ -1,0 +1,88 @@
+/// From a declaration to kernels, and from kernels to results.
+#pragma once
+
+#include "Operands.h"
+
+#include "dialects/Tile/Tile.h"
+#include "ssmc/Target/CPU.h"
+
+namespace ssmc::driver {
+
+/// How far lowerModule goes.
+enum class Stage { Normal, Form, Tile };
+
+struct LoweringOptions {
+  std::map<std::string, int64_t, std::less<>> dims;
+  runtime::DType dtype = runtime::DType::F32;
+};
+
+/// Takes every recurrence of a module from the declaration to a stage, in place; at the last one
+/// the module holds kernels alone. Fails as an internal error, or as reported for what a
+/// declaration asks of this form that it cannot do.
+llvm::Error lowerModule(mlir::ModuleOp module, Stage stage, const LoweringOptions& options);
+
+/// The target that --target names.
+llvm::Expected<cpu::TargetSpec> targetOf(const Options& options);
+
+/// Fails where this machine cannot run code for a target.
+llvm::Error checkRunsHere(const cpu::TargetSpec& target);
+
+/// The threads of a run for which --threads says nothing: OMP_NUM_THREADS, else all cores.
+unsigned defaultThreads();
+
+/// A recurrence compiled for a CPU and loaded into this process.
+class CompiledRecurrence {
+public:
+  static llvm::Expected<CompiledRecurrence> compile(ssm::RecurrenceOp declared,
+                                                    const LoweringOptions& options,
+                                                    const cpu::TargetSpec& target);
+
+  /// Kernels, their arrays and how these lie in memory: made once, launched as often as one likes.
+  class Launch {
+  public:
+    llvm::Error run(unsigned threads);
+    /// Fills everything that is to be written with NaN.
+    void poison();
+    runtime::ArrayMap outputs, states;
+
+  private:
+    friend class CompiledRecurrence;
+    struct Call {
+      cpu::Kernel kernel;
+      std::vector<void*> operands;
+      std::vector<int64_t> strides;
+      ssmc_kernel_args args;
+    };
+    std::vector<Call> calls;
+    runtime::ArrayMap temporaries;
+  };
+
+  /// Inputs must live as long as the launch. With `keepStates` final states are returned.
+  llvm::Expected<Launch> prepare(const Signature& signature, const Inputs& inputs,
+                                 bool keepStates = true) const;
+  /// Prepares and runs once; `poison` fills the results with NaN before.
+  llvm::Expected<reference::Results> run(const Signature& signature, const Inputs& inputs,
+                                         unsigned threads, bool poison = false) const;
+
+private:
+  struct OperandInfo {
+    std::string name;
+    tile::Role role;
+    llvm::SmallVector<int64_t, 4> shape;
+    runtime::DType dtype;
+    ssm::Scope scope;
+  };
+  struct KernelInfo {
+    std::string name;
+    std::vector<OperandInfo> operands;
+  };
+
+  llvm::Expected<runtime::Array> allocate(const OperandInfo& operand,
+                                          const reference::Sizes& sizes) const;
+
+  ssm::RecurrenceOp declared;
+  std::vector<KernelInfo> kernels;
+  std::unique_ptr<cpu::Jit> jit;
+};
+
+} // namespace ssmc::driver

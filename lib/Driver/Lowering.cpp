@@ -1,0 +1,77 @@
+// The stages of compilation, in order.
+#include "Kernels.h"
+
+#include "ssmc/Analysis/Passes.h"
+#include "ssmc/Derive/Passes.h"
+#include "ssmc/Schedule/Schedule.h"
+
+#include "mlir/IR/Verifier.h"
+
+using namespace llvm;
+using namespace ssmc;
+using namespace ssmc::driver;
+using runtime::DType;
+
+/// A stage's post-condition, so that a failure names the stage.
+static Error verifyAfter(mlir::ModuleOp module, const Twine& stage) {
+  if (succeeded(mlir::verify(module)))
+    return Error::success();
+  return make_error<InternalError>(
+      ("the result of stage '" + stage + "' is not well-formed").str());
+}
+
+static SmallVector<ssm::RecurrenceOp> recurrencesOf(mlir::ModuleOp module) {
+  return SmallVector<ssm::RecurrenceOp>(module.getOps<ssm::RecurrenceOp>());
+}
+
+/// A declaration has updates without a reason; what is normal has systems, or says why not.
+static bool isNormal(ssm::RecurrenceOp recurrence) {
+  return all_of(recurrence.getBlock()->getOps<ssm::UpdateOp>(),
+                [](ssm::UpdateOp update) { return update->hasAttr("nonlinear"); });
+}
+
+Error driver::lowerModule(mlir::ModuleOp module, Stage stage, const LoweringOptions& options) {
+  mlir::MLIRContext& context = *module.getContext();
+  context.loadDialect<tile::TileDialect>();
+
+  //===-- Normal form: prove linearity, collect terms. All later stages read what it says.
+  //----------===//
+  for (ssm::RecurrenceOp recurrence : recurrencesOf(module))
+    if (!isNormal(recurrence))
+      analysis::normalize(recurrence);
+  if (Error error = verifyAfter(module, "normalize"))
+    return error;
+  if (stage == Stage::Normal)
+    return Error::success();
+
+  //===-- Form: passes over time. Refuses what no order of steps computes.
+  //--------------------------===//
+  for (ssm::RecurrenceOp recurrence : recurrencesOf(module))
+    if (mlir::failed(derive::deriveRecurrent(recurrence)))
+      return make_error<ReportedError>();
+  if (Error error = verifyAfter(module, "derive-recurrent"))
+    return error;
+  if (stage == Stage::Form)
+    return Error::success();
+
+  //===-- Kernels: complex values become pairs before tiles are chosen, as tiles are real.
+  //----------===//
+  for (ssm::RecurrenceOp form : recurrencesOf(module))
+    if (mlir::failed(derive::splitComplex(form)))
+      return make_error<ReportedError>();
+  if (Error error = verifyAfter(module, "split-complex"))
+    return error;
+  schedule::Options scheduling;
+  for (auto& [name, size] : options.dims)
+    scheduling.dims[name] = size;
+  mlir::Builder builder(&context);
+  scheduling.operandType = options.dtype == DType::BF16  ? mlir::Type(builder.getBF16Type())
+                           : options.dtype == DType::F16 ? mlir::Type(builder.getF16Type())
+                                                         : mlir::Type(builder.getF32Type());
+  for (ssm::RecurrenceOp form : recurrencesOf(module)) {
+    if (mlir::failed(schedule::scheduleRecurrent(form, scheduling)))
+      return make_error<InternalError>("stage 'schedule' failed");
+    form.erase();
+  }
+  return verifyAfter(module, "schedule");
+}

@@ -1,0 +1,304 @@
+#include "Operands.h"
+
+#include "ssmc/Frontend/Diagnostics.h"
+#include "ssmc/Runtime/Npy.h"
+
+#include "llvm/ADT/StringExtras.h"
+
+#include <fmt/format.h>
+
+using namespace llvm;
+using namespace ssmc;
+using namespace ssmc::driver;
+using reference::LayoutAxis;
+using reference::Sizes;
+using runtime::Array;
+using runtime::ArrayMap;
+using runtime::DType;
+
+std::string Operand::describe() const {
+  static constexpr const char* kinds[] = {"input", "param", "state", "output"};
+  return fmt::format("{} '{}'", kinds[kind], name);
+}
+
+//===-- What there is
+//-------------------------------------------------------------------------------===//
+
+static DType dtypeOf(ssm::ArrayType type, DType real) {
+  if (type.isComplex())
+    return real == DType::F64 ? DType::Complex128 : DType::Complex64;
+  if (type.isBool())
+    return DType::Bool;
+  return type.isReal() ? real : DType::I32;
+}
+
+/// The declared state behind a name like `S~2`.
+static ssm::StateOp stateBehind(ssm::RecurrenceOp recurrence, StringRef name) {
+  if (ssm::StateOp state = recurrence.getState(name))
+    return state;
+  return recurrence.getState(name.rsplit('~').first);
+}
+
+Expected<Signature> driver::signatureOf(ssm::RecurrenceOp declared, DType real) {
+  DType inner = real == DType::F64 ? DType::F64 : DType::F32;
+  Signature signature;
+  for (ssm::InOp in : declared.getBlock()->getOps<ssm::InOp>())
+    signature.inputs.push_back({in.getParam() ? Operand::Param : Operand::In, in.getName().str(),
+                                reference::layoutOf(in), in.getType(),
+                                dtypeOf(in.getType(), in.getParam() ? inner : real)});
+  for (ssm::OutOp out : declared.getBlock()->getOps<ssm::OutOp>()) {
+    ssm::ArrayType type = out.getValue().getType();
+    signature.outputs.push_back(
+        {Operand::Out, out.getName().str(), reference::layoutOf(out), type, dtypeOf(type, real)});
+  }
+  if (declared.getNumTimeAxes() > 1)
+    return signature;
+  Expected<std::vector<std::string>> names = reference::stateNames(declared);
+  if (!names)
+    return names.takeError();
+  for (const std::string& name : *names) {
+    ssm::StateOp state = stateBehind(declared, name);
+    auto type = cast<ssm::ArrayType>(state.getType());
+    signature.states.push_back(
+        {Operand::State, name, reference::layoutOf(state), type, dtypeOf(type, inner)});
+  }
+  return signature;
+}
+
+//===-- Sizes
+//---------------------------------------------------------------------------------------===//
+
+Expected<Sizes> driver::sizesFromOptions(ssm::RecurrenceOp declared, const Options& options) {
+  Sizes sizes;
+  auto dims = dimSizes(declared, options, /*needAll=*/false);
+  if (!dims)
+    return dims.takeError();
+  sizes.dims = std::move(*dims);
+  sizes.batch = options.batch.value_or(-1);
+  sizes.heads = options.heads.value_or(-1);
+  sizes.groups = options.groups.value_or(-1);
+  sizes.time.assign(declared.getNumTimeAxes(), -1);
+  if (options.time.empty())
+    return sizes;
+  if (options.time.size() != sizes.time.size())
+    return createStringError(fmt::format("--time gives {} sizes, '{}' has {} time axes",
+                                         options.time.size(), declared.getSymName().str(),
+                                         sizes.time.size()));
+  sizes.time.assign(options.time.begin(), options.time.end());
+  return sizes;
+}
+
+void driver::completeSizes(ssm::RecurrenceOp declared, Sizes& sizes) {
+  auto give = [](int64_t& size, int64_t value) {
+    if (size < 0)
+      size = value;
+  };
+  give(sizes.batch, 1);
+  give(sizes.groups, 1);
+  give(sizes.heads, std::max<int64_t>(2, sizes.groups));
+  sizes.time.resize(declared.getNumTimeAxes(), -1);
+  for (int64_t& steps : sizes.time)
+    give(steps, declared.getNumTimeAxes() > 1 ? 16 : 64);
+}
+
+Error driver::checkMemoryFor(ssm::RecurrenceOp declared, const Signature& signature,
+                             const Sizes& sizes) {
+  double bytes = 0;
+  for (const std::vector<Operand>* operands :
+       {&signature.inputs, &signature.states, &signature.outputs})
+    for (const Operand& operand : *operands) {
+      Expected<SmallVector<int64_t>> shape = reference::shapeOf(operand.layout, declared, sizes);
+      if (!shape)
+        return shape.takeError();
+      Expected<int64_t> count = runtime::countElements(operand.dtype, *shape);
+      if (!count)
+        return createStringError(operand.describe() + ": " + toString(count.takeError()));
+      // States come in and go out.
+      bytes += double(*count) * byteWidth(operand.dtype) * (operand.kind == Operand::State ? 2 : 1);
+    }
+  return runtime::checkMemory(bytes, "the arrays of this run");
+}
+
+/// One head's state beyond this is a mistake in the sizes.
+static constexpr double maxStateBytes = double(1 << 30);
+
+Error driver::checkStateSize(ssm::RecurrenceOp declared,
+                             const std::map<std::string, int64_t, std::less<>>& dims) {
+  Sizes sizes;
+  sizes.dims = dims;
+  for (ssm::StateOp state : declared.getBlock()->getOps<ssm::StateOp>()) {
+    double bytes = 4;
+    std::string text;
+    for (ssm::AxisAttr axis : cast<ssm::ArrayType>(state.getType()).getAxes()) {
+      Expected<int64_t> extent = reference::extentOf(axis, declared, sizes);
+      if (!extent)
+        return extent.takeError();
+      bytes *= double(*extent);
+      if (auto dim = dyn_cast<mlir::StringAttr>(axis.getExtent()))
+        text += fmt::format("{}{}={}", text.empty() ? "" : ", ", dim.getValue().str(), *extent);
+    }
+    if (bytes > maxStateBytes)
+      return createStringError("state '" + state.getName() + "' would take " +
+                               runtime::formatBytes(bytes) + " a head (" + text + "); at most " +
+                               runtime::formatBytes(maxStateBytes) + " is supported");
+  }
+  return Error::success();
+}
+
+//===-- Files
+//---------------------------------------------------------------------------------------===//
+
+static std::vector<StringRef> namesOf(ArrayRef<Operand> operands) {
+  std::vector<StringRef> names;
+  for (const Operand& operand : operands)
+    names.push_back(operand.name);
+  return names;
+}
+
+Error driver::checkNames(const NamedPaths& paths, StringRef option, ArrayRef<Operand> operands,
+                         const Signature& signature) {
+  std::vector<StringRef> names = namesOf(operands);
+  for (auto& [name, path] : paths) {
+    if (is_contained(names, name))
+      continue;
+    for (auto& [others, right] : {std::pair(&signature.inputs, "--in"),
+                                  std::pair(&signature.states, "--state-in or --state-out"),
+                                  std::pair(&signature.outputs, "--out")})
+      for (const Operand& other : *others)
+        if (other.name == name)
+          return createStringError(option + " " + name + "=…: '" + name + "' is for " + right);
+    return createStringError(option + " names '" + name + "', which does not exist" +
+                             didYouMean(name, names) + "; known are " +
+                             (names.empty() ? "none" : join(names, ", ")));
+  }
+  return Error::success();
+}
+
+/// NumPy's name of a dtype, which is what its users know.
+static std::string numpyName(DType dtype) {
+  std::string text = runtime::name(dtype).str();
+  if (text.starts_with("bf"))
+    return "bfloat" + text.substr(2);
+  if (text[0] == 'f')
+    return "float" + text.substr(1);
+  if (text[0] == 'i')
+    return "int" + text.substr(1);
+  if (text[0] == 'u')
+    return "uint" + text.substr(1);
+  return text;
+}
+
+/// Whether an array of `found` can stand for the operand, converted.
+static Error checkDType(const Operand& operand, StringRef path, DType found) {
+  bool bits = found == DType::U16 && operand.dtype == DType::BF16;
+  bool fits = operand.type.isComplex() ? runtime::isFloat(found) || runtime::isComplex(found)
+              : operand.type.isReal()  ? runtime::isFloat(found) || bits
+                                       : !runtime::isComplex(found) && !runtime::isFloat(found);
+  if (fits)
+    return Error::success();
+  return createStringError(operand.describe() + " ('" + path + "') holds " +
+                           (runtime::isComplex(found) ? "complex numbers (" + numpyName(found) + ")"
+                                                      : numpyName(found)) +
+                           ", expected " +
+                           (operand.type.isComplex() ? "complex or real numbers"
+                            : operand.type.isReal()  ? "real numbers (float32, float64, float16)"
+                            : operand.type.isBool()  ? "truth values (bool or integers)"
+                                                     : "integers"));
+}
+
+/// Checks one file's header and learns sizes from it.
+static Error checkFile(const Operand& operand, StringRef path, ssm::RecurrenceOp declared,
+                       Sizes& sizes) {
+  Expected<runtime::NpyHeader> header = runtime::readNpyHeader(path);
+  if (!header)
+    return createStringError(operand.describe() + ": " + toString(header.takeError()));
+  if (Error error = checkDType(operand, path, header->dtype))
+    return error;
+  return reference::learnSizes(operand.layout, header->shape,
+                               operand.describe() + " ('" + path + "')", declared, sizes);
+}
+
+static const std::string* pathOf(const NamedPaths& paths, StringRef name) {
+  for (auto& [known, path] : paths)
+    if (known == name)
+      return &path;
+  return nullptr;
+}
+
+/// An unbound dim is an error even where the arrays tell its size: then they tell what to write.
+static Error checkDimsBound(ssm::RecurrenceOp declared, const Options& options,
+                            const Sizes& learned) {
+  auto bound = dimSizes(declared, options, /*needAll=*/true);
+  if (bound)
+    return Error::success();
+  std::string message = toString(bound.takeError());
+  std::string told;
+  for (auto& [name, size] : learned.dims)
+    told += fmt::format("{}{}={}", told.empty() ? "" : ",", name, size);
+  if (!told.empty())
+    message += "; the arrays say --dims " + told;
+  return createStringError(message);
+}
+
+static Error readFiles(ArrayRef<Operand> operands, const NamedPaths& paths, ArrayMap& arrays) {
+  for (const Operand& operand : operands) {
+    const std::string* path = pathOf(paths, operand.name);
+    if (!path)
+      continue;
+    Expected<Array> array = runtime::readNpyAs(*path, operand.dtype);
+    if (!array)
+      return createStringError(operand.describe() + ": " + toString(array.takeError()));
+    arrays[operand.name] = std::move(*array);
+  }
+  return Error::success();
+}
+
+Expected<Inputs> driver::gatherInputs(ssm::RecurrenceOp declared, const Signature& signature,
+                                      const Options& options) {
+  if (Error error = checkNames(options.in, "--in", signature.inputs, signature))
+    return error;
+  if (declared.getNumTimeAxes() > 1 && !options.stateIn.empty())
+    return createStringError(
+        "--state-in: with two time axes a state is the border of a plane, and is "
+        "neither taken nor returned");
+  if (Error error = checkNames(options.stateIn, "--state-in", signature.states, signature))
+    return error;
+  std::vector<Operand> random;
+  for (const Operand& operand : signature.inputs)
+    if (!pathOf(options.in, operand.name))
+      random.push_back(operand);
+  if (!random.empty() && !options.in.empty() && !options.randomIn)
+    return createStringError(
+        "missing: --in " +
+        join(map_range(random, [](const Operand& o) { return o.name + "=FILE.npy"; }), " --in ") +
+        " (or --random-in)");
+  Expected<Sizes> sizes = sizesFromOptions(declared, options);
+  if (!sizes)
+    return sizes.takeError();
+  Inputs inputs;
+  inputs.sizes = std::move(*sizes);
+  for (auto& [operands, paths] :
+       {std::pair(&signature.inputs, &options.in), std::pair(&signature.states, &options.stateIn)})
+    for (const Operand& operand : *operands)
+      if (const std::string* path = pathOf(*paths, operand.name))
+        if (Error error = checkFile(operand, *path, declared, inputs.sizes))
+          return error;
+  if (Error error = checkDimsBound(declared, options, inputs.sizes))
+    return error;
+  completeSizes(declared, inputs.sizes);
+  if (Error error = reference::checkSizes(declared, inputs.sizes))
+    return error;
+  if (Error error = checkStateSize(declared, inputs.sizes.dims))
+    return error;
+  if (Error error = checkMemoryFor(declared, signature, inputs.sizes))
+    return error;
+  if (Error error = readFiles(signature.inputs, options.in, inputs.operands))
+    return error;
+  if (Error error = readFiles(signature.states, options.stateIn, inputs.states))
+    return error;
+  Expected<ArrayMap> drawn = randomInputs(declared, random, inputs.sizes, options.seed);
+  if (!drawn)
+    return drawn.takeError();
+  inputs.operands.merge(*drawn);
+  return inputs;
+}

@@ -1,0 +1,137 @@
+#!/usr/bin/env bash
+# Everything there is to do with a checkout, on Debian 12:
+#
+#   bash setup.sh demo       builds, then compiles, checks and measures the gated delta rule
+#   bash setup.sh test       builds everything and runs all tests
+#   bash setup.sh build      builds alone
+#   bash setup.sh format     applies clang-format and clang-tidy to what differs from main (--check: only tells)
+#   bash setup.sh packages   installs the packages below (the others do so too, as root)
+#
+# Options after demo, test and build: --preset NAME (CMakePresets.json), -j N.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+# What to build with …
+packages=(cmake ninja-build ccache g++ clang-22 lld-22 libomp-22-dev
+          llvm-22-dev libmlir-22-dev mlir-22-tools llvm-22-tools libfmt-dev zlib1g-dev libzstd-dev)
+# … what the tests need, and the fuzzer's and sanitizers' run-time library …
+packages+=(python3 python3-numpy libclang-rt-22-dev)
+# … and what `format` applies.
+packages+=(git clang-format-22 clang-tidy-22)
+
+llvm=/usr/lib/llvm-22
+
+say() { printf '%s\n' "$*" >&2; }
+
+die() {
+  say "setup.sh: $*"
+  exit 2
+}
+
+# The packages of the list that are not installed. A NumPy from elsewhere will do.
+missing_packages() {
+  local package
+  for package in "${packages[@]}"; do
+    if [[ $package == python3-numpy ]] && python3 -c 'import numpy' 2>/dev/null; then continue; fi
+    [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || echo "$package"
+  done
+}
+
+install_packages() {
+  if ! command -v dpkg-query >/dev/null; then
+    say "This is no Debian: the packages (${packages[*]}) are taken as installed in some other way."
+    return
+  fi
+  local missing
+  mapfile -t missing < <(missing_packages)
+  [[ ${#missing[@]} -gt 0 ]] || return 0
+  if [[ $(id -u) -ne 0 ]]; then
+    die "these packages are missing, and only root can install them:
+
+    apt-get install ${missing[*]}"
+  fi
+  say "installing ${missing[*]}"
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get update -qq
+  apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null ||
+    die "installing failed; on Debian 12 LLVM 22 comes with the security archive, which must be among apt's sources"
+}
+
+preset=default
+jobs=$(nproc)
+
+build() {
+  install_packages
+  # ccache must see through the precompiled header.
+  export CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+  cmake --preset "$preset" >/dev/null || cmake --preset "$preset"
+  cmake --build --preset "$preset" -j "$jobs" ${1:+--target "$1"}
+}
+
+folder() { [[ $preset == default ]] && echo build || echo "build-$preset"; }
+
+demo() {
+  build ssmc
+  local ssmc
+  ssmc=$(folder)/bin/ssmc
+  local spec=zoo/gated_delta_rule.ssm
+  local sizes=(--dims K=128,V=128 --batch 1 --heads 16 --time 1024)
+  say; say "== $spec, and what is derived from it (ssmc explain)"
+  "$ssmc" explain "$spec" --dims K=128,V=128
+  say; say "== on generated inputs (ssmc run)"
+  "$ssmc" run "$spec" "${sizes[@]}"
+  say; say "== the error against the f64 reference (ssmc check)"
+  "$ssmc" check "$spec"
+  say; say "== the speed (ssmc bench)"
+  "$ssmc" bench "$spec" "${sizes[@]}"
+}
+
+run_tests() {
+  build
+  ctest --test-dir "$(folder)" -j "$jobs" --output-on-failure
+}
+
+# Files of ours that differ from main, committed or not, and lie in a folder of C++.
+changed_files() {
+  local base
+  base=$(git merge-base HEAD main 2>/dev/null || git rev-list --max-parents=0 HEAD | tail -1)
+  # On main itself: what the last commit changed.
+  [[ $base != "$(git rev-parse HEAD)" ]] || base=$(git rev-parse --verify -q HEAD~1 || echo "$base")
+  { git diff --name-only --diff-filter=d "$base"; git ls-files --others --exclude-standard; } |
+    grep -E '^(include|lib|dialects|tools|test|bench)/.*\.(h|cpp)$' | sort -u || true
+}
+
+format() {
+  install_packages
+  local files units
+  mapfile -t files < <(changed_files)
+  [[ ${#files[@]} -gt 0 ]] || { say "no C++ file differs from main"; return 0; }
+  if [[ ${1:-} == --check ]]; then
+    "$llvm/bin/clang-format" --dry-run --Werror "${files[@]}"
+  else
+    "$llvm/bin/clang-format" -i "${files[@]}"
+  fi
+  build
+  mapfile -t units < <(printf '%s\n' "${files[@]}" | grep -E '^(lib|dialects|tools)/.*\.cpp$' || true)
+  [[ ${#units[@]} -eq 0 ]] ||
+    printf '%s\n' "${units[@]}" | xargs -P "$jobs" -n 1 "$llvm/bin/clang-tidy" --quiet -p "$(folder)"
+}
+
+command=${1:-}
+shift || true
+arguments=()
+while [[ $# -gt 0 ]]; do
+  case $1 in
+    --preset) preset=${2:?--preset needs a name}; shift 2 ;;
+    -j) jobs=${2:?-j needs a number}; shift 2 ;;
+    *) arguments+=("$1"); shift ;;
+  esac
+done
+case $command in
+  demo) demo ;;
+  test) run_tests ;;
+  build) build ;;
+  format) format "${arguments[@]}" ;;
+  packages) install_packages ;;
+  *) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
+esac
