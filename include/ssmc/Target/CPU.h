@@ -44,6 +44,7 @@ struct TargetSpec {
   std::string baseCPU() const;
 };
 
+std::unique_ptr<mlir::Pass> createHoistReciprocals();
 std::unique_ptr<mlir::Pass> createSplitFolds();
 std::unique_ptr<mlir::Pass> createLowerTileToLoops(int64_t lanes, int64_t registers);
 

@@ -1,9 +1,9 @@
 // Folds without feedback: a few rows of the state stay in registers for all steps of a tile.
 //
 // Where no carried value depends on a reduction over the rows, the rows too are independent of one
-// another; they meet only in the readouts, which are sums over them. Then the order is strip, block of
-// rows, step: the block's state is loaded and stored once for all steps instead of at each of them,
-// and each block adds its part of the readouts to a buffer. The blocks are added in order.
+// another; they meet only in the readouts, which are sums over them. Then the order is strip, block
+// of rows, step: the block's state is loaded and stored once for all steps instead of at each of
+// them, and each block adds its part of the readouts to a buffer. The blocks are added in order.
 #include "Emitter.h"
 
 using namespace mlir;
@@ -43,9 +43,8 @@ static bool findBlocking(Emitter& e, ssm::FoldOp fold, StringRef lane, Blocking&
     auto type = arrayType(op.getResult(0));
     if (isReduction(&op) && !e.isUnrolled(&op)) {
       SmallVector<StringRef> over = reducedLabels(&op);
-      bool onlyYielded = llvm::all_of(op.getUsers(), [](Operation* user) {
-        return isa<ssm::YieldOp>(user);
-      });
+      bool onlyYielded =
+          llvm::all_of(op.getUsers(), [](Operation* user) { return isa<ssm::YieldOp>(user); });
       if (over.size() != 1 || over[0] != blocking.row || !onlyYielded || !isa<ssm::SumOp>(op))
         return false;
       for (ssm::AxisAttr axis : type.getAxes())
@@ -114,12 +113,11 @@ bool Emitter::emitBlocked(ssm::FoldOp fold, const Point& point, StringRef lane) 
     };
     auto savedBound = bound;
     auto savedPositions = foldPositions;
-    SmallVector<Value> last = loop(
-        i64(0), count, 1, inits, [&](Value counter, ValueRange values) -> SmallVector<Value> {
+    SmallVector<Value> last =
+        loop(i64(0), count, 1, inits, [&](Value counter, ValueRange values) -> SmallVector<Value> {
           Value position = counter;
           if (fold.getReverse())
-            position =
-                arith::SubIOp::create(b, arith::SubIOp::create(b, count, i64(1)), counter);
+            position = arith::SubIOp::create(b, arith::SubIOp::create(b, count, i64(1)), counter);
           foldPositions[label] = {position};
           Point step = point;
           step.set(label, {position});

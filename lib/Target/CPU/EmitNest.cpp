@@ -11,24 +11,22 @@ using namespace mlir;
 using namespace ssmc;
 using namespace ssmc::cpu;
 
-bool ssmc::cpu::isReduction(Operation* op) {
-  return isa_and_nonnull<ssm::SumOp, ssm::MaximumOp>(op);
+StringRef Point::lane() const {
+  for (auto& [label, index] : indices)
+    if (index.lane)
+      return label;
+  return {};
 }
 
-SmallVector<StringRef> ssmc::cpu::reducedLabels(Operation* op) {
-  return ssm::strings(op->getAttrOfType<ArrayAttr>("over"));
+bool Nest::reduces() const {
+  return llvm::any_of(items, [](const Item& item) { return item.reduces; });
 }
 
-Value ssmc::cpu::reductionIdentity(ImplicitLocOpBuilder& b, Operation* op, Type type) {
-  Arithmetic a{b, vectorLike(b.getF32Type(), type)};
-  return a.constant(isa<ssm::SumOp>(op) ? 0.0 : -INFINITY);
-}
-
-Value ssmc::cpu::reductionCombine(ImplicitLocOpBuilder& b, Operation* op, Value x, Value y) {
-  Arithmetic a{b, x.getType()};
-  if (isa<ssm::SumOp>(op))
-    return a.add(x, y);
-  return arith::MaximumFOp::create(b, x, y);
+int64_t Nest::extentOf(StringRef label) const {
+  for (const Item& item : items)
+    if (auto axis = arrayType(item.computed()).find(label))
+      return axis.getSize();
+  llvm_unreachable("a label of a nest that none of its items has");
 }
 
 Value Emitter::i64(int64_t value) {
@@ -52,31 +50,8 @@ SmallVector<Value> Emitter::loop(Value lower, Value upper, int64_t step, ValueRa
   return llvm::to_vector(ValueRange(loop.getResults()));
 }
 
-/// Halves the vector until one lane is left: a fixed order.
-Value Emitter::reduceLanes(Operation* op, Value vector) {
-  int64_t lanes = cast<VectorType>(vector.getType()).getNumElements();
-  while (lanes > 1) {
-    lanes /= 2;
-    SmallVector<int64_t> low, high;
-    for (int64_t i = 0; i < lanes; ++i) {
-      low.push_back(i);
-      high.push_back(i + lanes);
-    }
-    vector = reductionCombine(b, op, vector::ShuffleOp::create(b, vector, vector, low),
-                              vector::ShuffleOp::create(b, vector, vector, high));
-  }
-  return vector::ExtractOp::create(b, vector, ArrayRef<int64_t>{0});
-}
-
 //===-- lanes
 //---------------------------------------------------------------------------------------===//
-
-static StringRef fixedLane(const Point& point) {
-  for (auto& [label, index] : point.indices)
-    if (index.lane)
-      return label;
-  return {};
-}
 
 /// How well lanes along `label` suit the memory that a value reads.
 static int64_t laneScore(Emitter& e, Value value, StringRef label, DenseSet<Value>& seen) {
@@ -99,28 +74,8 @@ static int64_t laneScore(Emitter& e, Value value, StringRef label, DenseSet<Valu
   return score;
 }
 
-/// The operand that a reduction adds up, the value itself for other items.
-static Value computed(const Item& item) {
-  return item.reduces ? item.value.getDefiningOp()->getOperand(0) : item.value;
-}
-
-/// The positions of the labels that a reduction unrolls inside the nest's body.
-static SmallVector<Point> innerPoints(const Item& item, const Point& point) {
-  SmallVector<Point> points{point};
-  for (StringRef label : item.inner) {
-    SmallVector<Point> next;
-    for (const Point& outer : points)
-      for (int64_t i = 0; i < arrayType(item.value).find(label).getSize(); ++i) {
-        next.push_back(outer);
-        next.back().set(label, {Value(), i});
-      }
-    points = std::move(next);
-  }
-  return points;
-}
-
 StringRef Emitter::chooseLane(const Nest& nest, const Point& outer) {
-  if (!fixedLane(outer).empty())
+  if (!outer.lane().empty())
     return {};
   StringRef best;
   int64_t bestScore = INT64_MIN;
@@ -129,7 +84,7 @@ StringRef Emitter::chooseLane(const Nest& nest, const Point& outer) {
     bool touchesUser = false;
     for (const Item& item : nest.items) {
       DenseSet<Value> seen;
-      Value value = computed(item);
+      Value value = item.computed();
       if (auto axis = arrayType(value).find(label))
         extent = axis.getSize();
       score += laneScore(*this, value, label, seen);
@@ -159,17 +114,10 @@ StringRef Emitter::chooseLane(const Nest& nest, const Point& outer) {
 //===-- nests
 //---------------------------------------------------------------------------------------===//
 
-static int64_t extentIn(const Nest& nest, StringRef label) {
-  for (const Item& item : nest.items)
-    if (auto axis = arrayType(computed(item)).find(label))
-      return axis.getSize();
-  llvm_unreachable("a label of a nest that none of its items has");
-}
-
 void Emitter::emitNest(Nest& nest, const Point& outer) {
   {
     Scope scope(*this);
-    bool reduces = llvm::any_of(nest.items, [](const Item& item) { return item.reduces; });
+    bool reduces = nest.reduces();
     StringRef lane = chooseLane(nest, outer);
     SmallVector<StringRef> kept, labels;
     // The order of the first buffer, its contiguous label innermost.
@@ -190,7 +138,7 @@ void Emitter::emitNest(Nest& nest, const Point& outer) {
     if (!lane.empty() && isKept(lane))
       kept.push_back(lane);
     for (const Item& item : nest.items)
-      hoist(computed(item), outer);
+      hoist(item.computed(), outer);
     emitLoops(nest, kept, lane, outer);
   }
   for (Item& item : nest.items)
@@ -210,7 +158,7 @@ void Emitter::emitLoops(Nest& nest, ArrayRef<StringRef> labels, StringRef lane, 
     return;
   }
   StringRef label = labels.front();
-  int64_t extent = extentIn(nest, label);
+  int64_t extent = nest.extentOf(label);
   auto inside = [&](Index index, int64_t parts, int64_t tail) {
     Point inner = point;
     inner.set(label, index);
@@ -219,7 +167,7 @@ void Emitter::emitLoops(Nest& nest, ArrayRef<StringRef> labels, StringRef lane, 
       inner.tail = tail;
     }
     for (const Item& item : nest.items)
-      hoist(computed(item), inner);
+      hoist(item.computed(), inner);
     emitLoops(nest, labels.drop_front(), lane, inner);
   };
   if (label != lane) {
@@ -252,184 +200,4 @@ void Emitter::emitLoops(Nest& nest, ArrayRef<StringRef> labels, StringRef lane, 
     int64_t tail = std::max<int64_t>(extent - full, 0);
     inside({Value(), full, true}, (padded - full) / shape.lanes, tail ? tail : -1);
   }
-}
-
-void Emitter::emitReducedLoops(Nest& nest, ArrayRef<StringRef> labels, StringRef lane,
-                               Point point) {
-  StringRef laneNow = fixedLane(point);
-  bool laneReduced = !lane.empty() && llvm::is_contained(labels, lane);
-  int64_t full = 0, laneExtent = 0;
-  if (laneReduced) {
-    laneExtent = extentIn(nest, lane);
-    full = laneExtent / shape.lanes * shape.lanes;
-    point.parts = full % (2 * shape.lanes) || !full ? 1 : 2;
-    laneNow = lane;
-  }
-  // One accumulator set: a vector or a scalar for each part of each reduction.
-  SmallVector<Value> inits;
-  SmallVector<int64_t> widths;
-  for (Item& item : nest.items) {
-    if (!item.reduces)
-      continue;
-    bool vector = !laneNow.empty() && arrayType(computed(item)).has(laneNow);
-    Type type = b.getF32Type();
-    if (vector)
-      type = VectorType::get({shape.lanes}, type);
-    widths.push_back((vector ? point.parts : 1) * int64_t(innerPoints(item, point).size()));
-    Value identity = reductionIdentity(b, item.value.getDefiningOp(), type);
-    inits.append(widths.back(), identity);
-  }
-  auto body = [&](const Point& at, ValueRange sums) {
-    SmallVector<Lanes> accumulators;
-    size_t next = 0;
-    for (int64_t width : widths) {
-      Lanes lanes;
-      for (int64_t i = 0; i < width; ++i)
-        lanes.parts.push_back(sums[next++]);
-      accumulators.push_back(lanes);
-    }
-    Scope scope(*this);
-    emitBody(nest, at, accumulators);
-    SmallVector<Value> result;
-    for (Lanes& lanes : accumulators)
-      result.append(lanes.parts.begin(), lanes.parts.end());
-    return result;
-  };
-  SmallVector<Operation*> reducers; // of each value of a set
-  for (Item& item : nest.items)
-    if (item.reduces)
-      reducers.push_back(item.value.getDefiningOp());
-  auto combineSets = [&](SmallVector<Value>& into, ArrayRef<Value> other) {
-    size_t next = 0;
-    for (auto [op, width] : llvm::zip(reducers, widths))
-      for (int64_t i = 0; i < width; ++i, ++next)
-        into[next] = reductionCombine(b, op, into[next], other[next]);
-  };
-  std::function<SmallVector<Value>(ArrayRef<StringRef>, Point, SmallVector<Value>)> over =
-      [&](ArrayRef<StringRef> rest, Point at, SmallVector<Value> sums) -> SmallVector<Value> {
-    if (rest.empty())
-      return body(at, sums);
-    StringRef label = rest.front();
-    auto with = [&](Index index, int64_t tail = 0) {
-      Point inner = at;
-      inner.set(label, index);
-      if (index.lane)
-        inner.tail = tail;
-      return inner;
-    };
-    if (label == lane) {
-      int64_t step = point.parts * shape.lanes;
-      if (full)
-        sums = loop(i64(0), i64(full), step, sums, [&](Value index, ValueRange carried) {
-          return over(rest.drop_front(), with({index, 0, true, step}), llvm::to_vector(carried));
-        });
-      if (full < laneExtent) {
-        Scope scope(*this);
-        sums = over(rest.drop_front(), with({Value(), full, true}, laneExtent - full), sums);
-      }
-      return sums;
-    }
-    int64_t extent = extentIn(nest, label);
-    bool dynamic = dynamicExtents.count(label);
-    if (rest.size() > 1 || dynamic) {
-      return loop(i64(0), extentOf(label, extent), 1, sums, [&](Value index, ValueRange carried) {
-        Point inner = with({index});
-        for (const Item& item : nest.items)
-          hoist(computed(item), inner);
-        return over(rest.drop_front(), inner, llvm::to_vector(carried));
-      });
-    }
-    // The innermost label: several steps at once, each with its own accumulators.
-    int64_t width = std::max<int64_t>(sums.size(), 1);
-    int64_t unroll = std::clamp<int64_t>(8 / width, 1, 4);
-    unroll = std::min(unroll, std::max<int64_t>(extent, 1));
-    SmallVector<Value> all;
-    for (int64_t u = 0; u < unroll; ++u)
-      all.append(u ? inits : sums);
-    auto steps = [&](Value base, int64_t constant, int64_t count, SmallVector<Value> sets) {
-      for (int64_t u = 0; u < count; ++u) {
-        auto set = ArrayRef(sets).slice(u * sums.size(), sums.size());
-        SmallVector<Value> next = body(with({base, constant + u}), SmallVector<Value>(set));
-        std::copy(next.begin(), next.end(), sets.begin() + u * sums.size());
-      }
-      return sets;
-    };
-    int64_t whole = extent / unroll * unroll;
-    if (whole > unroll)
-      all = loop(i64(0), i64(whole), unroll, all, [&](Value index, ValueRange carried) {
-        return steps(index, 0, unroll, llvm::to_vector(carried));
-      });
-    else
-      all = steps(Value(), 0, unroll, all);
-    all = steps(Value(), whole, extent - whole, all);
-    SmallVector<Value> first(all.begin(), all.begin() + sums.size());
-    for (int64_t u = 1; u < unroll; ++u)
-      combineSets(first, ArrayRef(all).slice(u * sums.size(), sums.size()));
-    return first;
-  };
-  SmallVector<Value> sums = over(labels, point, inits);
-  size_t next = 0, reduction = 0;
-  for (Item& item : nest.items) {
-    if (!item.reduces)
-      continue;
-    Operation* op = item.value.getDefiningOp();
-    Lanes lanes;
-    for (int64_t i = 0; i < widths[reduction]; ++i)
-      lanes.parts.push_back(sums[next++]);
-    ++reduction;
-    if (!item.inner.empty()) {
-      ArrayRef<Value> parts = lanes.parts;
-      SmallVector<Point> points = innerPoints(item, point);
-      size_t each = parts.size() / points.size();
-      for (auto [i, one] : llvm::enumerate(points))
-        store(item.target, one, {SmallVector<Value, 4>(parts.slice(i * each, each))});
-      continue;
-    }
-    if (laneReduced && lanes.isVector()) {
-      Value sum = lanes.parts[0];
-      for (Value part : ArrayRef<Value>(lanes.parts).drop_front())
-        sum = reductionCombine(b, op, sum, part);
-      lanes.parts = {reduceLanes(op, sum)};
-    }
-    if (item.toBuffer)
-      store(item.target, point, lanes);
-    else
-      bound[item.value] = lanes;
-  }
-}
-
-void Emitter::emitBody(Nest& nest, const Point& point, SmallVectorImpl<Lanes>& accumulators) {
-  SmallVector<Lanes> written;
-  size_t next = 0;
-  for (Item& item : nest.items) {
-    if (!item.reduces) {
-      written.push_back(evaluate(computed(item), point));
-      continue;
-    }
-    Operation* op = item.value.getDefiningOp();
-    Lanes& sum = accumulators[next++];
-    SmallVector<Point> points = innerPoints(item, point);
-    size_t each = sum.parts.size() / points.size();
-    for (auto [i, old] : llvm::enumerate(sum.parts)) {
-      size_t part = i % each;
-      Lanes value = evaluate(computed(item), points[i / each]);
-      Value one = splat(value.parts[value.isVector() ? part : 0], old.getType());
-      if (point.tail && !arrayType(item.value).has(fixedLane(point)) &&
-          isa<VectorType>(one.getType())) {
-        // Lanes past the end count for nothing.
-        SmallVector<bool> mask(shape.lanes);
-        for (int64_t lane = 0; lane < shape.lanes; ++lane)
-          mask[lane] = int64_t(part) * shape.lanes + lane < point.tail;
-        auto type = VectorType::get({shape.lanes}, b.getI1Type());
-        Value valid =
-            arith::ConstantOp::create(b, DenseElementsAttr::get(type, ArrayRef<bool>(mask)));
-        one = arith::SelectOp::create(b, valid, one, reductionIdentity(b, op, one.getType()));
-      }
-      old = reductionCombine(b, op, old, one);
-    }
-  }
-  next = 0;
-  for (Item& item : nest.items)
-    if (!item.reduces)
-      store(item.target, point, written[next++]);
 }

@@ -56,6 +56,8 @@ struct Point {
 
   const Index* find(StringRef label) const;
   void set(StringRef label, Index index);
+  /// The label that runs over lanes, empty where none does.
+  StringRef lane() const;
 };
 
 /// The elements of an array at a point: one scalar, or as many vectors as the point has parts.
@@ -105,6 +107,9 @@ struct Item {
   bool toBuffer = true; ///< a reduction may end in registers
   bool defines = false; ///< from then on the value is read from the buffer
   Buffer target;
+  /// What a nest's body evaluates: the operand of a reduction, else the value itself.
+  Value computed() const { return reduces ? value.getDefiningOp()->getOperand(0) : value; }
+
   Value overwrites; ///< the carried value that lies in `target` until then
   /// Labels of few positions that a reduction keeps: each position has accumulators of its own.
   SmallVector<StringRef> inner;
@@ -117,6 +122,10 @@ struct Nest {
   SmallVector<StringRef> kept;  ///< those of them that the reductions keep
   std::vector<Item> items;
   Operation* fold = nullptr;
+
+  bool reduces() const;
+  /// The extent of one of its labels.
+  int64_t extentOf(StringRef label) const;
 };
 
 /// The labels of a value whose elements are in registers between nests: those of a strip.

@@ -14,6 +14,10 @@ static int64_t reserve(Emitter& e, Buffer::Place place, int64_t elements) {
   int64_t& bytes = place == Buffer::Place::Item ? e.itemBytes : e.tempBytes;
   int64_t offset = bytes;
   bytes += roundUp(elements * 4, 64);
+  // Buffers that are read side by side should not begin at the same place of a page: their lines
+  // would share sets of the cache, and stores to one would hold up loads of another.
+  if (elements * 4 >= 1024)
+    bytes += 192;
   return offset;
 }
 

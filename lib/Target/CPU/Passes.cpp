@@ -49,5 +49,6 @@ std::unique_ptr<Pass> cpu::createLowerTileToLoops(int64_t lanes, int64_t registe
 
 void cpu::registerPasses() {
   PassRegistration<LowerTileToLoops>();
+  ::mlir::registerPass(createHoistReciprocals);
   ::mlir::registerPass(createSplitFolds);
 }

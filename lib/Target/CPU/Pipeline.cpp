@@ -13,6 +13,7 @@ using namespace ssmc;
 void ssmc::cpu::buildPipeline(OpPassManager& manager, const TargetSpec& target) {
   // Folds get a label that lanes can run along. Equal ops first, so that what is shared shows.
   manager.addPass(createCSEPass());
+  manager.nest<tile::KernelOp>().addPass(createHoistReciprocals());
   manager.nest<tile::KernelOp>().addPass(createSplitFolds());
   manager.addPass(createCSEPass());
 

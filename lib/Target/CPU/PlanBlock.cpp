@@ -172,8 +172,7 @@ bool Plan::renames(Value value, Value leaf, DenseSet<Value>& seen, bool renamed)
 }
 
 void Plan::addItem(Item item, int64_t stage) {
-  Value computed = item.reduces ? item.value.getDefiningOp()->getOperand(0) : item.value;
-  SmallVector<StringRef> space = free(arrayType(computed)), keeps;
+  SmallVector<StringRef> space = free(arrayType(item.computed())), keeps;
   if (item.reduces) {
     keeps = free(arrayType(item.value));
     // A few positions of a kept label share one pass over the state, each with its accumulators.
@@ -190,10 +189,9 @@ void Plan::addItem(Item item, int64_t stage) {
       }
   }
   for (Nest& nest : nests) {
-    bool nestReduces = llvm::any_of(nest.items, [](Item& other) { return other.reduces; });
     if (nest.fold || nest.stage != stage || nest.space != ArrayRef(space))
       continue;
-    if (item.reduces && nestReduces && nest.kept != ArrayRef(keeps))
+    if (item.reduces && nest.reduces() && nest.kept != ArrayRef(keeps))
       continue;
     if (item.reduces)
       nest.kept.assign(keeps.begin(), keeps.end());
@@ -206,10 +204,6 @@ void Plan::addItem(Item item, int64_t stage) {
   nest.kept.assign(keeps.begin(), keeps.end());
   nest.items.push_back(item);
   nests.push_back(nest);
-}
-
-static Value computedOf(const Item& item) {
-  return item.reduces ? item.value.getDefiningOp()->getOperand(0) : item.value;
 }
 
 void Emitter::emitBlock(ArrayRef<Operation*> opList, SmallVector<Item> roots, const Point& point,
@@ -282,7 +276,7 @@ void Emitter::emitBlock(ArrayRef<Operation*> opList, SmallVector<Item> roots, co
   for (Nest& nest : plan.nests) {
     llvm::SetVector<Value> seen;
     for (Item& item : nest.items)
-      plan.collect(computedOf(item), seen);
+      plan.collect(item.computed(), seen);
     for (Value value : seen)
       if (plan.isInline(value) && isExpensive(value.getDefiningOp()) &&
           !plan.kept.contains(value) && !plan.free(arrayType(value)).empty())
@@ -328,12 +322,12 @@ void Emitter::emitBlock(ArrayRef<Operation*> opList, SmallVector<Item> roots, co
         }
         for (Item& one : reader.items) {
           llvm::SetVector<Value> seen;
-          plan.collect(computedOf(one), seen);
+          plan.collect(one.computed(), seen);
           if (!seen.contains(item.overwrites))
             continue;
           DenseSet<Value> visited;
           readLater |=
-              other > position || plan.renames(computedOf(one), item.overwrites, visited, false);
+              other > position || plan.renames(one.computed(), item.overwrites, visited, false);
         }
       }
       if (!readLater)

@@ -1,4 +1,4 @@
-// The state stays in a packed strip; one nest updates it and accumulates the readout in registers.
+// No feedback: rows of the state stay in registers, block by block, for all steps of a tile.
 // RUN: ssmc-opt %s --lower-tile-to-loops --canonicalize --cse | FileCheck %s
 
 // CHECK-LABEL: func.func @gla(
@@ -15,11 +15,10 @@
 // The gate's exponential for all steps, without a call.
 // CHECK-NOT:         math.exp
 // CHECK-NOT:         llvm.call
-// The steps: four vectors of the strip, rows two at a time with accumulators of their own.
-// CHECK:             scf.for %{{.*}} = %c0_i64 to %[[VALID]]
-// CHECK:               %{{.*}}:8 = scf.for %{{.*}} = %c0_i64 to %c64_i64 step %c2_i64 iter_args
-// CHECK-COUNT-4:         llvm.load %{{.*}} {alignment = 4 : i64} : !llvm.ptr -> vector<16xf32>
-// CHECK-COUNT-4:         llvm.store %{{.*}} : vector<16xf32>, !llvm.ptr
+// Blocks of four rows by four vectors, in registers for all steps; the first block begins the readouts.
+// CHECK:             %{{.*}}:16 = scf.for %{{.*}} = %c0_i64 to %[[VALID]] step %c1_i64 iter_args
+// CHECK:             scf.for %{{.*}} = %c4_i64 to %c64_i64 step %c4_i64
+// CHECK:               %{{.*}}:16 = scf.for %{{.*}} = %c0_i64 to %[[VALID]] step %c1_i64 iter_args
 
 // CHECK-LABEL: func.func @gla_workspace(
 // CHECK-SAME:    !llvm.ptr, %{{.*}}: i64) -> i64
