@@ -35,6 +35,7 @@ private:
   void emitSegment(ArrayRef<Operation*> ops, ArrayRef<Item> roots);
   void emitSequence(tile::SequenceOp sequence);
   void emitLoad(tile::LoadOp load);
+  void emitPrefetch();
   Buffer userBuffer(Operation* op, tile::OperandAttr operand, int index, tile::Part part,
                     Type element, int64_t row);
   Segment segmentOf(Operation* op);
@@ -51,6 +52,7 @@ private:
   Value blockStart, blockEnd, tempSize, oneItemSize;
   Value batch, head, group; ///< of the current item
   std::map<int64_t, Value> timeStarts;
+  tile::SequenceOp innermost; ///< the sequence over tiles of steps that is being lowered
   std::map<int, Ring> rings;
   llvm::DenseMap<Value, Buffer> loadTargets;
 };

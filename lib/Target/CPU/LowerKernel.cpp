@@ -155,6 +155,8 @@ void KernelLowering::emitSegment(ArrayRef<Operation*> ops, ArrayRef<Item> given)
     batch = arith::DivUIOp::create(b, item, heads);
     head = arith::RemUIOp::create(b, item, heads);
     group = arith::DivUIOp::create(b, mul(head, groups), heads);
+    if (innermost)
+      emitPrefetch();
     e.emitBlock(rest, roots, Point(), Between());
     for (Operation* op : stateStores) {
       int index = kernel.findStored(cast<tile::StoreOp>(op).getName());
@@ -199,7 +201,9 @@ void KernelLowering::emitSequence(tile::SequenceOp sequence) {
     if (tile > 1)
       e.dynamicExtents[sequence.getAxis().getName()] =
           min(e.i64(tile), arith::SubIOp::create(b, total, start));
+    auto outside = std::exchange(innermost, tile > 1 ? sequence : nullptr);
     emitRegion(sequence.getBlock());
+    innermost = outside;
     return SmallVector<Value>();
   });
   timeStarts = savedStarts;

@@ -176,3 +176,45 @@ void KernelLowering::emitLoad(tile::LoadOp load) {
   copy(otherwise);
   e.buffers[value] = target;
 }
+
+/// Asks for the next head's rows of this tile while the present head is computed. The rows of one head lie as far
+/// apart as all heads are wide, often a page each: no hardware prefetcher follows them, and every row would be
+/// waited for. Addresses beyond the end do no harm: a prefetch does not fault.
+void KernelLowering::emitPrefetch() {
+  constexpr int64_t line = 64, longest = 1024; // Within longer rows the hardware does it.
+  struct Rows {
+    Value base, step;
+    int64_t bytes;
+    bool write;
+  };
+  SmallVector<Rows> all;
+  for (auto [index, operand] : llvm::enumerate(kernel.getOperandsAttr().getAsRange<tile::OperandAttr>())) {
+    bool written = operand.getRole() == tile::Role::Out;
+    if ((operand.getRole() != tile::Role::In && !written) || operand.getScope() != ssm::Scope::Head)
+      continue;
+    Type storage = operand.getStorage();
+    auto complex = dyn_cast<ComplexType>(storage);
+    int64_t width = complex ? 2 * complex.getElementType().getIntOrFloatBitWidth()
+                            : std::max(8u, storage.getIntOrFloatBitWidth());
+    int64_t bytes = width / 8;
+    Value unit = e.i64(bytes);
+    for (ssm::AxisAttr axis : operand.getAxes())
+      bytes *= axis.getSize();
+    if (bytes < line || bytes > longest)
+      continue;
+    Value offset = add(mul(batch, strides[index][0]), mul(add(head, e.i64(1)), strides[index][3]));
+    for (auto [axis, start] : timeStarts)
+      offset = add(offset, mul(start, strides[index][1 + axis]));
+    all.push_back({gep(pointers[index], b.getI8Type(), mul(offset, unit)),
+                   mul(strides[index][1 + innermost.getTimeAxis()], unit), bytes, written});
+  }
+  if (all.empty())
+    return;
+  e.loop(e.i64(0), e.dynamicExtents[innermost.getAxis().getName()], 1, {}, [&](Value step, ValueRange) {
+    for (const Rows& rows : all)
+      for (int64_t place = 0; place < rows.bytes; place += line)
+        LLVM::Prefetch::create(b, gep(rows.base, b.getI8Type(), add(mul(step, rows.step), e.i64(place))),
+                               rows.write, /*hint=*/3, /*cache=*/1);
+    return SmallVector<Value>();
+  });
+}
