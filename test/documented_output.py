@@ -21,7 +21,7 @@ def plain(text):
     return [line.rstrip() for line in textwrap.dedent(text).strip("\n").splitlines()]
 
 
-for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
     with tempfile.TemporaryDirectory(prefix="ssmc-docs-") as folder:
         for what, text in BLOCK.findall(page.read_text()):
             if what.startswith("file: "):

@@ -8,12 +8,14 @@ ROOT = Path(__file__).resolve().parents[1]
 LAW = re.compile(r"\b([a-z]+_c[0-9]+)\b")
 
 laws = {law: path for path in sorted(ROOT.glob("dialects/*/*.td")) for law in re.findall(r"\(([a-z]+_c[0-9]+)\)", path.read_text())}
-# `"sum" # "_c1"`: laws of a class of ops are made of the mnemonic.
+# `mnemonic # "_c1"` in a class: a law of each of its ops, and of those of the classes made from it that state it anew.
 for path in sorted(ROOT.glob("dialects/*/*.td")):
     text = path.read_text()
-    for number in re.findall(r'\(" # mnemonic # "_(c[0-9]+)\)', text):
-        for mnemonic in re.findall(r'def \w+ : SSM_ReductionOp<"(\w+)"', text):
-            laws[f"{mnemonic}_{number}"] = path
+    for name, body in re.findall(r"^class (\w+)<(.*?)^}", text, flags=re.S | re.M):
+        numbers = re.findall(r'" ?# mnemonic # "_(c[0-9]+)\)|# mnemonic # "_(c[0-9]+)\)', body)
+        for number in {a or b for a, b in numbers}:
+            for mnemonic in re.findall(rf'^def \w+ : {name}<"(\w+)"', text, flags=re.M):
+                laws[f"{mnemonic}_{number}"] = path
 
 cited = {law for path in (ROOT / "test").rglob("*.mlir") for law in LAW.findall(path.read_text())}
 missing = sorted(set(laws) - cited)

@@ -21,27 +21,29 @@
 #define GET_ATTRDEF_CLASSES
 #include "dialects/SSM/SSMAttrs.h.inc"
 #define GET_TYPEDEF_CLASSES
+#include "dialects/SSM/SSMInterfaces.h.inc"
 #include "dialects/SSM/SSMTypes.h.inc"
 
 namespace ssmc::ssm {
 
 /// Marks ops that map each position of their operands to the same position of the result.
-template <typename Op>
-class Pointwise : public mlir::OpTrait::TraitBase<Op, Pointwise> {};
+template <typename Op> class Pointwise : public mlir::OpTrait::TraitBase<Op, Pointwise> {};
 
 /// How a pointwise op's element type follows from its operands'.
 enum class ElementRule {
   Same,    ///< complex if an operand is, else real
   Real,    ///< always real
-  Complex, ///< always complex
-  Bool,    ///< a truth value
+  Ordered, ///< always real, and the operands are not complex
+  OfReal,  ///< always complex, and the operands are not
+  Bool,    ///< a truth value, and the operands are not complex
   Select,  ///< as Same, over the second and third operand
 };
 
 /// Infers the type of a pointwise op: the union of the operands' labels, the element by `rule`.
 /// Fails, with a message where there is a location, if one label has two extents.
-llvm::LogicalResult inferPointwise(std::optional<mlir::Location> location, mlir::ValueRange operands,
-                                   ElementRule rule, llvm::SmallVectorImpl<mlir::Type>& inferred);
+llvm::LogicalResult inferPointwise(std::optional<mlir::Location> location,
+                                   mlir::ValueRange operands, ElementRule rule,
+                                   llvm::SmallVectorImpl<mlir::Type>& inferred);
 
 /// The strings of an array attribute of strings.
 llvm::SmallVector<llvm::StringRef> strings(mlir::ArrayAttr names);

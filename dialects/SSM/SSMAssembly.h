@@ -36,13 +36,13 @@ mlir::ParseResult parseDimList(mlir::OpAsmParser& parser, mlir::ArrayAttr& dims)
 void printAxisList(mlir::OpAsmPrinter& printer, mlir::Operation*, AxisAttr axis);
 mlir::ParseResult parseAxisList(mlir::OpAsmParser& parser, AxisAttr& axis);
 
-/// ` relabel [i] to [j]`, nothing where no label is renamed.
-void printRenaming(mlir::OpAsmPrinter& printer, mlir::Operation*, mlir::ArrayAttr from, mlir::ArrayAttr to);
-mlir::ParseResult parseRenaming(mlir::OpAsmParser& parser, mlir::ArrayAttr& from, mlir::ArrayAttr& to);
-
 /// `i: K`.
 void printAxis(mlir::AsmPrinter& printer, AxisAttr axis);
 mlir::FailureOr<AxisAttr> parseAxis(mlir::AsmParser& parser);
+
+/// `J = 2`.
+void printDim(mlir::AsmPrinter& printer, DimAttr dim);
+mlir::FailureOr<DimAttr> parseDim(mlir::AsmParser& parser);
 
 /// ` reverse carry(%a = %x : [i: K], …) `, of ops that carry values around their region.
 void printCarried(mlir::OpAsmPrinter& printer, mlir::Operation* op, bool reverse,
@@ -50,16 +50,20 @@ void printCarried(mlir::OpAsmPrinter& printer, mlir::Operation* op, bool reverse
 mlir::ParseResult parseCarried(mlir::OpAsmParser& parser, mlir::OperationState& result,
                                llvm::SmallVectorImpl<mlir::OpAsmParser::Argument>& arguments);
 
-inline void printArrayTypes(mlir::OpAsmPrinter& printer, mlir::Operation* op, mlir::TypeRange types) {
-  llvm::interleaveComma(types, printer, [&](mlir::Type type) { printArrayType(printer, op, type); });
+inline void printArrayTypes(mlir::OpAsmPrinter& printer, mlir::Operation* op,
+                            mlir::TypeRange types) {
+  llvm::interleaveComma(types, printer,
+                        [&](mlir::Type type) { printArrayType(printer, op, type); });
 }
 
 inline mlir::ParseResult parseArrayTypes(mlir::OpAsmParser& parser,
                                          llvm::SmallVectorImpl<mlir::Type>& types) {
-  return parser.parseCommaSeparatedList([&] { return parseArrayType(parser, types.emplace_back()); });
+  return parser.parseCommaSeparatedList(
+      [&] { return parseArrayType(parser, types.emplace_back()); });
 }
 
-inline void printArrayTypeAttr(mlir::OpAsmPrinter& printer, mlir::Operation* op, mlir::TypeAttr type) {
+inline void printArrayTypeAttr(mlir::OpAsmPrinter& printer, mlir::Operation* op,
+                               mlir::TypeAttr type) {
   printArrayType(printer, op, type.getValue());
 }
 

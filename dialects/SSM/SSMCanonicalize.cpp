@@ -1,8 +1,10 @@
-// Algebraic simplification over labelled arrays.
+// Algebraic simplification of pointwise ops.
 //
-// The rules move what a sum does not depend on out of it, drop broadcasts that alignment makes
-// unnecessary, and let signs and constants travel outwards, so that equal steps meet in one shape.
+// Signs and comparisons take one shape, so that equal steps meet in it; an op that another undoes
+// goes. Each rule keeps every value, NaN and infinities included, up to the sign of a zero; see
+// SSMFolders.cpp for rules that leave no new op, SSMLabelRules.cpp for those about labels.
 #include "dialects/SSM/SSM.h"
+#include "dialects/SSM/SSMRules.h"
 
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/PatternMatch.h"
@@ -10,105 +12,183 @@
 using namespace mlir;
 using namespace ssmc::ssm;
 
-namespace {
+std::optional<double> ssmc::ssm::knownNumber(Value value) {
+  auto constant = value.getDefiningOp<ConstantOp>();
+  return constant ? std::optional(constant.getValue().convertToDouble()) : std::nullopt;
+}
 
-/// A pointwise binary op takes the operand of a broadcast where the other operand has its labels:
-///   mul (broadcast x), y  ->  mul x, y
-template <typename Op>
-struct DropBroadcast : OpRewritePattern<Op> {
-  using OpRewritePattern<Op>::OpRewritePattern;
-  LogicalResult matchAndRewrite(Op op, PatternRewriter& rewriter) const override {
-    for (unsigned side : {0u, 1u}) {
-      auto broadcast = op->getOperand(side).template getDefiningOp<BroadcastOp>();
-      if (!broadcast)
-        continue;
-      auto small = cast<ArrayType>(broadcast.getOperand().getType());
-      auto other = cast<ArrayType>(op->getOperand(1 - side).getType());
-      ArrayType together = small.unionWith(other);
-      if (!together || together.getAxes() != op.getType().getAxes())
-        continue;
-      rewriter.modifyOpInPlace(op, [&] { op->setOperand(side, broadcast.getOperand()); });
-      return success();
-    }
-    return rewriter.notifyMatchFailure(op, "no broadcast whose labels the other operand has");
+std::optional<bool> ssmc::ssm::knownTruth(Value condition) {
+  if (auto broadcast = condition.getDefiningOp<BroadcastOp>())
+    return knownTruth(broadcast.getOperand());
+  if (auto cast = condition.getDefiningOp<CastOp>())
+    if (std::optional<double> number = knownNumber(cast.getOperand()))
+      return *number != 0;
+  auto compare = condition.getDefiningOp<CmpOp>();
+  if (!compare)
+    return std::nullopt;
+  CmpPredicate predicate = compare.getPredicate();
+  if (compare.getLhs() == compare.getRhs() &&
+      llvm::is_contained({CmpPredicate::lt, CmpPredicate::gt}, predicate))
+    return false; // for NaN too
+  std::optional<double> x = knownNumber(compare.getLhs()), y = knownNumber(compare.getRhs());
+  if (!x || !y)
+    return std::nullopt;
+  switch (predicate) {
+  case CmpPredicate::lt:
+    return *x < *y;
+  case CmpPredicate::le:
+    return *x <= *y;
+  case CmpPredicate::gt:
+    return *x > *y;
+  case CmpPredicate::ge:
+    return *x >= *y;
+  case CmpPredicate::eq:
+    return *x == *y;
+  case CmpPredicate::ne:
+    return *x != *y;
   }
-};
+  llvm_unreachable("no such predicate");
+}
+
+//===-- Signs
+//---------------------------------------------------------------------------------------===//
 
 /// x + (-y)  ->  x - y
-struct AddNegated : OpRewritePattern<AddOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(AddOp op, PatternRewriter& rewriter) const override {
-    for (unsigned side : {0u, 1u})
-      if (auto neg = op->getOperand(side).getDefiningOp<NegOp>()) {
-        rewriter.replaceOpWithNewOp<SubOp>(op, op->getOperand(1 - side), neg.getOperand());
-        return success();
-      }
-    return rewriter.notifyMatchFailure(op, "no operand is negated");
-  }
-};
-
-/// x - (-y)  ->  x + y
-struct SubNegated : OpRewritePattern<SubOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(SubOp op, PatternRewriter& rewriter) const override {
-    auto neg = op.getRhs().getDefiningOp<NegOp>();
-    if (!neg)
-      return rewriter.notifyMatchFailure(op, "right operand is not negated");
-    rewriter.replaceOpWithNewOp<AddOp>(op, op.getLhs(), neg.getOperand());
-    return success();
-  }
-};
-
-/// (-x) * (-y)  ->  x * y
-struct MulNegated : OpRewritePattern<MulOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(MulOp op, PatternRewriter& rewriter) const override {
-    auto lhs = op.getLhs().getDefiningOp<NegOp>(), rhs = op.getRhs().getDefiningOp<NegOp>();
-    if (!lhs || !rhs)
-      return rewriter.notifyMatchFailure(op, "not both operands are negated");
-    rewriter.replaceOpWithNewOp<MulOp>(op, lhs.getOperand(), rhs.getOperand());
-    return success();
-  }
-};
-
-/// sum over [i] (x * y), x without the label i  ->  x * sum over [i] y
-struct SumOfProduct : OpRewritePattern<SumOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(SumOp op, PatternRewriter& rewriter) const override {
-    auto mul = op.getOperand().getDefiningOp<MulOp>();
-    if (!mul || !mul->hasOneUse())
-      return rewriter.notifyMatchFailure(op, "operand is no product of one use");
-    SmallVector<StringRef> over = strings(op.getOver());
-    for (unsigned side : {0u, 1u}) {
-      Value outside = mul->getOperand(side), inside = mul->getOperand(1 - side);
-      auto outsideType = cast<ArrayType>(outside.getType());
-      auto insideType = cast<ArrayType>(inside.getType());
-      if (llvm::any_of(over, [&](StringRef label) {
-            return outsideType.has(label) || !insideType.has(label);
-          }))
-        continue;
-      Value sum = SumOp::create(rewriter, op.getLoc(), inside, op.getOver());
-      rewriter.replaceOpWithNewOp<MulOp>(op, outside, sum);
+static LogicalResult addNegated(AddOp op, PatternRewriter& rewriter) {
+  for (unsigned side : {0u, 1u})
+    if (auto neg = op->getOperand(side).getDefiningOp<NegOp>()) {
+      rewriter.replaceOpWithNewOp<SubOp>(op, op->getOperand(1 - side), neg.getOperand());
       return success();
     }
-    return rewriter.notifyMatchFailure(op, "every factor bears a label that is summed over");
+  return rewriter.notifyMatchFailure(op, "no operand is negated");
+}
+
+/// x - (-y)  ->  x + y
+static LogicalResult subNegated(SubOp op, PatternRewriter& rewriter) {
+  auto neg = op.getRhs().getDefiningOp<NegOp>();
+  if (!neg)
+    return rewriter.notifyMatchFailure(op, "right operand is not negated");
+  rewriter.replaceOpWithNewOp<AddOp>(op, op.getLhs(), neg.getOperand());
+  return success();
+}
+
+/// 0 - x  ->  -x
+static LogicalResult subFromZero(SubOp op, PatternRewriter& rewriter) {
+  if (knownNumber(op.getLhs()) != 0.0)
+    return rewriter.notifyMatchFailure(op, "left operand is not zero");
+  rewriter.replaceOpWithNewOp<NegOp>(op, op.getRhs());
+  return success();
+}
+
+/// -(x - y)  ->  y - x
+static LogicalResult negOfSub(NegOp op, PatternRewriter& rewriter) {
+  auto sub = op.getOperand().getDefiningOp<SubOp>();
+  if (!sub || !sub->hasOneUse())
+    return rewriter.notifyMatchFailure(op, "operand is no difference of one use");
+  rewriter.replaceOpWithNewOp<SubOp>(op, sub.getRhs(), sub.getLhs());
+  return success();
+}
+
+/// (-x) * (-y)  ->  x * y, and alike for division
+template <typename Op> static LogicalResult bothNegated(Op op, PatternRewriter& rewriter) {
+  auto lhs = op.getLhs().template getDefiningOp<NegOp>(),
+       rhs = op.getRhs().template getDefiningOp<NegOp>();
+  if (!lhs || !rhs)
+    return rewriter.notifyMatchFailure(op, "not both operands are negated");
+  rewriter.replaceOpWithNewOp<Op>(op, lhs.getOperand(), rhs.getOperand());
+  return success();
+}
+
+/// x * -1, x / -1  ->  -x
+template <typename Op> static LogicalResult timesMinusOne(Op op, PatternRewriter& rewriter) {
+  if (knownNumber(op.getRhs()) != -1.0)
+    return rewriter.notifyMatchFailure(op, "right operand is not -1");
+  rewriter.replaceOpWithNewOp<NegOp>(op, op.getLhs());
+  return success();
+}
+
+/// |-x|  ->  |x|, |conj x|  ->  |x|, cos(-x)  ->  cos x
+template <typename Op, typename Inner>
+static LogicalResult dropInner(Op op, PatternRewriter& rewriter) {
+  auto inner = op.getOperand().template getDefiningOp<Inner>();
+  if (!inner)
+    return rewriter.notifyMatchFailure(op, "operand is of another kind");
+  rewriter.replaceOpWithNewOp<Op>(op, inner.getOperand());
+  return success();
+}
+
+//===-- Complex numbers
+//-----------------------------------------------------------------------------===//
+
+/// real(cis x)  ->  cos x, real(conj x)  ->  real x
+static LogicalResult realOf(RealOp op, PatternRewriter& rewriter) {
+  if (auto cis = op.getOperand().getDefiningOp<CisOp>()) {
+    rewriter.replaceOpWithNewOp<CosOp>(op, cis.getOperand());
+    return success();
   }
-};
-
-} // namespace
-
-void AddOp::getCanonicalizationPatterns(RewritePatternSet& patterns, MLIRContext* context) {
-  patterns.add<DropBroadcast<AddOp>, AddNegated>(context);
+  return dropInner<RealOp, ConjOp>(op, rewriter);
 }
 
-void SubOp::getCanonicalizationPatterns(RewritePatternSet& patterns, MLIRContext* context) {
-  patterns.add<DropBroadcast<SubOp>, SubNegated>(context);
+/// imag(cis x)  ->  sin x, imag(conj x)  ->  -imag x, imag of a real  ->  0
+static LogicalResult imagOf(ImagOp op, PatternRewriter& rewriter) {
+  if (auto cis = op.getOperand().getDefiningOp<CisOp>()) {
+    rewriter.replaceOpWithNewOp<SinOp>(op, cis.getOperand());
+    return success();
+  }
+  if (auto conj = op.getOperand().getDefiningOp<ConjOp>()) {
+    Value imag = ImagOp::create(rewriter, op.getLoc(), conj.getOperand());
+    rewriter.replaceOpWithNewOp<NegOp>(op, imag);
+    return success();
+  }
+  auto cast = op.getOperand().getDefiningOp<CastOp>();
+  if (op.getOperand().getType().isComplex() && !(cast && !cast.getOperand().getType().isComplex()))
+    return rewriter.notifyMatchFailure(op, "operand is neither real, cis nor a conjugate");
+  Value zero = ConstantOp::create(rewriter, op.getLoc(), 0.0);
+  rewriter.replaceOpWithNewOp<BroadcastOp>(op, op.getType(), zero);
+  return success();
 }
 
-void MulOp::getCanonicalizationPatterns(RewritePatternSet& patterns, MLIRContext* context) {
-  patterns.add<DropBroadcast<MulOp>, MulNegated>(context);
+/// conj(cis x)  ->  cis(-x)
+static LogicalResult conjOfCis(ConjOp op, PatternRewriter& rewriter) {
+  auto cis = op.getOperand().getDefiningOp<CisOp>();
+  if (!cis || !cis->hasOneUse())
+    return rewriter.notifyMatchFailure(op, "operand is no cis of one use");
+  Value angle = NegOp::create(rewriter, op.getLoc(), cis.getOperand());
+  rewriter.replaceOpWithNewOp<CisOp>(op, angle);
+  return success();
 }
 
-void SumOp::getCanonicalizationPatterns(RewritePatternSet& patterns, MLIRContext* context) {
-  patterns.add<SumOfProduct>(context);
+//===-- Conditions
+//----------------------------------------------------------------------------------===//
+
+/// x > y  ->  y < x, x >= y  ->  y <= x
+static LogicalResult cmpTurned(CmpOp op, PatternRewriter& rewriter) {
+  if (op.getPredicate() != CmpPredicate::gt && op.getPredicate() != CmpPredicate::ge)
+    return rewriter.notifyMatchFailure(op, "not a gt or ge");
+  auto turned = op.getPredicate() == CmpPredicate::gt ? CmpPredicate::lt : CmpPredicate::le;
+  rewriter.replaceOpWithNewOp<CmpOp>(op, turned, op.getRhs(), op.getLhs());
+  return success();
+}
+
+/// select of a condition that is known, or of equal values, which lack labels of the result or are
+/// real where it is complex  ->  the value, cast and broadcast
+static LogicalResult selectKnown(SelectOp op, PatternRewriter& rewriter) {
+  std::optional<bool> truth = knownTruth(op.getCondition());
+  if (!truth && op.getOnTrue() != op.getOnFalse())
+    return rewriter.notifyMatchFailure(op, "neither the condition nor the value is known");
+  Value taken = truth.value_or(true) ? op.getOnTrue() : op.getOnFalse();
+  auto type = cast<ArrayType>(taken.getType()).withElementType(op.getType().getElementType());
+  taken = rewriter.createOrFold<CastOp>(op.getLoc(), type, taken);
+  rewriter.replaceOp(op, rewriter.createOrFold<BroadcastOp>(op.getLoc(), op.getType(), taken));
+  return success();
+}
+
+void SSMDialect::getCanonicalizationPatterns(RewritePatternSet& patterns) const {
+  patterns.add(addNegated).add(subNegated).add(subFromZero).add(negOfSub);
+  patterns.add(bothNegated<MulOp>).add(bothNegated<DivOp>);
+  patterns.add(timesMinusOne<MulOp>).add(timesMinusOne<DivOp>);
+  patterns.add(dropInner<AbsOp, NegOp>).add(dropInner<AbsOp, ConjOp>).add(dropInner<CosOp, NegOp>);
+  patterns.add(realOf).add(imagOf).add(conjOfCis);
+  patterns.add(cmpTurned).add(selectKnown);
+  addLabelRules(patterns);
 }

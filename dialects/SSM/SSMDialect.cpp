@@ -30,11 +30,12 @@ void SSMDialect::initialize() {
 }
 
 SmallVector<StringRef> ssmc::ssm::strings(ArrayAttr names) {
-  return llvm::to_vector(
-      llvm::map_range(names.getAsRange<StringAttr>(), [](StringAttr name) { return name.getValue(); }));
+  return llvm::to_vector(llvm::map_range(names.getAsRange<StringAttr>(),
+                                         [](StringAttr name) { return name.getValue(); }));
 }
 
-Operation* SSMDialect::materializeConstant(OpBuilder& builder, Attribute value, Type type, Location loc) {
+Operation* SSMDialect::materializeConstant(OpBuilder& builder, Attribute value, Type type,
+                                           Location loc) {
   auto number = dyn_cast<FloatAttr>(value);
   auto array = dyn_cast<ArrayType>(type);
   if (!number || !array || !array.isScalar() || !array.isReal())

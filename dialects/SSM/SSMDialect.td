@@ -19,7 +19,7 @@ def SSM_Dialect : Dialect {
     Example, the step of gated linear attention:
 
     ```mlir
-    ssm.recurrence @gla time(t) dims(K, V) {
+    ssm.recurrence @gla time [t] dims(K, V) {
       %q = ssm.in "q" [i] : [i: K]
       %k = ssm.in "k" [i] : [i: K]
       %v = ssm.in "v" [j] : [j: V]
@@ -40,6 +40,7 @@ def SSM_Dialect : Dialect {
   let useDefaultTypePrinterParser = 1;
   let useDefaultAttributePrinterParser = 1;
   let hasConstantMaterializer = 1;
+  let hasCanonicalizer = 1;
 }
 
 //===-- Attributes ----------------------------------------------------------------------------------===//
@@ -49,10 +50,15 @@ def SSM_AxisAttr : AttrDef<SSM_Dialect, "Axis"> {
   let summary = "one labelled axis of an array";
   let description = [{
     A label and its extent. The extent is a string (the name of a `dim` that is not bound yet) or a
-    64-bit integer. Example: `#ssm.axis<i: K>`, `#ssm.axis<i: 128>`.
+    64-bit integer. An axis whose label is the dim's name is written as that name alone.
+
+    Law: (axis_c1) an extent is a name or a size that is not negative.
+
+    Example: `#ssm.axis<i: K>`, `#ssm.axis<i: 128>`, `#ssm.axis<K>`.
   }];
   let parameters = (ins "::mlir::StringAttr":$label, "::mlir::Attribute":$extent);
   let hasCustomAssemblyFormat = 1;
+  let genVerifyDecl = 1;
   let extraClassDeclaration = [{
     /// The bound size, or -1 while the extent is still a dim's name.
     int64_t getSize() const;
@@ -65,7 +71,11 @@ def SSM_DimAttr : AttrDef<SSM_Dialect, "Dim"> {
   let mnemonic = "dim";
   let summary = "a declared dim and its size, if bound";
   let description = [{
-    Size -1 means "bound when compiling". Example: `#ssm.dim<K>`, `#ssm.dim<J = 2>`.
+    Size -1 means "bound when compiling".
+
+    Law: (dim_c1) a size that is written is not negative.
+
+    Example: `#ssm.dim<K>`, `#ssm.dim<J = 2>`.
   }];
   let parameters = (ins "::mlir::StringAttr":$name, "int64_t":$size);
   let hasCustomAssemblyFormat = 1;

@@ -3,33 +3,28 @@
 #include "dialects/SSM/SSMAssembly.h"
 
 #include "mlir/IR/Builders.h"
+#include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
 using namespace ssmc::ssm;
 
-//===-- Assembly directives -------------------------------------------------------------------------===//
+//===-- Assembly directives
+//-------------------------------------------------------------------------===//
 
 void ssmc::ssm::printDimList(OpAsmPrinter& printer, Operation*, ArrayAttr dims) {
   printer << "(";
-  llvm::interleaveComma(dims.getAsRange<DimAttr>(), printer, [&](DimAttr dim) {
-    printer.printKeywordOrString(dim.getName().getValue());
-    if (dim.getSize() >= 0)
-      printer << " = " << dim.getSize();
-  });
+  llvm::interleaveComma(dims.getAsRange<DimAttr>(), printer,
+                        [&](DimAttr dim) { printDim(printer, dim); });
   printer << ")";
 }
 
 ParseResult ssmc::ssm::parseDimList(OpAsmParser& parser, ArrayAttr& dims) {
   SmallVector<Attribute> parsed;
   auto parseOne = [&]() -> ParseResult {
-    std::string name;
-    int64_t size = -1;
-    if (parser.parseKeywordOrString(&name))
+    FailureOr<DimAttr> dim = parseDim(parser);
+    if (failed(dim))
       return failure();
-    if (succeeded(parser.parseOptionalEqual()) && parser.parseInteger(size))
-      return failure();
-    parsed.push_back(
-        DimAttr::get(parser.getContext(), StringAttr::get(parser.getContext(), name), size));
+    parsed.push_back(*dim);
     return success();
   };
   if (parser.parseCommaSeparatedList(AsmParser::Delimiter::Paren, parseOne))
@@ -52,24 +47,6 @@ ParseResult ssmc::ssm::parseAxisList(OpAsmParser& parser, AxisAttr& axis) {
   if (array.getRank() != 1)
     return parser.emitError(place, "expected one axis");
   axis = array.getAxes().front();
-  return success();
-}
-
-void ssmc::ssm::printRenaming(OpAsmPrinter& printer, Operation* op, ArrayAttr from, ArrayAttr to) {
-  if (!from || from.empty())
-    return;
-  printer << " relabel ";
-  printNameList(printer, op, from);
-  printer << " to ";
-  printNameList(printer, op, to);
-}
-
-ParseResult ssmc::ssm::parseRenaming(OpAsmParser& parser, ArrayAttr& from, ArrayAttr& to) {
-  from = to = ArrayAttr::get(parser.getContext(), {});
-  if (failed(parser.parseOptionalKeyword("relabel")))
-    return success();
-  if (parseNameList(parser, from) || parser.parseKeyword("to") || parseNameList(parser, to))
-    return failure();
   return success();
 }
 
@@ -110,7 +87,8 @@ ParseResult ssmc::ssm::parseCarried(OpAsmParser& parser, OperationState& result,
   return parser.resolveOperands(inits, types, parser.getNameLoc(), result.operands);
 }
 
-//===-- Systems and terms ---------------------------------------------------------------------------===//
+//===-- Systems and terms
+//---------------------------------------------------------------------------===//
 
 Value SystemOp::getNew(StringRef state) {
   for (auto [name, value] : llvm::zip(strings(getStates()), getResults()))
@@ -128,47 +106,107 @@ LogicalResult SystemOp::verify() {
   for (Operation& op : *getBlock())
     if (!isa<StageOp>(op))
       return op.emitOpError() << "is no stage of a system";
+  llvm::StringSet<> seen;
+  for (StringRef name : strings(getStates())) // system_c3
+    if (!seen.insert(name).second)
+      return emitOpError() << "names state '" << name << "' twice";
   return success();
 }
 
-/// The type of the state that a term adds to, less nothing; with the stage's own label added, since
-/// the operands of a stage with micro-steps bear it.
-static FailureOr<ArrayType> targetType(Operation* term, StringRef name) {
-  auto stage = cast<StageOp>(term->getParentOp());
-  auto system = cast<SystemOp>(stage->getParentOp());
-  Value value = system.getNew(name);
-  if (!value)
-    return term->emitOpError() << "names '" << name << "', which is no state of its system";
-  auto type = cast<ArrayType>(value.getType());
-  return stage.getAxis() ? type.withAxis(*stage.getAxis()) : type;
+LogicalResult StageOp::verify() {
+  bool first = (*this)->getPrevNode() == nullptr;
+  for (Operation& op : *getBlock()) {
+    if (!isa<DecayOp, FeedbackOp, InputOp>(op)) // stage_c1
+      return op.emitOpError() << "is no term of a stage";
+    auto by = op.getAttrOfType<DenseI64ArrayAttr>("by");
+    if (!first && by &&
+        llvm::any_of(by.asArrayRef(), [](int64_t offset) { return offset != 0; })) // stage_c2
+      return op.emitOpError() << "reads another step in a stage after the first";
+  }
+  return success();
 }
 
-static LogicalResult checkLabels(Operation* term, StringRef state, ValueRange operands) {
-  FailureOr<ArrayType> target = targetType(term, state);
+//===-- Terms
+//---------------------------------------------------------------------------------------===//
+
+/// The type of a state of the term's system, less nothing.
+static FailureOr<ArrayType> stateType(Operation* term, StringRef name) {
+  auto system = cast<SystemOp>(term->getParentOp()->getParentOp());
+  Value value = system.getNew(name);
+  if (!value) // decay_c2
+    return term->emitOpError() << "names '" << name << "', which is no state of its system";
+  return cast<ArrayType>(value.getType());
+}
+
+/// The type of a term's source after `relabel`.
+template <typename Term> static FailureOr<ArrayType> sourceType(Term term) {
+  FailureOr<ArrayType> type = stateType(term, term.getSource());
+  SmallVector<StringRef> from = strings(term.getFrom()), to = strings(term.getTo());
+  if (failed(type))
+    return failure();
+  if (from.size() != to.size())
+    return term.emitOpError() << "renames " << from.size() << " labels to " << to.size();
+  SmallVector<AxisAttr> axes;
+  llvm::StringSet<> seen;
+  for (AxisAttr axis : type->getAxes()) {
+    auto it = llvm::find(from, axis.getName());
+    StringRef name = it == from.end() ? axis.getName() : to[it - from.begin()];
+    axes.push_back(AxisAttr::get(term.getContext(), StringAttr::get(term.getContext(), name),
+                                 axis.getExtent()));
+    if (!seen.insert(name).second)
+      return term.emitOpError() << "gives two labels of its source the name '" << name << "'";
+  }
+  for (StringRef label : from)
+    if (!type->has(label))
+      return term.emitOpError() << "renames '" << label << "', which is no label of state '"
+                                << term.getSource() << "'";
+  return ArrayType::get(term.getContext(), axes, type->getElementType());
+}
+
+/// Whether the labels are the state's; the operands of a stage with micro-steps bear its label too.
+static LogicalResult checkLabels(Operation* term, StringRef state, ArrayType labels,
+                                 const Twine& what) {
+  FailureOr<ArrayType> target = stateType(term, state);
   if (failed(target))
     return failure();
-  for (Value operand : operands)
-    if (operand && !cast<ArrayType>(operand.getType()).isSubsetOf(*target))
-      return term->emitOpError() << "has an operand of type " << operand.getType()
-                                 << " with labels that state '" << state << "' lacks";
-  return success();
+  auto stage = cast<StageOp>(term->getParentOp());
+  if (labels.isSubsetOf(stage.getAxis() ? target->withAxis(*stage.getAxis()) : *target))
+    return success();
+  return term->emitOpError() << "has " << what << " of type " << labels
+                             << " with labels that state '" << state << "' lacks";
 }
 
-LogicalResult DecayOp::verify() { // decay_c1
-  if (failed(targetType(*this, getSource())))
+LogicalResult DecayOp::verify() {
+  for (Value operand : getOperands()) // decay_c1
+    if (failed(checkLabels(*this, getState(), cast<ArrayType>(operand.getType()), "an operand")))
+      return failure();
+  FailureOr<ArrayType> source = sourceType(*this);
+  if (failed(source))
     return failure();
-  return checkLabels(*this, getState(), getOperands());
+  return checkLabels(*this, getState(), *source, "a source"); // decay_c3
 }
 
 LogicalResult FeedbackOp::verify() {
-  FailureOr<ArrayType> source = targetType(*this, getSource());
+  FailureOr<ArrayType> source = sourceType(*this);
   if (failed(source))
     return failure();
-  SmallVector<StringRef> from = strings(getFrom()), to = strings(getTo());
-  for (StringRef label : strings(getOver())) // feedback_c1
-    if (!source->has(label) && !llvm::is_contained(to, label))
+  SmallVector<StringRef> over = strings(getOver());
+  for (StringRef label : over) // feedback_c1
+    if (!source->has(label))
       return emitOpError() << "contracts '" << label << "', which is no label of its source";
-  return checkLabels(*this, getState(), {getU()}); // feedback_c2
+  if (failed(checkLabels(*this, getState(), getU().getType(), "a u"))) // feedback_c2
+    return failure();
+  ArrayType kept = getW().getType().unionWith(*source); // feedback_c3
+  if (!kept)
+    return emitOpError() << "has a w that disagrees with its source on the extent of a label";
+  return checkLabels(*this, getState(), kept.without(over), "a contraction");
 }
 
-LogicalResult InputOp::verify() { return checkLabels(*this, getState(), getFactors()); } // input_c1
+LogicalResult InputOp::verify() {
+  if (getFactors().empty()) // input_c2
+    return emitOpError() << "expected at least one factor";
+  for (Value factor : getFactors()) // input_c1
+    if (failed(checkLabels(*this, getState(), cast<ArrayType>(factor.getType()), "a factor")))
+      return failure();
+  return success();
+}

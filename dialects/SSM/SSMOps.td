@@ -3,6 +3,7 @@
 #define SSMC_SSM_OPS_TD
 
 include "SSMDialect.td"
+include "SSMInterfaces.td"
 include "SSMStructureOps.td"
 include "SSMPointwiseOps.td"
 include "SSMNormalOps.td"

@@ -1,6 +1,7 @@
-// Verification, parsing and inference of the recurrence, its declarations and the label ops.
+// Verification, parsing and inference of declarations, label ops, folds and constants.
 #include "dialects/SSM/SSM.h"
 #include "dialects/SSM/SSMAssembly.h"
+#include "dialects/SSM/SSMFormula.h"
 
 #include "mlir/IR/Builders.h"
 #include "llvm/ADT/StringSet.h"
@@ -8,6 +9,7 @@
 using namespace mlir;
 using namespace ssmc::ssm;
 
+#include "dialects/SSM/SSMInterfaces.cpp.inc"
 #define GET_OP_CLASSES
 #include "dialects/SSM/SSMOps.cpp.inc"
 
@@ -20,98 +22,12 @@ static bool isOrderOf(ArrayAttr order, ArrayType type) {
   return names.size() == type.getRank();
 }
 
-//===-- recurrence ----------------------------------------------------------------------------------===//
+//===-- names in print
+//------------------------------------------------------------------------------===//
 
-StateOp RecurrenceOp::getState(StringRef name) {
-  for (StateOp state : getBlock()->getOps<StateOp>())
-    if (state.getName() == name)
-      return state;
-  return {};
+void InOp::getAsmResultNames(OpAsmSetValueNameFn setName) {
+  setName(getResult(), getName());
 }
-
-int64_t RecurrenceOp::getDimSize(StringRef name) {
-  for (DimAttr dim : getDims().getAsRange<DimAttr>())
-    if (dim.getName().getValue() == name)
-      return dim.getSize();
-  return -1;
-}
-
-LogicalResult RecurrenceOp::verify() {
-  llvm::StringSet<> dims, operands, outputs;
-  for (DimAttr dim : getDims().getAsRange<DimAttr>())
-    dims.insert(dim.getName().getValue());
-  llvm::StringMap<StateOp> states;
-  llvm::StringMap<unsigned> definitions;
-  for (StateOp state : getBlock()->getOps<StateOp>())
-    if (!states.try_emplace(state.getName(), state).second) // recurrence_c2
-      return state.emitOpError() << "'" << state.getName() << "' is declared twice";
-  for (InOp in : getBlock()->getOps<InOp>())
-    if (!operands.insert(in.getName()).second) // recurrence_c2
-      return in.emitOpError() << "'" << in.getName() << "' is declared twice";
-
-  auto checkState = [&](Operation* op, StringRef name, Type type) -> LogicalResult { // recurrence_c3
-    auto it = states.find(name);
-    if (it == states.end())
-      return op->emitOpError() << "names '" << name << "', which is no state";
-    if (type && it->second.getType() != type)
-      return op->emitOpError() << "has type " << type << ", but state '" << name << "' has type "
-                               << it->second.getType();
-    return success();
-  };
-  auto checkOffsets = [&](Operation* op, ArrayRef<int64_t> by) -> LogicalResult { // recurrence_c5
-    if (by.size() == getNumTimeAxes())
-      return success();
-    return op->emitOpError() << "has " << by.size() << " offsets for " << getNumTimeAxes()
-                             << " time axes";
-  };
-
-  WalkResult walk = getBody().walk([&](Operation* op) {
-    LogicalResult result = success();
-    if (auto prev = dyn_cast<PrevOp>(op)) {
-      result = checkState(op, prev.getState(), prev.getType());
-      if (succeeded(result))
-        result = checkOffsets(op, prev.getBy());
-    } else if (auto update = dyn_cast<UpdateOp>(op)) {
-      result = checkState(op, update.getState(), update.getValue().getType());
-      ++definitions[update.getState()];
-    } else if (auto system = dyn_cast<SystemOp>(op)) {
-      for (auto [name, value] : llvm::zip(strings(system.getStates()), system.getResults())) {
-        if (failed(checkState(op, name, value.getType())))
-          return WalkResult::interrupt();
-        ++definitions[name];
-      }
-    } else if (auto decay = dyn_cast<DecayOp>(op)) {
-      result = checkOffsets(op, decay.getBy());
-    } else if (auto feedback = dyn_cast<FeedbackOp>(op)) {
-      result = checkOffsets(op, feedback.getBy());
-    } else if (auto out = dyn_cast<OutOp>(op)) {
-      if (!outputs.insert(out.getName()).second) // recurrence_c2
-        result = op->emitOpError() << "'" << out.getName() << "' is defined twice";
-    }
-    if (failed(result))
-      return WalkResult::interrupt();
-    for (Type type : op->getResultTypes()) // recurrence_c4
-      if (auto array = dyn_cast<ArrayType>(type))
-        for (AxisAttr axis : array.getAxes())
-          if (auto name = dyn_cast<StringAttr>(axis.getExtent()))
-            if (!dims.contains(name.getValue())) {
-              op->emitOpError() << "uses dim '" << name.getValue() << "', which is not declared";
-              return WalkResult::interrupt();
-            }
-    return WalkResult::advance();
-  });
-  if (walk.wasInterrupted())
-    return failure();
-  for (auto& entry : states) // recurrence_c1
-    if (unsigned count = definitions.lookup(entry.first()); count != 1)
-      return entry.second.emitOpError() << "'" << entry.first() << "' is defined " << count
-                                        << " times, expected once";
-  return success();
-}
-
-//===-- names in print ------------------------------------------------------------------------------===//
-
-void InOp::getAsmResultNames(OpAsmSetValueNameFn setName) { setName(getResult(), getName()); }
 
 void PrevOp::getAsmResultNames(OpAsmSetValueNameFn setName) {
   setName(getResult(), (getState() + "_prev").str());
@@ -122,7 +38,8 @@ void SystemOp::getAsmResultNames(OpAsmSetValueNameFn setName) {
     setName(value, state);
 }
 
-//===-- declarations --------------------------------------------------------------------------------===//
+//===-- declarations
+//--------------------------------------------------------------------------------===//
 
 LogicalResult InOp::verify() {
   if (!isOrderOf(getOrder(), getType())) // in_c1
@@ -145,6 +62,13 @@ LogicalResult StateOp::verify() {
       if (!op || isa<PrevOp, SystemOp>(op) || (in && !in.getParam()))
         return emitOpError() << "has an initial value that varies in time";
       llvm::append_range(work, op->getOperands());
+      // What a fold computes with, less what it defines itself.
+      op->walk([&](Operation* inner) {
+        for (Value operand : inner->getOperands())
+          if (inner != op && !op->isProperAncestor(operand.getParentBlock()->getParentOp()) &&
+              operand.getParentBlock()->getParentOp() != op)
+            work.push_back(operand);
+      });
     }
   }
   return success();
@@ -162,21 +86,26 @@ LogicalResult OutOp::verify() {
   return success();
 }
 
-//===-- labels --------------------------------------------------------------------------------------===//
+//===-- labels
+//--------------------------------------------------------------------------------------===//
 
-static LogicalResult inferReduction(StringRef name, std::optional<Location> location, ArrayType type,
-                                    ArrayAttr over, SmallVectorImpl<Type>& inferred) {
+static LogicalResult inferReduction(StringRef name, std::optional<Location> location,
+                                    ArrayType type, ArrayAttr over,
+                                    SmallVectorImpl<Type>& inferred) {
   SmallVector<StringRef> labels = strings(over);
+  llvm::StringSet<> seen;
   for (StringRef label : labels)
-    if (!type.has(label)) // sum_c1, maximum_c1
-      return emitOptionalError(location, "reduces over '", label, "', which is no label of ", type);
+    if (!type.has(label) || !seen.insert(label).second) // sum_c1, maximum_c1
+      return emitOptionalError(location, "reduces over '", label, "', which is no label of ", type,
+                               " or is named twice");
   inferred.push_back(type.without(labels));
   return success();
 }
 
-LogicalResult SumOp::inferReturnTypes(MLIRContext*, std::optional<Location> location, ValueRange operands,
-                                      DictionaryAttr attributes, OpaqueProperties properties,
-                                      RegionRange regions, SmallVectorImpl<Type>& inferred) {
+LogicalResult SumOp::inferReturnTypes(MLIRContext*, std::optional<Location> location,
+                                      ValueRange operands, DictionaryAttr attributes,
+                                      OpaqueProperties properties, RegionRange regions,
+                                      SmallVectorImpl<Type>& inferred) {
   SumOp::Adaptor adaptor(operands, attributes, properties, regions);
   return inferReduction("sum", location, cast<ArrayType>(operands[0].getType()), adaptor.getOver(),
                         inferred);
@@ -220,6 +149,21 @@ LogicalResult RelabelOp::inferReturnTypes(MLIRContext* context, std::optional<Lo
   return success();
 }
 
+LogicalResult SumOp::verify() {
+  ArrayType type = getOperand().getType();
+  if (!type.isReal() && !type.isComplex()) // sum_c2
+    return emitOpError() << "adds elements of type " << type.getElementType()
+                         << ", expected real or complex ones";
+  return success();
+}
+
+LogicalResult MaximumOp::verify() {
+  if (!getOperand().getType().isReal()) // maximum_c2
+    return emitOpError() << "orders elements of type " << getOperand().getType().getElementType()
+                         << ", expected real ones";
+  return success();
+}
+
 LogicalResult BroadcastOp::verify() {
   ArrayType from = getOperand().getType(), to = getType(); // broadcast_c1
   if (!from.isSubsetOf(to) || from.getElementType() != to.getElementType())
@@ -227,9 +171,10 @@ LogicalResult BroadcastOp::verify() {
   return success();
 }
 
-LogicalResult AtOp::inferReturnTypes(MLIRContext*, std::optional<Location> location, ValueRange operands,
-                                     DictionaryAttr attributes, OpaqueProperties properties,
-                                     RegionRange regions, SmallVectorImpl<Type>& inferred) {
+LogicalResult AtOp::inferReturnTypes(MLIRContext*, std::optional<Location> location,
+                                     ValueRange operands, DictionaryAttr attributes,
+                                     OpaqueProperties properties, RegionRange regions,
+                                     SmallVectorImpl<Type>& inferred) {
   AtOp::Adaptor adaptor(operands, attributes, properties, regions);
   auto type = cast<ArrayType>(operands[0].getType());
   if (!type.has(adaptor.getLabel())) // at_c1
@@ -245,9 +190,12 @@ LogicalResult AtOp::verify() {
   return emitOpError() << "no enclosing fold runs over label '" << getLabel() << "'";
 }
 
-//===-- fold ----------------------------------------------------------------------------------------===//
+//===-- fold
+//----------------------------------------------------------------------------------------===//
 
-YieldOp FoldOp::getYield() { return cast<YieldOp>(getBlock()->getTerminator()); }
+YieldOp FoldOp::getYield() {
+  return cast<YieldOp>(getBlock()->getTerminator());
+}
 
 LogicalResult FoldOp::verify() {
   auto yield = dyn_cast<YieldOp>(getBlock()->getTerminator());
@@ -257,13 +205,14 @@ LogicalResult FoldOp::verify() {
   TypeRange inits = getInits().getTypes(), yielded = yield.getOperandTypes();
   if (getBlock()->getNumArguments() != carried || yielded.size() < carried ||
       inits != TypeRange(getBlock()->getArgumentTypes()) || inits != yielded.take_front(carried) ||
-      getNumResults() != yielded.size() || TypeRange(getResultTypes()).take_front(carried) != inits) // fold_c1
+      getNumResults() != yielded.size() ||
+      TypeRange(getResultTypes()).take_front(carried) != inits) // fold_c1
     return emitOpError() << "carried values disagree in number or type between initial values, "
                             "arguments, ssm.yield and results";
   for (Type type : yielded) // fold_c2, fold_c3
     if (cast<ArrayType>(type).has(getAxis().getName()))
-      return emitOpError() << "yields a value that bears the fold's own label '" << getAxis().getName()
-                           << "'";
+      return emitOpError() << "yields a value that bears the fold's own label '"
+                           << getAxis().getName() << "'";
   for (auto [type, result] :
        llvm::zip(yielded.drop_front(carried), TypeRange(getResultTypes()).drop_front(carried)))
     if (cast<ArrayType>(type).withAxis(getAxis()) != result)
@@ -283,12 +232,14 @@ ParseResult FoldOp::parse(OpAsmParser& parser, OperationState& result) {
   Region* body = result.addRegion();
   if (parser.parseRegion(*body, arguments) || parser.parseOptionalAttrDict(result.attributes))
     return failure();
-  if (body->empty() || !isa_and_present<YieldOp>(body->front().empty() ? nullptr : &body->front().back()))
+  if (body->empty() ||
+      !isa_and_present<YieldOp>(body->front().empty() ? nullptr : &body->front().back()))
     return parser.emitError(parser.getNameLoc(), "expected the region to end with ssm.yield");
   auto yielded = body->front().back().getOperandTypes();
   for (auto [index, type] : llvm::enumerate(yielded)) {
     auto array = cast<ArrayType>(type);
-    result.addTypes(index < arguments.size() || array.has(axis.getName()) ? array : array.withAxis(axis));
+    result.addTypes(index < arguments.size() || array.has(axis.getName()) ? array
+                                                                          : array.withAxis(axis));
   }
   return success();
 }
@@ -301,7 +252,8 @@ void FoldOp::print(OpAsmPrinter& printer) {
   printer.printOptionalAttrDict((*this)->getAttrs(), {"axis", "reverse"});
 }
 
-//===-- constant ------------------------------------------------------------------------------------===//
+//===-- constant
+//------------------------------------------------------------------------------------===//
 
 void ConstantOp::build(OpBuilder& builder, OperationState& state, double value) {
   build(builder, state, ArrayType::get(builder.getContext(), {}, builder.getF32Type()),

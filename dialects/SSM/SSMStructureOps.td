@@ -3,6 +3,7 @@
 #define SSMC_SSM_STRUCTURE_OPS_TD
 
 include "SSMDialect.td"
+include "SSMInterfaces.td"
 include "mlir/IR/OpAsmInterface.td"
 include "mlir/IR/SymbolInterfaces.td"
 include "mlir/IR/RegionKindInterface.td"
@@ -18,26 +19,57 @@ def RecurrenceOp : Op<SSM_Dialect, "recurrence",
     holds the step, the normal form (states defined by `ssm.system`) and, in `ssm.pass` ops, a form.
 
     Laws: (recurrence_c1) every state is defined exactly once; (recurrence_c2) names of operands are
-    unique, and so are names of outputs, and names of states; (recurrence_c3) every `ssm.prev`,
+    unique within a pass, and so are names of outputs, and names of states; (recurrence_c3) every `ssm.prev`,
     `ssm.update` and term of a system names a declared state and agrees with its labels;
-    (recurrence_c4) a symbolic extent is a declared dim; (recurrence_c5) `by` has one offset a time axis.
+    (recurrence_c4) a symbolic extent is a declared dim; (recurrence_c5) `by` has one offset a time axis;
+    (recurrence_c6) there is a time axis, and no time axis and no dim is declared twice.
 
-    Example: see the dialect's description.
+    Example, a decayed sum:
+    ```mlir
+    ssm.recurrence @leaky time [t] dims(D) {
+      %x = ssm.in "x" [i] : [i: D]
+      %a = ssm.in "a" [] param : []
+      ssm.state "h" [i] : [i: D]
+      %h_prev = ssm.prev "h" by [1] : [i: D]
+      %d = ssm.mul %a, %h_prev : [], [i: D]
+      %h = ssm.add %d, %x : [i: D], [i: D]
+      ssm.update "h", %h : [i: D]
+      ssm.out "o" [i], %h : [i: D]
+    }
+    ```
+
+    Its normal form, in which the labels are canonical: each index is named after its dim, and `[D]`
+    is an axis with label D over dim D.
+    ```mlir
+    ssm.recurrence @leaky time [t] dims(D) {
+      %x = ssm.in "x" [D] : [D]
+      %a = ssm.in "a" [] param : []
+      ssm.state "h" [D] : [D]
+      %h = ssm.system plus_times [h] {
+        ssm.stage {
+          ssm.decay "h" from "h" by [1] factor(%a : [])
+          ssm.input "h" (%x : [D])
+        }
+      } : [D]
+      ssm.out "o" [D], %h : [D]
+    }
+    ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, StrArrayAttr:$time,
                        TypedArrayAttrBase<SSM_DimAttr, "dims">:$dims,
                        OptionalAttr<StrAttr>:$form);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = [{
-    $sym_name `time` custom<NameList>($time) `dims` custom<DimList>($dims) (`form` $form^)?
+    $sym_name `time` custom<NameList>($time) `dims` `` custom<DimList>($dims) (`form` $form^)?
     attr-dict-with-keyword $body
   }];
-  let hasVerifier = 1;
+  let hasRegionVerifier = 1;
   let extraClassDeclaration = [{
     ::mlir::Block* getBlock() { return &getBody().front(); }
     unsigned getNumTimeAxes() { return getTime().size(); }
     /// The declaration of a state by its name, or null.
     StateOp getState(::llvm::StringRef name);
+    bool declaresDim(::mlir::StringAttr name);
     /// The size of a dim, -1 where it is not bound or not declared.
     int64_t getDimSize(::llvm::StringRef name);
   }];
@@ -52,7 +84,7 @@ def InOp : Op<SSM_Dialect, "in", [Pure,
 
     Laws: (in_c1) the listed labels are the result's labels.
 
-    Example: `%B = ssm.in "B" [n] group : [n: N]`, `%A = ssm.in "A" [] param : []`
+    Example: `%B = ssm.in "B" [n] scope(group) : [n: N]`, `%A = ssm.in "A" [] param : []`
   }];
   let arguments = (ins StrAttr:$name, StrArrayAttr:$order, UnitAttr:$param,
                        DefaultValuedAttr<SSM_Scope, "::ssmc::ssm::Scope::Head">:$scope);
@@ -114,7 +146,11 @@ def PrevOp : Op<SSM_Dialect, "prev", [Pure,
 
 def UpdateOp : Op<SSM_Dialect, "update", []> {
   let summary = "defines a state at this step";
-  let description = [{ Example: `ssm.update "S", %S : [i: K, j: V]` }];
+  let description = [{
+    The new value of a state; recurrence_c1 and recurrence_c3 are its laws.
+
+    Example: `ssm.update "S", %S : [i: K, j: V]`
+  }];
   let arguments = (ins StrAttr:$state, SSM_ArrayType:$value);
   let assemblyFormat = "$state `,` $value attr-dict `:` custom<ArrayType>(type($value))";
 }
@@ -133,21 +169,26 @@ def OutOp : Op<SSM_Dialect, "out", []> {
   let hasVerifier = 1;
 }
 
-class SSM_ReductionOp<string mnemonic, string what>
-    : Op<SSM_Dialect, mnemonic, [Pure, DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
+class SSM_ReductionOp<string mnemonic, string what, string elements, list<string> partials, string transpose>
+    : Op<SSM_Dialect, mnemonic, !listconcat(SSM_PartialMethod<partials>.traits,
+          SSM_TransposeMethod<transpose>.traits, [Pure, DeclareOpInterfaceMethods<InferTypeOpInterface>])> {
   let summary = what # " over labels";
   let description = "Removes the named labels by taking the " # what # " over them, in ascending order."
-      # "\n\nLaw: (" # mnemonic # "_c1) every label reduced over is one of the operand's."
+      # "\n\nLaws: (" # mnemonic # "_c1) every label reduced over is one of the operand's, named once; ("
+      # mnemonic # "_c2) the operand's elements are " # elements # "."
       # "\n\nExample: `%e = ssm." # mnemonic # " %x over [i] : [i: K, j: V]` has label `j`.";
   let arguments = (ins SSM_ArrayType:$operand, StrArrayAttr:$over);
   let results = (outs SSM_ArrayType:$result);
   let assemblyFormat = "$operand `over` custom<NameList>($over) attr-dict `:` custom<ArrayType>(type($operand))";
   let hasFolder = 1;
+  let hasVerifier = 1;
+  let extraClassDefinition = SSM_PartialMethod<partials>.text # SSM_TransposeMethod<transpose>.text;
 }
-def SumOp : SSM_ReductionOp<"sum", "sum"> { let hasCanonicalizer = 1; }
-def MaximumOp : SSM_ReductionOp<"maximum", "maximum">;
+def SumOp : SSM_ReductionOp<"sum", "sum", "real or complex", [], "fit(g, x.getType())">;
+def MaximumOp : SSM_ReductionOp<"maximum", "maximum", "real", ["shareOver(x == z, getOver())"], "">;
 
-def RelabelOp : Op<SSM_Dialect, "relabel", [Pure, DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
+def RelabelOp : Op<SSM_Dialect, "relabel", !listconcat(SSM_TransposeMethod<"_">.traits,
+    [Pure, DeclareOpInterfaceMethods<InferTypeOpInterface>])> {
   let summary = "renames labels";
   let description = [{
     Renames `from[n]` to `to[n]`, all at once. Two labels that end with the same name become one: the
@@ -164,9 +205,10 @@ def RelabelOp : Op<SSM_Dialect, "relabel", [Pure, DeclareOpInterfaceMethods<Infe
     $operand custom<NameList>($from) `to` custom<NameList>($to) attr-dict `:` custom<ArrayType>(type($operand))
   }];
   let hasFolder = 1;
+  let extraClassDefinition = SSM_TransposeMethod<"relabelBack(g, x, getFrom(), getTo())">.text;
 }
 
-def BroadcastOp : Op<SSM_Dialect, "broadcast", [Pure]> {
+def BroadcastOp : Op<SSM_Dialect, "broadcast", !listconcat(SSM_TransposeMethod<"_">.traits, [Pure])> {
   let summary = "adds labels";
   let description = [{
     Repeats the operand along labels that it lacks.
@@ -182,6 +224,7 @@ def BroadcastOp : Op<SSM_Dialect, "broadcast", [Pure]> {
   }];
   let hasFolder = 1;
   let hasVerifier = 1;
+  let extraClassDefinition = SSM_TransposeMethod<"fit(g, x.getType())">.text;
 }
 
 def FoldOp : Op<SSM_Dialect, "fold", [SingleBlock]> {
@@ -216,7 +259,8 @@ def FoldOp : Op<SSM_Dialect, "fold", [SingleBlock]> {
   }];
 }
 
-def AtOp : Op<SSM_Dialect, "at", [Pure, DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
+def AtOp : Op<SSM_Dialect, "at", [Pure, DeclareOpInterfaceMethods<InferTypeOpInterface>,
+    DeclareOpInterfaceMethods<SSM_LinearOpInterface, ["getStackedLabel"]>]> {
   let summary = "the part of an array at the current position of an enclosing fold";
   let description = [{
     Laws: (at_c1) the label is one of the operand's; (at_c2) an enclosing fold runs over that label.
@@ -227,27 +271,34 @@ def AtOp : Op<SSM_Dialect, "at", [Pure, DeclareOpInterfaceMethods<InferTypeOpInt
   let results = (outs SSM_ArrayType:$result);
   let assemblyFormat = "$operand $label attr-dict `:` custom<ArrayType>(type($operand))";
   let hasVerifier = 1;
+  // One part of the operand's cotangent; the reversed fold stacks the parts along the label.
+  let extraClassDefinition = SSM_TransposeMethod<"g">.text # [{
+    ::llvm::StringRef $cppClass::getStackedLabel() { return getLabel(); }
+  }];
 }
 
-def YieldOp : Op<SSM_Dialect, "yield", [Pure, Terminator]> {
+def YieldOp : Op<SSM_Dialect, "yield", [Pure, Terminator, HasParent<"FoldOp">]> {
   let summary = "ends a fold's region";
   let description = [{ Example: `ssm.yield %n : [i: K]` }];
   let arguments = (ins Variadic<SSM_ArrayType>:$values);
   let assemblyFormat = "attr-dict ($values^ `:` custom<ArrayTypes>(type($values)))?";
 }
 
-def PassOp : Op<SSM_Dialect, "pass", [SingleBlock, NoTerminator, NoRegionArguments]> {
+def PassOp : Op<SSM_Dialect, "pass", [SingleBlock, NoTerminator, NoRegionArguments, HasParent<"RecurrenceOp">]> {
   let summary = "one run over the steps of a derived form";
   let description = [{
     The recurrent form of a recurrence is a list of passes, each a step to be run over all times in
     order, along the axes listed after `reverse` from the last step to the first. A value that a later
     pass needs is written by `ssm.out … temp` and read by an `ssm.in` of the same name.
 
+    Law: (pass_c1) `reverse` lists numbers of time axes, each once.
+
     Example: `ssm.pass reverse [0] { … }`
   }];
   let arguments = (ins OptionalAttr<DenseI64ArrayAttr>:$reverse);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "(`reverse` $reverse^)? attr-dict-with-keyword $body";
+  let hasVerifier = 1;
   let extraClassDeclaration = [{
     ::mlir::Block* getBlock() { return &getBody().front(); }
   }];

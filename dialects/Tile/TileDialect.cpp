@@ -1,5 +1,5 @@
-#include "dialects/Tile/Tile.h"
 #include "dialects/SSM/SSMAssembly.h"
+#include "dialects/Tile/Tile.h"
 
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -49,14 +49,15 @@ Attribute OperandAttr::parse(AsmParser& parser, Type) {
     parser.emitError(parser.getNameLoc(), "expected a role and a scope");
     return {};
   }
-  return OperandAttr::get(parser.getContext(), StringAttr::get(parser.getContext(), name), *role, axes,
-                          storage, *scope);
+  return OperandAttr::get(parser.getContext(), StringAttr::get(parser.getContext(), name), *role,
+                          axes, storage, *scope);
 }
 
 void OperandAttr::print(AsmPrinter& printer) const {
   printer << "<";
   printer.printString(getName().getValue());
   printer << " " << stringifyRole(getRole()) << " [";
-  llvm::interleaveComma(getAxes(), printer, [&](ssm::AxisAttr axis) { ssm::printAxis(printer, axis); });
+  llvm::interleaveComma(getAxes(), printer,
+                        [&](ssm::AxisAttr axis) { ssm::printAxis(printer, axis); });
   printer << "] " << getStorage() << " " << stringifyScope(getScope()) << ">";
 }

@@ -1,6 +1,6 @@
 // Verification, parsing and printing of kernels, loads, stores and sequences.
-#include "dialects/Tile/Tile.h"
 #include "dialects/SSM/SSMAssembly.h"
+#include "dialects/Tile/Tile.h"
 
 #include "mlir/IR/Builders.h"
 #include "llvm/ADT/DenseSet.h"
@@ -37,15 +37,28 @@ LogicalResult KernelOp::verify() {
   for (OperandAttr operand : getOperandsAttr().getAsRange<OperandAttr>()) {
     if (!seen.insert({operand.getName().getValue(), operand.getRole()}).second) // kernel_c1
       return emitOpError() << "has two operands " << operand.getName() << " of one role";
-    for (ssm::AxisAttr axis : operand.getAxes())
+    llvm::DenseSet<StringRef> labels;
+    for (ssm::AxisAttr axis : operand.getAxes()) {
       if (!axis.isBound()) // kernel_c2
-        return emitOpError() << "operand " << operand.getName() << " has an extent that is not bound";
+        return emitOpError() << "operand " << operand.getName()
+                             << " has an extent that is not bound";
+      if (!labels.insert(axis.getName()).second) // kernel_c3
+        return emitOpError() << "operand " << operand.getName() << " bears label '"
+                             << axis.getName() << "' twice";
+    }
   }
   return success();
 }
 
-/// The type that a load or store of an operand has where `op` stands.
-static FailureOr<ArrayType> tileType(Operation* op, StringRef name, bool loads, Type element) {
+namespace {
+/// The operand that a load or store names, and its tile's type where the op stands.
+struct Access {
+  OperandAttr operand;
+  ArrayType type;
+};
+} // namespace
+
+static FailureOr<Access> findAccess(Operation* op, StringRef name, bool loads, Type element) {
   auto kernel = op->getParentOfType<KernelOp>();
   if (!kernel)
     return op->emitOpError() << "expected to stand in a tile.kernel";
@@ -57,40 +70,61 @@ static FailureOr<ArrayType> tileType(Operation* op, StringRef name, bool loads, 
   ArrayType type = ArrayType::get(op->getContext(), operand.getAxes(), element);
   bool timed = !llvm::is_contained({Role::Param, Role::StateIn, Role::StateOut}, operand.getRole());
   if (!timed)
-    return type;
+    return Access{operand, type};
   auto sequence = op->getParentOfType<SequenceOp>();
-  if (!sequence)
+  if (!sequence) // load_c6, store_c4
     return op->emitOpError() << "operand '" << name << "' varies in time: expected to stand in a "
                              << "tile.sequence";
-  return sequence.getTileSize() > 1 ? type.withAxis(sequence.getAxis()) : type;
+  return Access{operand, sequence.getTileSize() > 1 ? type.withAxis(sequence.getAxis()) : type};
 }
 
-void LoadOp::getAsmResultNames(OpAsmSetValueNameFn setName) { setName(getResult(), getName()); }
+/// Checks what loads and stores share.
+template <typename Op> static FailureOr<Access> checkAccess(Op op, ArrayType type, bool loads) {
+  FailureOr<Access> access = findAccess(op, op.getName(), loads, type.getElementType());
+  if (failed(access))
+    return failure();
+  if (access->type != type) // load_c2, store_c2
+    return op.emitOpError() << (loads ? "reads" : "writes") << " a tile of type " << access->type
+                            << ", not " << type;
+  if (op.getPart() != Part::Whole && !type.isReal()) // load_c4, store_c3
+    return op.emitOpError() << "has half of a complex operand in a tile of type " << type
+                            << ", expected reals";
+  return access;
+}
+
+void LoadOp::getAsmResultNames(OpAsmSetValueNameFn setName) {
+  setName(getResult(), getName());
+}
 
 LogicalResult LoadOp::verify() {
-  FailureOr<ArrayType> expected = tileType(*this, getName(), true, getType().getElementType());
-  if (failed(expected))
+  FailureOr<Access> access = checkAccess(*this, getType(), /*loads=*/true);
+  if (failed(access))
     return failure();
-  if (*expected != getType()) // load_c2
-    return emitOpError() << "reads a tile of type " << *expected << ", not " << getType();
+  if (getRow() && (*getRow() < 1 || access->operand.getRole() != Role::Row)) // load_c3
+    return emitOpError() << "reads row " << *getRow() << " of operand '" << getName()
+                         << "', expected an earlier row of a row operand";
+  if (Value otherwise = getOtherwise()) // load_c5
+    if (!cast<ArrayType>(otherwise.getType()).isSubsetOf(getType()))
+      return emitOpError() << "has an else of type " << otherwise.getType()
+                           << " with labels that the tile lacks";
   return success();
 }
 
 LogicalResult StoreOp::verify() {
-  ArrayType type = getValue().getType();
-  FailureOr<ArrayType> expected = tileType(*this, getName(), false, type.getElementType());
-  if (failed(expected))
-    return failure();
-  if (*expected != type) // store_c2
-    return emitOpError() << "writes a tile of type " << *expected << ", not " << type;
-  return success();
+  return checkAccess(*this, getValue().getType(), /*loads=*/false);
 }
 
-//===-- sequence ------------------------------------------------------------------------------------===//
+//===-- sequence
+//------------------------------------------------------------------------------------===//
 
-YieldOp SequenceOp::getYield() { return cast<YieldOp>(getBlock()->getTerminator()); }
+YieldOp SequenceOp::getYield() {
+  return cast<YieldOp>(getBlock()->getTerminator());
+}
 
 LogicalResult SequenceOp::verify() {
+  if (int64_t(getTimeAxis()) < 0 || getTileSize() < 1) // sequence_c2
+    return emitOpError() << "walks over axis " << int64_t(getTimeAxis()) << " by tiles of "
+                         << getTileSize() << " steps, expected an axis from 0 and at least 1 step";
   auto yield = dyn_cast<YieldOp>(getBlock()->getTerminator());
   TypeRange inits = getInits().getTypes();
   if (!yield || inits != TypeRange(getBlock()->getArgumentTypes()) || inits != getResultTypes() ||
@@ -104,8 +138,8 @@ ParseResult SequenceOp::parse(OpAsmParser& parser, OperationState& result) {
   ssm::AxisAttr axis;
   int64_t timeAxis;
   SmallVector<OpAsmParser::Argument> arguments;
-  if (parser.parseKeyword("over") || ssm::parseAxisList(parser, axis) || parser.parseKeyword("axis") ||
-      parser.parseInteger(timeAxis))
+  if (parser.parseKeyword("over") || ssm::parseAxisList(parser, axis) ||
+      parser.parseKeyword("axis") || parser.parseInteger(timeAxis))
     return failure();
   result.addAttribute("axis", axis);
   result.addAttribute("timeAxis", parser.getBuilder().getI64IntegerAttr(timeAxis));

@@ -38,7 +38,14 @@ def Tile_Dialect : Dialect {
         %a = ssm.exp %g : [i: 64, t: 16]
         %r:2 = ssm.fold over [t: 16] carry(%P = %S : [i: 64, j: 64]) {
           %at = ssm.at %a "t" : [i: 64, t: 16]
-          ...
+          %kt = ssm.at %k "t" : [i: 64, t: 16]
+          %vt = ssm.at %v "t" : [j: 64, t: 16]
+          %qt = ssm.at %q "t" : [i: 64, t: 16]
+          %d = ssm.mul %at, %P : [i: 64], [i: 64, j: 64]
+          %b = ssm.mul %kt, %vt : [i: 64], [j: 64]
+          %Sn = ssm.add %d, %b : [i: 64, j: 64], [i: 64, j: 64]
+          %m = ssm.mul %qt, %Sn : [i: 64], [i: 64, j: 64]
+          %o = ssm.sum %m over [i] : [i: 64, j: 64]
           ssm.yield %Sn, %o : [i: 64, j: 64], [j: 64]
         }
         tile.store "o", %r#1 : [j: 64, t: 16]
@@ -82,9 +89,23 @@ def KernelOp : Op<Tile_Dialect, "kernel", [Symbol, IsolatedFromAbove, SingleBloc
     Items are independent of one another; item number b * H + h is batch entry b, head h. See
     include/ssmc/Target/KernelABI.h for the function that a CPU kernel becomes.
 
-    Laws: (kernel_c1) no two operands have the same name and role; (kernel_c2) every extent is bound.
+    Laws: (kernel_c1) no two operands have the same name and role; (kernel_c2) every extent is bound;
+    (kernel_c3) the axes of an operand bear different labels.
 
-    Example: see the dialect's description.
+    Example, the sum of two operands at each step:
+    ```mlir
+    tile.kernel @add operands [#tile.operand<"x" in [i: 8] f32 head>,
+                               #tile.operand<"y" in [i: 8] bf16 head>,
+                               #tile.operand<"o" out [i: 8] f32 head>] {
+      tile.sequence over [t: 16] axis 0 {
+        %x = tile.load "x" : [i: 8, t: 16]
+        %y = tile.load "y" : [i: 8, t: 16]
+        %o = ssm.add %x, %y : [i: 8, t: 16], [i: 8, t: 16]
+        tile.store "o", %o : [i: 8, t: 16]
+        tile.yield
+      }
+    }
+    ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, TypedArrayAttrBase<Tile_OperandAttr, "operands">:$operands);
   let regions = (region SizedRegion<1>:$body);
@@ -110,7 +131,9 @@ def LoadOp : Op<Tile_Dialect, "load", [DeclareOpInterfaceMethods<OpAsmOpInterfac
     pointer is null (states), or where there is no such row; without it that value is zero.
 
     Laws: (load_c1) the kernel has such an operand; (load_c2) the tile's labels are the operand's
-    axes and, for timed operands, the label of the innermost sequence if its tile is longer than 1.
+    axes and, for timed operands, the label of the innermost sequence if its tile is longer than 1;
+    (load_c3) `row` is at least 1 and reads a `row` operand; (load_c4) `part` reads reals;
+    (load_c5) the labels of `else` are the tile's; (load_c6) a timed operand is read in a sequence.
 
     Example: `%k = tile.load "k" : [i: 128, t: 16]`
   }];
@@ -130,7 +153,8 @@ def StoreOp : Op<Tile_Dialect, "store", []> {
     Writes the operand of the kernel's item, converted to its stored type. Rows past the end of the
     sequence are not written; a null pointer (states) is not written.
 
-    Laws: (store_c1) the kernel has such an operand; (store_c2) as load_c2.
+    Laws: (store_c1) the kernel has such an operand; (store_c2) as load_c2;
+    (store_c3) `part` writes reals; (store_c4) a timed operand is written in a sequence.
 
     Example: `tile.store "o", %o : [j: 128, t: 16]`
   }];
@@ -148,7 +172,8 @@ def SequenceOp : Op<Tile_Dialect, "sequence", [SingleBlock]> {
     an `ssm.fold` over the sequence's label stops at its end, and stores write the valid rows alone.
     A sequence of tile 1 adds no label.
 
-    Laws: (sequence_c1) initial values, arguments, yielded values and results agree in number and type.
+    Laws: (sequence_c1) initial values, arguments, yielded values and results agree in number and type;
+    (sequence_c2) the time axis's number is not negative and the tile is of at least 1 step.
 
     Example: `%S1 = tile.sequence over [t: 16] axis 0 carry(%S = %S0 : [i: 64, j: 64]) { … }`
   }];
@@ -164,7 +189,7 @@ def SequenceOp : Op<Tile_Dialect, "sequence", [SingleBlock]> {
   }];
 }
 
-def YieldOp : Op<Tile_Dialect, "yield", [Pure, Terminator]> {
+def YieldOp : Op<Tile_Dialect, "yield", [Pure, Terminator, HasParent<"SequenceOp">]> {
   let summary = "ends a sequence's region";
   let description = [{ Example: `tile.yield %S : [i: 64, j: 64]` }];
   let arguments = (ins Variadic<SSM_ArrayType>:$values);

@@ -2,8 +2,8 @@
 // RUN: ssmc-opt %s --mlir-print-op-generic | ssmc-opt | FileCheck %s
 // What is printed is read back, in the short form and in the generic one.
 
-// CHECK-LABEL: ssm.recurrence @step time [y, x] dims (K, J = 2) {
-ssm.recurrence @step time [y, x] dims (K, J = 2) {
+// CHECK-LABEL: ssm.recurrence @step time [y, x] dims(K, J = 2) {
+ssm.recurrence @step time [y, x] dims(K, J = 2) {
   // CHECK: %[[B:.+]] = ssm.in "B" [K] scope(group) : [K] complex<f32>
   %B = ssm.in "B" [K] scope(group) : [K] complex<f32>
   // CHECK: %[[R:.+]] = ssm.in "reset" [] : [] i1

@@ -348,7 +348,7 @@ ssm.recurrence @feedback_c2 time [t] dims (K, V) {
   ssm.state "S" [i] : [i: K]
   %n = ssm.system plus_times ["S"] {
     ssm.stage {
-      // expected-error @below {{'ssm.feedback' op has an operand of type '!ssm.array<j: V, f32>' with labels that state 'S' lacks}}
+      // expected-error @below {{'ssm.feedback' op has a u of type '!ssm.array<j: V, f32>' with labels that state 'S' lacks}}
       ssm.feedback "S" from "S" by [1] over [i] (%y, %x : [j: V], [i: K])
     }
   } : [i: K]
@@ -363,7 +363,7 @@ ssm.recurrence @input_c1 time [t] dims (K, V) {
   ssm.state "S" [i] : [i: K]
   %n = ssm.system plus_times ["S"] {
     ssm.stage {
-      // expected-error @below {{'ssm.input' op has an operand of type '!ssm.array<j: V, f32>' with labels that state 'S' lacks}}
+      // expected-error @below {{'ssm.input' op has a factor of type '!ssm.array<j: V, f32>' with labels that state 'S' lacks}}
       ssm.input "S" (%y : [j: V])
     }
   } : [i: K]

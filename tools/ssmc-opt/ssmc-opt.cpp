@@ -1,9 +1,10 @@
-// Runs any pass of ours and of upstream's on textual IR.
+// Runs any pass of ours, of the tests' and of upstream's on textual IR.
 #include "dialects/Tile/Tile.h"
 #include "ssmc/Analysis/Passes.h"
 #include "ssmc/Derive/Passes.h"
 #include "ssmc/Schedule/Schedule.h"
 #include "ssmc/Target/CPU.h"
+#include "test/lib/TestPasses.h"
 
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllPasses.h"
@@ -15,6 +16,7 @@ int main(int argc, char** argv) {
   ssmc::derive::registerPasses();
   ssmc::schedule::registerPasses();
   ssmc::cpu::registerPasses();
+  ssmc::test::registerTestPartials();
   mlir::DialectRegistry registry;
   mlir::registerAllDialects(registry);
   registry.insert<ssmc::ssm::SSMDialect, ssmc::tile::TileDialect>();

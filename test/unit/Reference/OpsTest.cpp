@@ -92,7 +92,6 @@ TEST(complexFunctions) {
   CHECK_ARRAY(run("neg %x", 1, 2), "o", {-1, -2});
   CHECK_ARRAY(run("sqrt %x", -4, 0), "o", {0, 2});
   CHECK_ARRAY(run("rsqrt %x", -4, 0), "o", {0, -0.5});
-  CHECK_ARRAY(run("sign %x", 3, 4), "o", {0.6, 0.8});
   CHECK_ARRAY(run("abs %x", 3, 4, ""), "o", {5});
   CHECK_ARRAY(run("real %x", 3, 4, ""), "o", {3});
   CHECK_ARRAY(run("imag %x", 3, 4, ""), "o", {4});
@@ -100,7 +99,6 @@ TEST(complexFunctions) {
   CHECK_ARRAY(run("div %x, %x", 1, 2), "o", {1, 0});
   CHECK_ARRAY(run("log %x", 0, 1), "o", {0, std::acos(0.0)});
   CHECK_ARRAY(run("softplus %x", 800, 1), "o", {800, 1});
-  CHECK_ARRAY(run("cis %x", 0, 1), "o", {std::exp(-1.0), 0});
 }
 
 TEST(complexIsRefusedWhereMeaningless) {

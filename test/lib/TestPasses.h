@@ -1,0 +1,6 @@
+// Passes that only tests run.
+#pragma once
+
+namespace ssmc::test {
+void registerTestPartials();
+} // namespace ssmc::test
