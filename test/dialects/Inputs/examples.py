@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 
 opt = sys.argv[1]
+# Options of the whole suite, --verify-roundtrip, follow the tool.
+options = [word for word in sys.argv[2:] if word.startswith("--")]
 # Ops that need a surrounding; `in` needs none.
 NOT_ALONE = ("at", "decay", "feedback", "fold", "in", "input", "prev", "stage", "state", "update", "yield")
 errors = []
@@ -20,7 +22,7 @@ ran = 0
 def run(where: str, text: str) -> None:
     global ran
     ran += 1
-    result = subprocess.run([opt], input=text, capture_output=True, text=True, check=False)
+    result = subprocess.run([opt, *options], input=text, capture_output=True, text=True, check=False)
     if result.returncode:
         errors.append(f"{where}: the example does not parse:\n{text}\n{result.stderr}")
 
@@ -41,7 +43,7 @@ def declared(line: str) -> str | None:
     return "\n".join([*lines, line])
 
 
-for path in map(Path, sys.argv[2:]):
+for path in (Path(word) for word in sys.argv[2:] if not word.startswith("--")):
     sections = re.split(r"^###+ ", path.read_text(), flags=re.M)
     for section in sections:
         title = section.split("\n", 1)[0]

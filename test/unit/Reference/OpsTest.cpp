@@ -101,17 +101,6 @@ TEST(complexFunctions) {
   CHECK_ARRAY(run("softplus %x", 800, 1), "o", {800, 1});
 }
 
-TEST(complexIsRefusedWhereMeaningless) {
-  Program program(R"(
-    %x = ssm.in "x" [] : [] complex<f32>
-    %o = ssm.max %x, %x : [] complex<f32>, [] complex<f32>
-    ssm.out "o" [], %o : [] complex<f32>
-  )");
-  CHECK_ERROR(
-      program.run(sizesOf({1}), mapOf({{"x", arrayOf({1, 1, 1}, {1, 2}, DType::Complex64)}})),
-      "'ssm.max' is not defined for complex numbers");
-}
-
 /// One step of a body whose input is x [K, K] or the like.
 static runtime::ArrayMap once(const char* body, runtime::ArrayMap operands, int64_t K, int64_t V) {
   Program program(body);
