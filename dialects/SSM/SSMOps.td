@@ -7,5 +7,6 @@ include "SSMInterfaces.td"
 include "SSMStructureOps.td"
 include "SSMPointwiseOps.td"
 include "SSMNormalOps.td"
+include "SSMChunkOps.td"
 
 #endif // SSMC_SSM_OPS_TD

@@ -81,7 +81,10 @@ LogicalResult PrevOp::verify() {
 }
 
 LogicalResult OutOp::verify() {
-  if (!isOrderOf(getOrder(), getValue().getType())) // out_c1
+  ArrayType type = getValue().getType();
+  if (auto chunk = dyn_cast<ChunkOp>((*this)->getParentOp()))
+    type = type.without({chunk.getLabel()});
+  if (!isOrderOf(getOrder(), type)) // out_c1
     return emitOpError() << "lists other labels than its type " << getValue().getType();
   return success();
 }

@@ -158,7 +158,7 @@ def UpdateOp : Op<SSM_Dialect, "update", []> {
 def OutOp : Op<SSM_Dialect, "out", []> {
   let summary = "an output of the recurrence, or a value handed to a later pass";
   let description = [{
-    Law: (out_c1) the listed labels are the value's labels.
+    Law: (out_c1) the listed labels are the value's labels (in an `ssm.chunk` but for that of its steps).
 
     Example: `ssm.out "o" [j], %o : [j: V]`
   }];

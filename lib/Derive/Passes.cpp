@@ -3,6 +3,7 @@
 #include "dialects/SSM/SSM.h"
 
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/Pass/PassOptions.h"
 
 using namespace mlir;
 using namespace ssmc;
@@ -20,11 +21,33 @@ struct DeriveRecurrentPass : PassWrapper<DeriveRecurrentPass, OperationPass<Modu
   }
 };
 
+struct DeriveChunkedPass : PassWrapper<DeriveChunkedPass, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(DeriveChunkedPass)
+  DeriveChunkedPass() = default;
+  DeriveChunkedPass(const DeriveChunkedPass& other) : PassWrapper(other) {}
+  StringRef getArgument() const final { return "derive-chunked"; }
+  StringRef getDescription() const final { return "Derive the chunked (or scan) form from the normal form"; }
+  void runOnOperation() final {
+    derive::ChunkOptions options{steps, !scan};
+    for (ssm::RecurrenceOp recurrence : llvm::make_early_inc_range(getOperation().getOps<ssm::RecurrenceOp>())) {
+      std::string reason;
+      if (recurrence.getForm() || succeeded(derive::deriveChunked(recurrence, options, reason)))
+        continue;
+      recurrence.emitError() << "has no " << (scan ? "scan" : "chunked") << " form: " << reason;
+      signalPassFailure();
+    }
+  }
+  Option<int64_t> steps{*this, "steps", llvm::cl::desc("Steps of a chunk"), llvm::cl::init(64)};
+  Option<bool> scan{*this, "scan", llvm::cl::desc("Compute every state at every step"), llvm::cl::init(false)};
+};
+
 } // namespace
 
 std::unique_ptr<Pass> derive::createDeriveRecurrentPass() { return std::make_unique<DeriveRecurrentPass>(); }
 
 void derive::registerPasses() {
   registerPass(createDeriveRecurrentPass);
+  registerPass([]() -> std::unique_ptr<Pass> { return std::make_unique<DeriveChunkedPass>(); });
   registerPass(createSplitComplexPass);
+  registerPass(createExpandStepsPass);
 }

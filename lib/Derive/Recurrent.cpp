@@ -10,8 +10,9 @@
 //
 // Passes: states read at earlier steps run forward, states read at later steps backward. A system goes into
 // the first pass of its direction that is not before any system it depends on.
-#include "ssmc/Derive/Passes.h"
+#include "Coefficient.h"
 #include "ssmc/Analysis/Terms.h"
+#include "ssmc/Derive/Passes.h"
 
 #include "mlir/IR/Builders.h"
 #include "llvm/ADT/StringSet.h"
@@ -19,6 +20,7 @@
 using namespace mlir;
 using namespace ssmc::ssm;
 using namespace ssmc::analysis;
+using ssmc::derive::decayCoefficient;
 
 namespace {
 
@@ -54,7 +56,6 @@ private:
   Expr assembleStage(StageOp stage, Semiring semiring, StringRef state,
                      llvm::function_ref<Expr(StringRef, ArrayRef<int64_t>)> source);
   Value microSteps(StageOp stage, Semiring semiring, StringRef state, Value start, Pass& pass);
-  Expr decayCoefficient(DecayOp decay);
 
   /// The pass in which a value is known: the latest of the states that it depends on, -1 for none.
   int passOf(Value leaf);
@@ -298,25 +299,6 @@ static Renaming renamingOf(ArrayAttr from, ArrayAttr to) {
   return renaming;
 }
 
-/// exp(log + i phase) * factor, as few exponentials as the labels allow: exp(a_i + b_j) is exp(a_i) exp(b_j).
-Expr RecurrentForm::decayCoefficient(DecayOp decay) {
-  SmallVector<Expr> factors;
-  auto scatter = [&](Value exponent, StringRef function, Type element) {
-    for (Expr term : termsOf(reader.read(exponent)))
-      factors.push_back(context.func(function, element, {term}));
-  };
-  Type real = Float32Type::get(context.getContext());
-  if (Value log = decay.getLog())
-    scatter(log, "ssm.exp", real);
-  if (Value phase = decay.getPhase()) // All angles at once: cis is dear.
-    factors.push_back(context.func("ssm.cis", ComplexType::get(real), {reader.read(phase)}));
-  if (Value factor = decay.getFactor())
-    factors.push_back(reader.read(factor));
-  if (Value zero = decay.getZero())
-    factors.push_back(context.func("unless", real, {reader.read(zero)}));
-  return context.mul(factors);
-}
-
 Expr RecurrentForm::assembleStage(StageOp stage, Semiring semiring, StringRef state,
                                   llvm::function_ref<Expr(StringRef, ArrayRef<int64_t>)> source) {
   SmallVector<Term> outerProducts;
@@ -327,7 +309,7 @@ Expr RecurrentForm::assembleStage(StageOp stage, Semiring semiring, StringRef st
       Expr read = context.substitute(source(decay.getSource(), decay.getBy()),
                                      renamingOf(decay.getFrom(), decay.getTo()));
       if (!maxPlus)
-        terms.push_back(context.mul({decayCoefficient(decay), read}));
+        terms.push_back(context.mul({decayCoefficient(context, reader, decay), read}));
       else
         terms.push_back(decay.getLog() ? context.add({reader.read(decay.getLog()), read}) : read);
     } else if (auto feedback = dyn_cast<FeedbackOp>(op); feedback && feedback.getState() == state) {

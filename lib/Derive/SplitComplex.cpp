@@ -145,6 +145,10 @@ LogicalResult Splitter::split(Operation& op) {
     auto made = PassOp::create(builder, loc, pass.getReverseAttr());
     return splitBlock(*pass.getBlock(), made.getBody().emplaceBlock());
   }
+  if (auto chunk = dyn_cast<ChunkOp>(op)) {
+    auto made = ChunkOp::create(builder, loc, chunk.getAxis(), chunk.getReverseAttr());
+    return splitBlock(*chunk.getBlock(), made.getBody().emplaceBlock());
+  }
   if (auto fold = dyn_cast<FoldOp>(op))
     return splitFold(fold);
   if (auto yield = dyn_cast<YieldOp>(op)) {
@@ -248,6 +252,12 @@ FailureOr<Pair> Splitter::compute(Operation& op) {
       })
       .Case([&](AtOp at) {
         return each([&](Value part) { return AtOp::create(builder, loc, part, at.getLabelAttr()).getResult(); });
+      })
+      .Case([&](StepsOp steps) {
+        return each([&](Value part) { return StepsOp::create(builder, loc, part, steps.getAxis()).getResult(); });
+      })
+      .Case([&](LastOp last) {
+        return each([&](Value part) { return LastOp::create(builder, loc, part, last.getLabelAttr()).getResult(); });
       })
       .Default([&](Operation* other) -> FailureOr<Pair> {
         other->emitError() << "'" << other->getName().stripDialect()

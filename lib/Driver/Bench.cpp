@@ -76,7 +76,7 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
   if (!inputs)
     return inputs.takeError();
   Expected<CompiledRecurrence> compiled =
-      CompiledRecurrence::compile(declared, {inputs->sizes.dims, dtype}, *target);
+      CompiledRecurrence::compile(declared, {inputs->sizes.dims, dtype, options.form, options.chunk}, *target);
   if (!compiled)
     return compiled.takeError();
   // States are in the cache when a model decodes, so they are read and written here too.

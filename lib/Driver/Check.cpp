@@ -224,7 +224,8 @@ Expected<Line> Checker::check(const CheckedTarget& target, DType dtype) {
         for (auto& [name, size] : *dims)
           line.dims += fmt::format("{}{}={}", line.dims.empty() ? "" : " ", name, size);
       Expected<CompiledRecurrence> result =
-          CompiledRecurrence::compile(declared, {*dims, dtype}, target.spec);
+          CompiledRecurrence::compile(
+              declared, {*dims, dtype, options.form, options.chunk}, target.spec);
       if (!result) {
         finding.problem = toString(result.takeError());
         continue;

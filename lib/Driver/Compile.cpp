@@ -51,6 +51,8 @@ static Expected<std::string> emit(const Options& options, Console& console, Emit
     return spec.takeError();
   LoweringOptions lowering;
   lowering.dtype = options.dtype.value_or(runtime::DType::F32);
+  lowering.form = options.form;
+  lowering.chunk = options.chunk;
   for (ssm::RecurrenceOp recurrence : spec->recurrences) {
     auto sizes = dimSizes(recurrence, options, /*needAll=*/kind >= Emit::Tile);
     if (!sizes)

@@ -14,7 +14,12 @@ enum class Stage { Normal, Form, Tile };
 struct LoweringOptions {
   std::map<std::string, int64_t, std::less<>> dims;
   runtime::DType dtype = runtime::DType::F32;
+  Form form = Form::Recurrent;
+  std::optional<int64_t> chunk;
 };
+
+/// "recurrent", "scan" …
+llvm::StringRef nameOf(Form form);
 
 /// Takes every recurrence of a module from the declaration to a stage, in place; at the last one
 /// the module holds kernels alone. Fails as an internal error, or as reported for what a

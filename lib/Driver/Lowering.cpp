@@ -6,6 +6,8 @@
 #include "ssmc/Schedule/Schedule.h"
 
 #include "mlir/IR/Verifier.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/Passes.h"
 
 using namespace llvm;
 using namespace ssmc;
@@ -30,6 +32,41 @@ static bool isNormal(ssm::RecurrenceOp recurrence) {
                 [](ssm::UpdateOp update) { return update->hasAttr("nonlinear"); });
 }
 
+StringRef driver::nameOf(Form form) {
+  switch (form) {
+  case Form::Auto:
+    return "auto";
+  case Form::Recurrent:
+    return "recurrent";
+  case Form::Scan:
+    return "scan";
+  case Form::Chunked:
+    return "chunked";
+  }
+  llvm_unreachable("all forms are covered");
+}
+
+/// Replaces a normal form by the form that is asked for.
+static Error deriveForm(ssm::RecurrenceOp recurrence, const LoweringOptions& options) {
+  if (options.form == Form::Auto || options.form == Form::Recurrent)
+    return mlir::failed(derive::deriveRecurrent(recurrence)) ? Error(make_error<ReportedError>())
+                                                             : Error::success();
+  derive::ChunkOptions chunk;
+  chunk.eliminate = options.form == Form::Chunked;
+  chunk.steps = options.chunk.value_or(chunk.eliminate ? 64 : 16);
+  std::string reason, name = recurrence.getSymName().str();
+  mlir::FailureOr<ssm::RecurrenceOp> form = derive::deriveChunked(recurrence, chunk, reason);
+  if (mlir::failed(form))
+    return createStringError("'" + name + "' has no " + nameOf(options.form) + " form: " + reason);
+  // Equal reads and products are written once.
+  mlir::PassManager manager(form->getContext(), ssm::RecurrenceOp::getOperationName());
+  manager.addPass(mlir::createCanonicalizerPass());
+  manager.addPass(mlir::createCSEPass());
+  if (mlir::failed(manager.run(*form)))
+    return make_error<InternalError>("simplifying the form of '" + name + "' failed");
+  return Error::success();
+}
+
 Error driver::lowerModule(mlir::ModuleOp module, Stage stage, const LoweringOptions& options) {
   mlir::MLIRContext& context = *module.getContext();
   context.loadDialect<tile::TileDialect>();
@@ -47,18 +84,25 @@ Error driver::lowerModule(mlir::ModuleOp module, Stage stage, const LoweringOpti
   //===-- Form: passes over time. Refuses what no order of steps computes.
   //--------------------------===//
   for (ssm::RecurrenceOp recurrence : recurrencesOf(module))
-    if (mlir::failed(derive::deriveRecurrent(recurrence)))
-      return make_error<ReportedError>();
-  if (Error error = verifyAfter(module, "derive-recurrent"))
+    if (!recurrence.getForm())
+      if (Error error = deriveForm(recurrence, options))
+        return error;
+  if (Error error = verifyAfter(module, "derive"))
     return error;
   if (stage == Stage::Form)
     return Error::success();
 
   //===-- Kernels: complex values become pairs before tiles are chosen, as tiles are real.
   //----------===//
-  for (ssm::RecurrenceOp form : recurrencesOf(module))
+  for (ssm::RecurrenceOp form : recurrencesOf(module)) {
+    // Loops over the steps are all that a pair of reals needs to have rules for.
+    derive::expandSteps(form, [](mlir::Operation* op) {
+      return op->getNumResults() == 0 ||
+             !cast<ssm::ArrayType>(op->getResult(0).getType()).isComplex();
+    });
     if (mlir::failed(derive::splitComplex(form)))
       return make_error<ReportedError>();
+  }
   if (Error error = verifyAfter(module, "split-complex"))
     return error;
   schedule::Options scheduling;
@@ -69,9 +113,10 @@ Error driver::lowerModule(mlir::ModuleOp module, Stage stage, const LoweringOpti
                            : options.dtype == DType::F16 ? mlir::Type(builder.getF16Type())
                                                          : mlir::Type(builder.getF32Type());
   for (ssm::RecurrenceOp form : recurrencesOf(module)) {
-    if (mlir::failed(schedule::scheduleRecurrent(form, scheduling)))
+    if (mlir::failed(schedule::scheduleForm(form, scheduling)))
       return make_error<InternalError>("stage 'schedule' failed");
     form.erase();
   }
+  derive::expandSteps(module, [](mlir::Operation*) { return false; });
   return verifyAfter(module, "schedule");
 }

@@ -125,8 +125,10 @@ static Error setForm(Options& options, StringRef text) {
     options.form = Form::Auto;
   else if (text == "recurrent")
     options.form = Form::Recurrent;
-  else if (text == "scan" || text == "chunked")
-    return notAvailable("--form " + text + " (recurrent is)");
+  else if (text == "scan")
+    options.form = Form::Scan;
+  else if (text == "chunked")
+    options.form = Form::Chunked;
   else
     return unknownValue("form", text, {"auto", "recurrent", "scan", "chunked"});
   return Error::success();
@@ -203,7 +205,8 @@ static const OptionRow rows[] = {
      "type of inputs, params and outputs in memory: f32 (default), bf16, f16; f64 with --target\n"
      "reference. States and sums are f32 whatever it is",
      setDType},
-    {"--form", "FORM", all, "auto (default) or recurrent; scan and chunked are yet to come",
+    {"--form", "FORM", all, "auto (default), recurrent, scan (blocks of steps, every state at every step) or chunked\n"
+     "(blocks of steps, matrix products in place of states where the recurrence admits it)",
      setForm},
     {"--target", "TARGET", compile | run | check | bench,
      "cpu (default: this machine's features), cpu:TRIPLE:FEATURES (features as LLVM writes them:\n"
@@ -213,10 +216,13 @@ static const OptionRow rows[] = {
      "exact: operands of products are never rounded to 16 bits; fast is the default for 16-bit\n"
      "inputs. The recurrent form always computes in f32, so that both mean the same there",
      setPrecision},
-    {"--chunk", "N", all, "steps in a chunk of the chunked form, which is yet to come",
+    {"--chunk", "N", all, "steps in a block of the scan and chunked forms, 1 to 1024",
      [](Options& o, StringRef v) -> Error {
-       Expected<int64_t> chunk = parseCount(v, "--chunk", 1, 1 << 16);
-       return chunk ? notAvailable("--chunk (no form has chunks yet)") : chunk.takeError();
+       Expected<int64_t> chunk = parseCount(v, "--chunk", 1, 1024);
+       if (!chunk)
+         return chunk.takeError();
+       o.chunk = *chunk;
+       return Error::success();
      }},
     {"--emit", "KIND", compile,
      "ssm     the declaration in the ssm dialect\n"

@@ -31,7 +31,8 @@ static Expected<Results> compute(Spec& spec, const Options& options, const Signa
     return target.takeError();
   if (Error error = checkRunsHere(*target))
     return error;
-  LoweringOptions lowering = {inputs.sizes.dims, options.dtype.value_or(DType::F32)};
+  LoweringOptions lowering = {inputs.sizes.dims, options.dtype.value_or(DType::F32), options.form,
+                              options.chunk};
   Expected<CompiledRecurrence> compiled =
       CompiledRecurrence::compile(spec.recurrence(), lowering, *target);
   if (!compiled)

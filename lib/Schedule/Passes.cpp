@@ -1,10 +1,28 @@
-// The schedule as a pass.
+// The schedule of a whole form, and as a pass.
 #include "ssmc/Schedule/Schedule.h"
 
 #include "mlir/Pass/PassOptions.h"
 
 using namespace mlir;
 using namespace ssmc;
+
+FailureOr<SmallVector<tile::KernelOp>> schedule::scheduleForm(ssm::RecurrenceOp form, const Options& options) {
+  SmallVector<tile::KernelOp> kernels;
+  for (Operation& op : *form.getBlock()) {
+    if (!isa<ssm::PassOp, ssm::ChunkOp>(op))
+      continue;
+    std::string name = form.getSymName().str();
+    if (!kernels.empty())
+      name += "_" + std::to_string(kernels.size());
+    auto chunk = dyn_cast<ssm::ChunkOp>(op);
+    FailureOr<tile::KernelOp> kernel = chunk ? scheduleChunk(form, chunk, options, name)
+                                             : schedulePass(form, cast<ssm::PassOp>(op), options, name);
+    if (failed(kernel))
+      return failure();
+    kernels.push_back(*kernel);
+  }
+  return kernels;
+}
 
 namespace {
 
@@ -31,7 +49,7 @@ struct SchedulePass : PassWrapper<SchedulePass, OperationPass<ModuleOp>> {
     for (auto form : llvm::make_early_inc_range(getOperation().getOps<ssm::RecurrenceOp>())) {
       if (!form.getForm())
         continue;
-      if (failed(schedule::scheduleRecurrent(form, options)))
+      if (failed(schedule::scheduleForm(form, options)))
         return signalPassFailure();
       form.erase();
     }

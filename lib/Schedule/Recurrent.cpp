@@ -5,6 +5,7 @@
 //   loop              what depends on a state, and products of inputs larger than the inputs themselves
 //   epilogue          what nothing in the loop needs, again for all steps of the tile
 #include "ssmc/Schedule/Schedule.h"
+#include "Operands.h"
 #include "Placement.h"
 
 #include "mlir/IR/Builders.h"
@@ -18,15 +19,14 @@ using namespace ssmc;
 using namespace ssmc::schedule;
 using ssm::ArrayType;
 using ssm::AxisAttr;
-using tile::OperandAttr;
-using tile::Role;
 
 namespace {
 
 class KernelBuilder {
 public:
   KernelBuilder(ssm::RecurrenceOp form, ssm::PassOp pass, const Options& options)
-      : form(form), pass(pass), options(options), binder(form, options), builder(form.getContext()) {}
+      : form(form), pass(pass), options(options), binder(form, options), builder(form.getContext()),
+        operands(form.getContext(), binder, options) {}
 
   FailureOr<tile::KernelOp> build(StringRef name);
 
@@ -34,9 +34,6 @@ private:
   using Scope = DenseMap<Value, Value>;
 
   void collectOperands();
-  void addOperand(StringRef name, Role role, ArrayAttr order, ArrayType type, Type storage, ssm::Scope scope,
-                  bool complexPart);
-  Type storageOf(ArrayType type) const;
 
   /// The value of `value` at the current place; emits what is missing.
   Value use(Value value);
@@ -65,7 +62,7 @@ private:
   Binder binder;
   OpBuilder builder;
   std::unique_ptr<Placement> placement;
-  SmallVector<Attribute> operands;
+  OperandList operands;
   AxisAttr timeAxis; ///< the label of the steps of a tile
   bool reverse = false;
   Operation* loop = nullptr; ///< the fold over the steps, while its body is built
@@ -86,67 +83,23 @@ private:
 
 //===-- Operands ------------------------------------------------------------------------------------===//
 
-/// The name of the operand in memory: a half of a complex one is named after the whole.
-static StringRef wholeName(Operation* op, StringRef name) {
-  if (auto of = op->getAttrOfType<StringAttr>("of"))
-    return of.getValue();
-  return name;
-}
-
-Type KernelBuilder::storageOf(ArrayType type) const {
-  return type.isReal() ? options.operandType : type.getElementType();
-}
-
-void KernelBuilder::addOperand(StringRef name, Role role, ArrayAttr order, ArrayType type, Type storage,
-                               ssm::Scope scope, bool complexPart) {
-  SmallVector<AxisAttr> axes;
-  for (StringRef label : ssm::strings(order))
-    axes.push_back(type.find(label));
-  if (complexPart)
-    storage = ComplexType::get(builder.getF32Type());
-  auto operand = OperandAttr::get(builder.getContext(), builder.getStringAttr(name), role, axes, storage, scope);
-  if (!llvm::is_contained(operands, operand))
-    operands.push_back(operand);
-}
-
 void KernelBuilder::collectOperands() {
-  Type f32 = builder.getF32Type();
   auto usedHere = [&](ssm::InOp in) { // An initial value may need a param that no step reads.
     return placement->isLive(in.getResult()) || (in.getParam() && !in->use_empty());
   };
-  for (ssm::InOp in : form.getBlock()->getOps<ssm::InOp>()) {
-    if (!usedHere(in))
-      continue;
-    ArrayType type = binder.bind(in.getType());
-    bool temp = in->hasAttr("temp");
-    Type storage = temp || (in.getParam() && type.isReal()) ? f32 : storageOf(type);
-    addOperand(wholeName(in, in.getName()), temp ? Role::Temp : in.getParam() ? Role::Param : Role::In,
-               in.getOrder(), type, storage, in.getScope(), in->hasAttr("of"));
-  }
+  for (ssm::InOp in : form.getBlock()->getOps<ssm::InOp>())
+    if (usedHere(in))
+      operands.add(in);
   bool rows = form.getNumTimeAxes() > 1;
   for (ssm::UpdateOp update : pass.getBlock()->getOps<ssm::UpdateOp>()) {
     ssm::StateOp state = form.getState(update.getState());
-    ArrayType type = binder.bind(cast<ArrayType>(state.getType()));
-    if (rows) {
-      if (!isReadAcrossRows(state.getName()))
-        continue;
-      addOperand(state.getName(), Role::Row, state.getOrder(), type, f32, ssm::Scope::Head, false);
-      continue;
-    }
-    for (Role role : {Role::StateIn, Role::StateOut})
-      addOperand(wholeName(state, state.getName()), role, state.getOrder(), type, f32, ssm::Scope::Head,
-                 state->hasAttr("of"));
+    if (!rows)
+      operands.add(state);
+    else if (isReadAcrossRows(state.getName()))
+      operands.addRow(state);
   }
-  for (ssm::OutOp out : pass.getBlock()->getOps<ssm::OutOp>()) {
-    ArrayType type = binder.bind(cast<ArrayType>(out.getValue().getType()));
-    addOperand(wholeName(out, out.getName()), out.getTemp() ? Role::Temp : Role::Out, out.getOrder(), type,
-               out.getTemp() ? f32 : storageOf(type), ssm::Scope::Head, out->hasAttr("of"));
-  }
-}
-
-static tile::Part partOf(Operation* op) {
-  auto part = op->getAttrOfType<StringAttr>("part");
-  return !part ? tile::Part::Whole : part.getValue() == "re" ? tile::Part::Re : tile::Part::Im;
+  for (ssm::OutOp out : pass.getBlock()->getOps<ssm::OutOp>())
+    operands.add(out, cast<ArrayType>(out.getValue().getType()));
 }
 
 /// Rows of a complex state are kept in two arrays, so that each is a whole.
@@ -431,7 +384,7 @@ FailureOr<tile::KernelOp> KernelBuilder::build(StringRef name) {
   placement = std::make_unique<Placement>(pass, binder);
   collectOperands();
   builder.setInsertionPoint(form);
-  auto kernel = tile::KernelOp::create(builder, form.getLoc(), name, builder.getArrayAttr(operands));
+  auto kernel = tile::KernelOp::create(builder, form.getLoc(), name, operands.get());
   builder.setInsertionPointToEnd(&kernel.getBody().emplaceBlock());
 
   unsigned axes = form.getNumTimeAxes();
@@ -470,17 +423,7 @@ FailureOr<tile::KernelOp> KernelBuilder::build(StringRef name) {
   return kernel;
 }
 
-FailureOr<SmallVector<tile::KernelOp>> ssmc::schedule::scheduleRecurrent(ssm::RecurrenceOp form,
-                                                                         const Options& options) {
-  SmallVector<tile::KernelOp> kernels;
-  for (ssm::PassOp pass : form.getBlock()->getOps<ssm::PassOp>()) {
-    std::string name = form.getSymName().str();
-    if (!kernels.empty())
-      name += "_" + std::to_string(kernels.size());
-    FailureOr<tile::KernelOp> kernel = KernelBuilder(form, pass, options).build(name);
-    if (failed(kernel))
-      return failure();
-    kernels.push_back(*kernel);
-  }
-  return kernels;
+FailureOr<tile::KernelOp> schedule::schedulePass(ssm::RecurrenceOp form, ssm::PassOp pass, const Options& options,
+                                                 StringRef name) {
+  return KernelBuilder(form, pass, options).build(name);
 }

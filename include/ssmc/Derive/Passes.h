@@ -19,12 +19,33 @@ mlir::FailureOr<ssm::RecurrenceOp> deriveRecurrent(ssm::RecurrenceOp recurrence)
 /// `--derive-recurrent`: the above for every recurrence in normal form.
 std::unique_ptr<mlir::Pass> createDeriveRecurrentPass();
 
+/// How a form treats the steps of a chunk.
+struct ChunkOptions {
+  /// Steps of a chunk.
+  int64_t steps = 64;
+  /// Whether states that are only read through contractions are kept as products over the steps (the chunked
+  /// form); otherwise every state is computed at every step (the scan form).
+  bool eliminate = true;
+};
+
+/// Rewrites a normal form into the chunked or the scan form, in its place: one `ssm.chunk`. On failure the normal
+/// form stays as it is and `reason` is a sentence that says why there is no such form.
+mlir::FailureOr<ssm::RecurrenceOp> deriveChunked(ssm::RecurrenceOp recurrence, const ChunkOptions& options,
+                                                 std::string& reason);
+
 /// Replaces every complex value of a derived form by two reals; the old op is erased. Fails, with a message,
 /// on a function that has no such form.
 mlir::FailureOr<ssm::RecurrenceOp> splitComplex(ssm::RecurrenceOp recurrence);
 
 /// `--split-complex`: the above for every derived form.
 std::unique_ptr<mlir::Pass> createSplitComplexPass();
+
+/// Writes the ops over the steps of a chunk (`ssm.gram`, `ssm.solve`, `ssm.scan` …) below `root` as folds over
+/// the steps, but for those that `keep` holds for.
+void expandSteps(mlir::Operation* root, llvm::function_ref<bool(mlir::Operation*)> keep);
+
+/// `--expand-steps`: the above for all of them.
+std::unique_ptr<mlir::Pass> createExpandStepsPass();
 
 void registerPasses();
 

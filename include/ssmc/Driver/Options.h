@@ -18,7 +18,7 @@ enum class Command : unsigned { Compile = 1, Run = 2, Check = 4, Explain = 8, Be
 /// What compiling writes, in the order in which it comes to be.
 enum class Emit { Ssm, Normal, Form, Tile, Llvm, Asm, Obj };
 
-enum class Form { Auto, Recurrent };
+enum class Form { Auto, Recurrent, Scan, Chunked };
 
 enum class Precision { Fast, Exact };
 
@@ -46,6 +46,7 @@ struct Options {
 
   std::optional<Target> target; ///< the host's CPU if absent; `check` then takes all
   Form form = Form::Auto;
+  std::optional<int64_t> chunk; ///< steps of a chunk
   std::optional<runtime::DType> dtype; ///< F32 if absent; `check` then takes all
   std::optional<Precision> precision;
 

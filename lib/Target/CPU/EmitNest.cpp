@@ -81,7 +81,7 @@ StringRef Emitter::chooseLane(const Nest& nest, const Point& outer) {
   int64_t bestScore = INT64_MIN;
   for (StringRef label : nest.space) {
     int64_t score = 0, extent = 0;
-    bool touchesUser = false;
+    bool touchesUser = false, isReduced = false;
     for (const Item& item : nest.items) {
       DenseSet<Value> seen;
       Value value = item.computed();
@@ -89,7 +89,7 @@ StringRef Emitter::chooseLane(const Nest& nest, const Point& outer) {
         extent = axis.getSize();
       score += laneScore(*this, value, label, seen);
       if (item.reduces && !arrayType(item.value).has(label))
-        score -= 1;
+        score -= 1, isReduced = true;
       else if (item.toBuffer)
         score += item.target.isUnit(label) ? 4 : -4;
       auto isUser = [&](Value v) {
@@ -98,8 +98,8 @@ StringRef Emitter::chooseLane(const Nest& nest, const Point& outer) {
       };
       touchesUser |= item.target.place == Buffer::Place::User || llvm::any_of(seen, isUser);
     }
-    // Steps past the end of a sequence may be computed, but not read or written.
-    if (dynamicExtents.count(label) && touchesUser)
+    // Steps past the end of a sequence may be computed, but not read, written or counted in a sum.
+    if (dynamicExtents.count(label) && (touchesUser || isReduced))
       continue;
     if (extent < 4)
       score -= 3;

@@ -49,6 +49,13 @@ Point Emitter::operandPoint(Operation* op, const Point& point) {
     auto found = foldPositions.find(at.getLabel());
     assert(found != foldPositions.end() && "ssm.at outside of its fold");
     result.set(found->first, found->second);
+  } else if (auto last = dyn_cast<ssm::LastOp>(op)) {
+    StringRef label = last.getLabel();
+    auto found = dynamicExtents.find(label);
+    if (found == dynamicExtents.end())
+      result.set(label, {Value(), arrayType(last.getOperand()).find(label).getSize() - 1});
+    else
+      result.set(label, {found->second, -1});
   } else if (auto relabel = dyn_cast<ssm::RelabelOp>(op)) {
     for (auto [from, to] : llvm::zip(relabel.getFrom().getAsRange<StringAttr>(),
                                      relabel.getTo().getAsRange<StringAttr>())) {
@@ -82,6 +89,8 @@ Lanes Emitter::compute(Value value, const Point& point) {
   if (auto constant = dyn_cast<ssm::ConstantOp>(op))
     return {
         {arith::ConstantOp::create(b, b.getF32FloatAttr(constant.getValue().convertToDouble()))}};
+  if (auto position = dyn_cast<ssm::PositionOp>(op))
+    return emitPosition(position, point);
   if (isReduction(op))
     return reduceInline(op, point);
   Point inner = operandPoint(op, point);
@@ -89,6 +98,27 @@ Lanes Emitter::compute(Value value, const Point& point) {
   for (Value operand : op->getOperands())
     operands.push_back(evaluate(operand, inner));
   return combine(op, operands, point.parts);
+}
+
+/// The index along the label, in lanes where it runs over them.
+Lanes Emitter::emitPosition(ssm::PositionOp position, const Point& point) {
+  const Index* index = point.find(position.getAxis().getName());
+  Arithmetic scalar{b, b.getF32Type()};
+  Value first = scalar.constant(index->constant);
+  if (index->dynamic)
+    first = scalar.add(arith::SIToFPOp::create(b, b.getF32Type(), index->dynamic), first);
+  if (!index->lane)
+    return {{first}};
+  auto vector = VectorType::get({shape.lanes}, b.getF32Type());
+  Lanes result;
+  for (int64_t part = 0; part < point.parts; ++part) {
+    SmallVector<float> counts;
+    for (int64_t lane = 0; lane < shape.lanes; ++lane)
+      counts.push_back(part * shape.lanes + lane);
+    Value count = arith::ConstantOp::create(b, DenseElementsAttr::get(vector, ArrayRef<float>(counts)));
+    result.parts.push_back(arith::AddFOp::create(b, splat(first, vector), count));
+  }
+  return result;
 }
 
 void Emitter::hoist(Value value, const Point& point) {
@@ -201,7 +231,7 @@ static Value emitCmp(ImplicitLocOpBuilder& b, ssm::CmpOp op, Value x, Value y) {
 static Value emitOne(ImplicitLocOpBuilder& b, Operation* op, ArrayRef<Value> x) {
   if (auto cast = dyn_cast<ssm::CastOp>(op))
     return emitCast(b, cast, x[0]);
-  if (isa<ssm::AtOp, ssm::RelabelOp, ssm::BroadcastOp>(op))
+  if (isa<ssm::AtOp, ssm::LastOp, ssm::RelabelOp, ssm::BroadcastOp>(op))
     return x[0];
   if (auto select = dyn_cast<ssm::SelectOp>(op)) {
     bool isBool = select.getType().isBool();

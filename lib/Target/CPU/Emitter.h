@@ -215,6 +215,7 @@ private:
   Value address(const Buffer& buffer, const Point& point, int64_t lane);
   Lanes compute(Value value, const Point& point);
   Lanes reduceInline(Operation* op, const Point& point);
+  Lanes emitPosition(ssm::PositionOp position, const Point& point);
   Value reduceLanes(Operation* op, Value vector);
   void emitLoops(Nest& nest, ArrayRef<StringRef> labels, StringRef lane, Point point);
   void emitReducedLoops(Nest& nest, ArrayRef<StringRef> labels, StringRef lane, Point point);

@@ -186,6 +186,21 @@ void KernelLowering::emitSegment(ArrayRef<Operation*> ops, ArrayRef<Item> given)
   e.bound = std::move(savedBound);
 }
 
+/// The label of the steps of a tile, and every name that it is given inside: columns of a matrix over steps.
+static SmallVector<StringRef> namesOfSteps(tile::SequenceOp sequence) {
+  llvm::SetVector<StringRef> names;
+  names.insert(sequence.getAxis().getName());
+  for (size_t known = 0; known != names.size();) {
+    known = names.size();
+    sequence.walk([&](ssm::RelabelOp relabel) {
+      for (auto [from, to] : llvm::zip(ssm::strings(relabel.getFrom()), ssm::strings(relabel.getTo())))
+        if (names.contains(from))
+          names.insert(to);
+    });
+  }
+  return names.takeVector();
+}
+
 void KernelLowering::emitSequence(tile::SequenceOp sequence) {
   int64_t axis = sequence.getTimeAxis(), tile = sequence.getTileSize();
   Value total = times[axis];
@@ -198,9 +213,11 @@ void KernelLowering::emitSequence(tile::SequenceOp sequence) {
       index = arith::SubIOp::create(b, arith::SubIOp::create(b, count, e.i64(1)), counter);
     Value start = mul(index, e.i64(tile));
     timeStarts[axis] = start;
-    if (tile > 1)
-      e.dynamicExtents[sequence.getAxis().getName()] =
-          min(e.i64(tile), arith::SubIOp::create(b, total, start));
+    if (tile > 1) {
+      Value extent = min(e.i64(tile), arith::SubIOp::create(b, total, start));
+      for (StringRef label : namesOfSteps(sequence))
+        e.dynamicExtents[label] = extent;
+    }
     auto outside = std::exchange(innermost, tile > 1 ? sequence : nullptr);
     emitRegion(sequence.getBlock());
     innermost = outside;

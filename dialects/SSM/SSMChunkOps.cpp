@@ -1,0 +1,199 @@
+// Types and verification of the ops over the steps of a chunk.
+#include "dialects/SSM/SSM.h"
+
+#include "mlir/IR/Builders.h"
+
+using namespace mlir;
+using namespace ssmc::ssm;
+
+/// The arguments of an op's type inference, under the names of its adaptor.
+#define SSM_INFER(Op)                                                                              \
+  LogicalResult Op::inferReturnTypes(MLIRContext* context, std::optional<Location> location,       \
+                                     ValueRange operands, DictionaryAttr attributes,               \
+                                     OpaqueProperties properties, RegionRange regions,             \
+                                     SmallVectorImpl<Type>& inferred) {                            \
+    Op::Adaptor op(operands, attributes, properties, regions);                                     \
+    return infer(op, context, location, inferred);                                                 \
+  }
+
+static ArrayType typeOf(Value value) {
+  return cast<ArrayType>(value.getType());
+}
+
+/// The union of labels, the element type complex where one of them is. Null, with a message, where a
+/// label has two extents.
+static ArrayType unite(ValueRange values, std::optional<Location> location) {
+  ArrayType type = typeOf(values.front());
+  for (Value value : values.drop_front()) {
+    ArrayType united = type.unionWith(typeOf(value));
+    if (!united) { // gram_c3, scan_c2, solve_c3
+      (void)emitOptionalError(location, "a label has two extents: ", type, " and ", typeOf(value));
+      return {};
+    }
+    type = typeOf(value).isComplex() ? united.withElementType(typeOf(value).getElementType())
+                                     : united;
+  }
+  return type;
+}
+
+static LogicalResult missing(std::optional<Location> location, StringRef label, Type type) {
+  return emitOptionalError(location, "'", label, "' is no label of ", type);
+}
+
+/// `type` with a second label like `rows`, called `columns`.
+static ArrayType withColumns(ArrayType type, StringAttr rows, StringAttr columns) {
+  return type.withAxis(
+      AxisAttr::get(type.getContext(), columns, type.find(rows.getValue()).getExtent()));
+}
+
+//===-- one label
+//-----------------------------------------------------------------------------------===//
+
+static LogicalResult infer(StepsOp::Adaptor op, MLIRContext*, std::optional<Location> location,
+                           SmallVectorImpl<Type>& inferred) {
+  inferred.push_back(typeOf(op.getOperand()).withAxis(op.getAxis()));
+  return success();
+}
+SSM_INFER(StepsOp)
+
+static LogicalResult infer(PositionOp::Adaptor op, MLIRContext* context, std::optional<Location>,
+                           SmallVectorImpl<Type>& inferred) {
+  inferred.push_back(ArrayType::get(context, {op.getAxis()}, Float32Type::get(context)));
+  return success();
+}
+SSM_INFER(PositionOp)
+
+static LogicalResult infer(LastOp::Adaptor op, MLIRContext*, std::optional<Location> location,
+                           SmallVectorImpl<Type>& inferred) {
+  ArrayType type = typeOf(op.getOperand());
+  if (!type.has(op.getLabel())) // last_c1
+    return missing(location, op.getLabel(), type);
+  inferred.push_back(type.without({op.getLabel()}));
+  return success();
+}
+SSM_INFER(LastOp)
+
+static LogicalResult infer(ShiftOp::Adaptor op, MLIRContext*, std::optional<Location> location,
+                           SmallVectorImpl<Type>& inferred) {
+  ArrayType type = typeOf(op.getOperand()), first = typeOf(op.getFirst());
+  if (!type.has(op.getLabel())) // shift_c1
+    return missing(location, op.getLabel(), type);
+  if (type.without({op.getLabel()}) != first) // shift_c2
+    return emitOptionalError(location, "the first value has type ", first, ", expected ",
+                             type.without({op.getLabel()}));
+  inferred.push_back(type);
+  return success();
+}
+SSM_INFER(ShiftOp)
+
+static LogicalResult infer(CumprodOp::Adaptor op, MLIRContext*, std::optional<Location> location,
+                           SmallVectorImpl<Type>& inferred) {
+  ArrayType type = typeOf(op.getOperand());
+  if (!type.has(op.getLabel())) // cumprod_c1
+    return missing(location, op.getLabel(), type);
+  inferred.push_back(type);
+  return success();
+}
+SSM_INFER(CumprodOp)
+
+static LogicalResult infer(ScanOp::Adaptor op, MLIRContext*, std::optional<Location> location,
+                           SmallVectorImpl<Type>& inferred) {
+  ArrayType decay = typeOf(op.getDecay()), input = typeOf(op.getInput()),
+            initial = typeOf(op.getInitial());
+  if ((!decay.has(op.getLabel()) && !input.has(op.getLabel())) ||
+      initial.has(op.getLabel())) // scan_c1
+    return emitOptionalError(location, "decay or input bears '", op.getLabel(),
+                             "', and the initial value does not");
+  ArrayType type = unite({op.getDecay(), op.getInput(), op.getInitial()}, location);
+  if (!type)
+    return failure();
+  if (op.getSemiring() == Semiring::MaxPlus && type.isComplex()) // scan_c3
+    return emitOptionalError(location, "complex numbers have no maximum");
+  inferred.push_back(type);
+  return success();
+}
+SSM_INFER(ScanOp)
+
+//===-- rows and columns
+//----------------------------------------------------------------------------===//
+
+static LogicalResult infer(SpanOp::Adaptor op, MLIRContext*, std::optional<Location> location,
+                           SmallVectorImpl<Type>& inferred) {
+  ArrayType type = typeOf(op.getDecay());
+  if (!type.has(op.getRows())) // span_c1
+    return missing(location, op.getRows(), type);
+  if (type.has(op.getColumns())) // span_c2
+    return emitOptionalError(location, "'", op.getColumns(), "' is a label of ", type);
+  inferred.push_back(withColumns(type, op.getRowsAttr(), op.getColumnsAttr()));
+  return success();
+}
+SSM_INFER(SpanOp)
+
+static LogicalResult infer(GramOp::Adaptor op, MLIRContext*, std::optional<Location> location,
+                           SmallVectorImpl<Type>& inferred) {
+  for (Value value : {op.getA(), op.getB(), op.getDecay()}) {
+    if (!typeOf(value).has(op.getRows())) // gram_c1
+      return missing(location, op.getRows(), typeOf(value));
+    if (typeOf(value).has(op.getColumns())) // gram_c1
+      return emitOptionalError(location, "'", op.getColumns(), "' is a label of ", typeOf(value));
+  }
+  for (StringRef label : strings(op.getOver()))
+    for (Value value : {op.getA(), op.getB()})
+      if (!typeOf(value).has(label)) // gram_c2
+        return missing(location, label, typeOf(value));
+  ArrayType type = unite({op.getA(), op.getB(), op.getDecay()}, location);
+  if (!type)
+    return failure();
+  inferred.push_back(
+      withColumns(type, op.getRowsAttr(), op.getColumnsAttr()).without(strings(op.getOver())));
+  return success();
+}
+SSM_INFER(GramOp)
+
+static LogicalResult infer(SolveOp::Adaptor op, MLIRContext*, std::optional<Location> location,
+                           SmallVectorImpl<Type>& inferred) {
+  size_t count = op.getRight().size();
+  if (!count || op.getLower().size() != count * count) // solve_c1
+    return emitOptionalError(location, count, " right sides need ", count * count,
+                             " matrices, found ", op.getLower().size());
+  SmallVector<Value> all(op.getRight());
+  llvm::append_range(all, op.getLower());
+  for (auto [i, value] : llvm::enumerate(all)) {
+    if (!typeOf(value).has(op.getRows())) // solve_c2
+      return missing(location, op.getRows(), typeOf(value));
+    if (typeOf(value).has(op.getColumns()) != (i >= count)) // solve_c2
+      return emitOptionalError(location, "matrices, and they alone, bear '", op.getColumns(),
+                               "', found ", typeOf(value));
+  }
+  // Every unknown depends on every matrix.
+  ArrayType type = unite(all, location);
+  if (!type)
+    return failure();
+  inferred.append(count, type.without({op.getColumns()}));
+  return success();
+}
+SSM_INFER(SolveOp)
+
+//===-- verifiers
+//-----------------------------------------------------------------------------------===//
+
+LogicalResult ChunkOp::verify() {
+  if (cast<RecurrenceOp>((*this)->getParentOp()).getNumTimeAxes() != 1) // chunk_c1
+    return emitOpError() << "needs a recurrence of one time axis";
+  if (getAxis().getSize() < 1) // chunk_c2
+    return emitOpError() << "has no number of steps";
+  return success();
+}
+
+LogicalResult StepsOp::verify() {
+  auto in = getOperand().getDefiningOp<InOp>();
+  if (!in || in.getParam()) // steps_c1
+    return emitOpError() << "reads what is no operand with a value at each step";
+  return success();
+}
+
+LogicalResult PositionOp::verify() {
+  if (getAxis().getSize() < 1) // position_c1
+    return emitOpError() << "has no number of positions";
+  return success();
+}

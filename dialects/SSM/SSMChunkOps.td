@@ -1,0 +1,214 @@
+// A block of steps at once: the chunk, and the ops over the label of its steps.
+#ifndef SSMC_SSM_CHUNK_OPS_TD
+#define SSMC_SSM_CHUNK_OPS_TD
+
+include "SSMDialect.td"
+include "SSMInterfaces.td"
+include "mlir/Interfaces/InferTypeOpInterface.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+def ChunkOp : Op<SSM_Dialect, "chunk", [SingleBlock, NoTerminator, NoRegionArguments, HasParent<"RecurrenceOp">]> {
+  let summary = "one run over the steps of a derived form, a block of steps at a time";
+  let description = [{
+    The body computes all steps of a block at once; they bear the label of `axis`. `ssm.steps` reads an
+    operand at the steps of the block, `ssm.prev` a state as it was before the block, `ssm.update`
+    defines it as it is after, and the values of `ssm.out` bear the label in addition to those listed. A
+    temporary without the label has one value a block. With `reverse` blocks run from the last to the
+    first; inside a block positions ascend with time in either case.
+    The last block may hold fewer steps: every op of the body runs over the steps that exist, so
+    that a sum over the label, `ssm.last` and `ssm.scan` see those alone, and no body mentions this.
+
+    Laws: (chunk_c1) the recurrence has one time axis; (chunk_c2) the chunk has at least 1 step, a number.
+
+    Example, a decayed sum, 64 steps at a time:
+    ```mlir
+    ssm.chunk over [t: 64] {
+      %xt = ssm.steps %x over [t: 64] : [i: D]
+      %at = ssm.steps %a over [t: 64] : []
+      %h0 = ssm.prev "h" by [1] : [i: D]
+      %h = ssm.scan plus_times %at, %xt from %h0 along "t" : [t: 64], [i: D, t: 64], [i: D]
+      %h1 = ssm.last %h "t" : [i: D, t: 64]
+      ssm.update "h", %h1 : [i: D]
+      ssm.out "o" [i], %h : [i: D, t: 64]
+    }
+    ```
+  }];
+  let arguments = (ins SSM_AxisAttr:$axis, UnitAttr:$reverse);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = "`over` custom<AxisList>($axis) (`reverse` $reverse^)? attr-dict-with-keyword $body";
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    ::mlir::Block* getBlock() { return &getBody().front(); }
+    ::llvm::StringRef getLabel() { return getAxis().getName(); }
+  }];
+}
+
+class SSM_StepsOp<string mnemonic, list<Trait> traits = []>
+    : Op<SSM_Dialect, mnemonic, !listconcat(traits, [Pure, DeclareOpInterfaceMethods<InferTypeOpInterface>])>;
+
+def StepsOp : SSM_StepsOp<"steps", [HasParent<"ChunkOp">]> {
+  let summary = "an operand at the steps of the chunk";
+  let description = [{
+    Law: (steps_c1) the operand is an `ssm.in` that is no param.
+
+    Example: `%kt = ssm.steps %k over [t: 64] : [i: K]` has labels `i, t`.
+  }];
+  let arguments = (ins SSM_ArrayType:$operand, SSM_AxisAttr:$axis);
+  let results = (outs SSM_ArrayType:$result);
+  let assemblyFormat = "$operand `over` custom<AxisList>($axis) attr-dict `:` custom<ArrayType>(type($operand))";
+  let hasVerifier = 1;
+}
+
+def PositionOp : SSM_StepsOp<"position"> {
+  let summary = "the number of each position along a label, as a real";
+  let description = [{
+    0 at the first position. Comparisons of positions are how masks are written.
+
+    Law: (position_c1) the extent is a number.
+
+    Example: `%p = ssm.position over [t: 64]`
+  }];
+  let arguments = (ins SSM_AxisAttr:$axis);
+  let results = (outs SSM_ArrayType:$result);
+  let assemblyFormat = "`over` custom<AxisList>($axis) attr-dict";
+  let hasVerifier = 1;
+}
+
+// Ops along one label of their first operand.
+class SSM_AlongOp<string mnemonic, list<Trait> traits = []> : SSM_StepsOp<mnemonic, traits> {
+  let results = (outs SSM_ArrayType:$result);
+}
+
+def LastOp : SSM_AlongOp<"last"> {
+  let summary = "an array at the last step that exists";
+  let description = [{
+    Law: (last_c1) the label is one of the operand's.
+
+    Example: `%e = ssm.last %x "t" : [i: K, t: 64]` has label `i`.
+  }];
+  let arguments = (ins SSM_ArrayType:$operand, StrAttr:$label);
+  let assemblyFormat = "$operand $label attr-dict `:` custom<ArrayType>(type($operand))";
+}
+
+def ShiftOp : SSM_AlongOp<"shift"> {
+  let summary = "an array one step earlier";
+  let description = [{
+    At the first position `first`, else the operand at the position before. With `reverse` one step
+    later: at the last step that exists `first`.
+
+    Laws: (shift_c1) the label is one of the operand's; (shift_c2) `first` has the operand's other labels.
+
+    Example: `%p = ssm.shift %x, %x0 along "t" : [i: K, t: 64], [i: K]`
+  }];
+  let arguments = (ins SSM_ArrayType:$operand, SSM_ArrayType:$first, StrAttr:$label, UnitAttr:$reverse);
+  let assemblyFormat = [{
+    $operand `,` $first `along` $label (`reverse` $reverse^)? attr-dict `:`
+    custom<ArrayType>(type($operand)) `,` custom<ArrayType>(type($first))
+  }];
+}
+
+def ScanOp : SSM_AlongOp<"scan"> {
+  let summary = "a first-order linear recurrence along a label";
+  let description = [{
+    h_t = decay_t * h_(t-1) + input_t, with h before the first step given by `initial`; in the semiring
+    max_plus h_t = max(decay_t + h_(t-1), input_t). The result bears the labels of all three operands.
+    The pairs (decay, input) form a monoid, so that any grouping of the steps computes it:
+    (a, b) then (a', b') is (a' a, a' b + b'), with identity (1, 0) (Blelloch, 1990).
+    With `reverse` from the last step that exists to the first.
+
+    Laws: (scan_c1) decay or input bears the label, `initial` does not; (scan_c2) a label that several
+    operands bear has one extent; (scan_c3) max_plus takes reals.
+
+    Example: `%h = ssm.scan plus_times %a, %b from %h0 along "t" : [t: 64], [i: D, t: 64], [i: D]`
+  }];
+  let arguments = (ins SSM_Semiring:$semiring, SSM_ArrayType:$decay, SSM_ArrayType:$input,
+                       SSM_ArrayType:$initial, StrAttr:$label, UnitAttr:$reverse);
+  let assemblyFormat = [{
+    $semiring $decay `,` $input `from` $initial `along` $label (`reverse` $reverse^)? attr-dict `:`
+    custom<ArrayType>(type($decay)) `,` custom<ArrayType>(type($input)) `,` custom<ArrayType>(type($initial))
+  }];
+}
+
+def CumprodOp : SSM_AlongOp<"cumprod"> {
+  let summary = "products of all positions up to each one";
+  let description = [{
+    The product of the operand over the positions up to this one, itself included unless `exclusive`;
+    with `reverse` over this position and all later steps that exist. The decay of a state from the
+    start of a chunk (or to its end) is such a product. Products never overflow where decays do not
+    exceed 1, and take zeros and signs as they come.
+
+    Law: (cumprod_c1) the label is one of the operand's.
+
+    Example: `%D = ssm.cumprod %d along "t" exclusive : [i: K, t: 64]`
+  }];
+  let arguments = (ins SSM_ArrayType:$operand, StrAttr:$label, UnitAttr:$exclusive, UnitAttr:$reverse);
+  let assemblyFormat = [{
+    $operand `along` $label (`exclusive` $exclusive^)? (`reverse` $reverse^)? attr-dict `:`
+    custom<ArrayType>(type($operand))
+  }];
+}
+
+def SpanOp : SSM_AlongOp<"span"> {
+  let summary = "the decay from each step to each later one";
+  let description = [{
+    span[t, s] is the product of decay_l over s < l <= t, where s <= t, else 0: what is left at step t
+    of what entered at step s. With `strict` over s < l < t, where s < t, else 0: what is left before
+    step t. The 1-semiseparable matrix of Mamba-2 (Dao and Gu, 2024).
+
+    Laws: (span_c1) `rows` is a label of the operand; (span_c2) `columns` is none.
+
+    Example: `%E = ssm.span %d rows "t" columns "s" : [t: 64]` has labels `s, t`.
+  }];
+  let arguments = (ins SSM_ArrayType:$decay, StrAttr:$rows, StrAttr:$columns, UnitAttr:$strict);
+  let assemblyFormat = [{
+    $decay `rows` $rows `columns` $columns (`strict` $strict^)? attr-dict `:` custom<ArrayType>(type($decay))
+  }];
+}
+
+def GramOp : SSM_AlongOp<"gram"> {
+  let summary = "the decayed product of two arrays of vectors";
+  let description = [{
+    gram[t, s] = sum over `over` of a_t b_s span(decay)[t, s]: how the key b of step s is met by the query a
+    of step t through the decay between them, under the causal mask of `ssm.span`. Where the decay
+    has no label that is summed it is `sum(a b) * span(decay)`; where it has, no split of the decay
+    into a factor of each side is stable over many steps, and a lowering must take blocks of steps
+    (Yang et al., gated linear attention, 2024).
+
+    Laws: (gram_c1) all operands bear `rows`, none `columns`; (gram_c2) the labels of `over` are borne
+    by both a and b; (gram_c3) a label that several operands bear has one extent.
+
+    Example: `%A = ssm.gram %q, %k decay %d over [i] rows "t" columns "s" : [i: K, t: 64], [i: K, t: 64], [t: 64]`
+  }];
+  let arguments = (ins SSM_ArrayType:$a, SSM_ArrayType:$b, SSM_ArrayType:$decay, StrArrayAttr:$over,
+                       StrAttr:$rows, StrAttr:$columns, UnitAttr:$strict);
+  let assemblyFormat = [{
+    $a `,` $b `decay` $decay `over` custom<NameList>($over) `rows` $rows `columns` $columns
+    (`strict` $strict^)? attr-dict `:` custom<ArrayType>(type($a)) `,` custom<ArrayType>(type($b)) `,`
+    custom<ArrayType>(type($decay))
+  }];
+}
+
+def SolveOp : Op<SSM_Dialect, "solve", [Pure, AttrSizedOperandSegments,
+    DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
+  let summary = "solves a unit lower triangular system over the steps of a chunk";
+  let description = [{
+    p_r[t] = right_r[t] + sum over s < t and over q of lower_(r,q)[t, s] p_q[s]: the feedback of all steps of a
+    chunk at once. There are n right sides and n n matrices, row by row; what the matrices hold on
+    and above the diagonal is not read. With `reverse` the sum is over s > t, and what they hold below
+    is not read: the transposed system.
+
+    Laws: (solve_c1) n right sides, n results and n * n matrices; (solve_c2) right sides bear `rows`
+    and not `columns`, matrices both; (solve_c3) a label that several operands bear has one extent.
+
+    Example: `%p = ssm.solve (%r : [j: V, t: 64]) lower(%L : [s: 64, t: 64]) rows "t" columns "s"`
+  }];
+  let arguments = (ins Variadic<SSM_ArrayType>:$right, Variadic<SSM_ArrayType>:$lower, StrAttr:$rows,
+                       StrAttr:$columns, UnitAttr:$reverse);
+  let results = (outs Variadic<SSM_ArrayType>:$results);
+  let assemblyFormat = [{
+    `(` $right `:` custom<ArrayTypes>(type($right)) `)` `lower` `(` $lower `:` custom<ArrayTypes>(type($lower)) `)`
+    `rows` $rows `columns` $columns (`reverse` $reverse^)? attr-dict
+  }];
+}
+
+#endif // SSMC_SSM_CHUNK_OPS_TD

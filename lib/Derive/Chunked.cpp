@@ -1,0 +1,285 @@
+// From the normal form to the chunked and the scan form.
+//
+// Systems are taken in order. A state that is read through contractions alone is eliminated (Eliminate.cpp); any
+// other is computed at every step of the chunk by a scan, if its transition is elementwise. What depends on inputs
+// and computed states alone is the declared expression over all steps at once: it gets the label of the steps from
+// its operands.
+#include "ChunkedForm.h"
+#include "Coefficient.h"
+
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/IRMapping.h"
+
+using namespace mlir;
+using namespace ssmc;
+using namespace ssmc::ssm;
+using namespace ssmc::analysis;
+using namespace ssmc::derive;
+
+static bool usesLabel(RecurrenceOp recurrence, StringRef label) {
+  bool used = false;
+  recurrence->walk([&](Operation* op) {
+    for (Type type : op->getResultTypes())
+      if (auto array = dyn_cast<ArrayType>(type))
+        used |= array.has(label);
+  });
+  return used;
+}
+
+ChunkedForm::ChunkedForm(RecurrenceOp old, RecurrenceOp fresh, const ChunkOptions& options)
+    : old(old), fresh(fresh), options(options), outer(OpBuilder::atBlockEnd(fresh.getBlock())),
+      b(fresh.getContext()), context(fresh.getContext()), reader(context) {
+  std::string label = strings(old.getTime()).front().str();
+  while (usesLabel(old, label) || usesLabel(old, label + "0"))
+    label += "t";
+  steps = AxisAttr::get(b.getContext(), b.getStringAttr(label), b.getI64IntegerAttr(options.steps));
+  columns = b.getStringAttr(label + "0");
+  outerWriter = std::make_unique<ExprWriter>(context, outer, [this](Value value) { return moved.lookup(value); });
+}
+
+ChunkedForm::~ChunkedForm() {
+  for (Operation* op : placeholders)
+    op->erase();
+}
+
+//===-- Values --------------------------------------------------------------------------------------===//
+
+Value ChunkedForm::withSteps(Value value) {
+  auto type = cast<ArrayType>(value.getType());
+  if (type.has(steps.getName()))
+    return value;
+  return BroadcastOp::create(b, value.getLoc(), type.withAxis(steps), value);
+}
+
+Value ChunkedForm::write(Expr expr) { return writer->write(expr); }
+
+Value ChunkedForm::writeSteps(Expr expr, ArrayType type) {
+  Value value = withSteps(write(expr));
+  auto have = cast<ArrayType>(value.getType());
+  if (!type)
+    return value;
+  ArrayType want = type.withAxis(steps);
+  if (have.getElementType() != want.getElementType())
+    value = CastOp::create(b, value.getLoc(), have.withElementType(want.getElementType()), value);
+  return value.getType() == want ? value : Value(BroadcastOp::create(b, value.getLoc(), want, value));
+}
+
+Value ChunkedForm::startOf(StateOp state) {
+  Value& start = starts[state.getName()];
+  if (!start) {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(chunk.getBlock());
+    start = PrevOp::create(b, state.getLoc(), cast<ArrayType>(state.getType()), state.getName(), ArrayRef<int64_t>{1});
+  }
+  return start;
+}
+
+/// A computed state `distance` steps earlier, at every step. What reaches behind the start of the chunk comes from
+/// registers, as in the recurrent form: S~2 is the state two steps before the chunk.
+Value ChunkedForm::previous(StringRef state, int64_t distance) {
+  std::string key = state.str() + (distance > 1 ? "~" + std::to_string(distance) : "");
+  if (Value known = previouses.lookup(key))
+    return known;
+  StateOp declared = old.getState(state);
+  Value later = distance > 1 ? previous(state, distance - 1) : computedStates[state].all;
+  StateOp reg = declared;
+  if (distance > 1) {
+    Value init = declared.getInit() ? outerWriter->write(reader.read(declared.getInit())) : Value();
+    reg = StateOp::create(outer, declared.getLoc(), key, declared.getOrder(), declared.getType(), /*hidden=*/true,
+                          init);
+    Value last = LastOp::create(b, declared.getLoc(), later, steps.getLabel());
+    UpdateOp::create(b, declared.getLoc(), key, last);
+  }
+  Value shifted = ShiftOp::create(b, declared.getLoc(), later, startOf(reg), steps.getLabel(), UnitAttr());
+  return previouses[key] = shifted;
+}
+
+Value ChunkedForm::materialize(Value leaf) {
+  if (Value known = lifted.lookup(leaf))
+    return known;
+  Operation* op = leaf.getDefiningOp();
+  if (auto in = dyn_cast<InOp>(op)) {
+    Value top = moved.lookup(leaf);
+    if (in.getParam())
+      return top;
+    return lifted[leaf] = StepsOp::create(b, in.getLoc(), top, steps);
+  }
+  if (auto prev = dyn_cast<PrevOp>(op))
+    if (computedStates.contains(prev.getState()) && prev.getBy().front() > 0)
+      return lifted[leaf] = previous(prev.getState(), prev.getBy().front());
+  (void)fail("the form of '" + op->getName().getStringRef() + "' over many steps is not known");
+  return Value();
+}
+
+void ChunkedForm::computed(StringRef state, Value result, Value all) {
+  computedStates[state].all = all;
+  lifted[result] = all;
+  Value last = LastOp::create(b, all.getLoc(), all, steps.getLabel());
+  UpdateOp::create(b, all.getLoc(), state, last);
+}
+
+//===-- Systems -------------------------------------------------------------------------------------===//
+
+/// S = a S + b elementwise: a scan. Without a decay the state is its input.
+LogicalResult ChunkedForm::scan(SystemOp system, StageOp stage, StringRef name) {
+  StateOp state = old.getState(name);
+  auto type = cast<ArrayType>(state.getType());
+  bool maxPlus = system.getSemiring() == Semiring::MaxPlus;
+  SmallVector<Expr> decays, inputs;
+  bool isDecayed = false;
+  for (Operation& op : *stage.getBlock()) {
+    if (auto decay = dyn_cast<DecayOp>(op)) {
+      isDecayed = true;
+      if (maxPlus)
+        decays.push_back(decay.getLog() ? reader.read(decay.getLog()) : context.constant(0));
+      else
+        decays.push_back(decayCoefficient(context, reader, decay));
+      continue;
+    }
+    SmallVector<Expr> parts;
+    for (Value factor : cast<InputOp>(op).getFactors())
+      parts.push_back(reader.read(factor));
+    inputs.push_back(maxPlus ? context.add(parts) : context.mul(parts));
+  }
+  auto combine = [&](ArrayRef<Expr> exprs) {
+    if (!maxPlus)
+      return context.add(exprs);
+    return exprs.size() == 1 ? exprs.front()
+                             : context.func("ssm.max", exprs.front()->type.getElementType(), exprs);
+  };
+  SmallVector<Expr> rewritten;
+  for (auto* list : {&decays, &inputs})
+    for (Expr& expr : *list) {
+      FailureOr<Expr> replaced = replaceReads(expr);
+      if (failed(replaced))
+        return failure();
+      expr = *replaced;
+    }
+  Value input = inputs.empty() ? Value() : writeSteps(combine(inputs), isDecayed ? ArrayType() : type);
+  Value all = input;
+  if (isDecayed) {
+    if (!input)
+      input = ConstantOp::create(b, system.getLoc(), maxPlus ? -INFINITY : 0.0);
+    all = ScanOp::create(b, system.getLoc(), system.getSemiringAttr(), writeSteps(combine(decays)), input,
+                         startOf(state), steps.getLabel(), UnitAttr());
+  }
+  computed(name, system.getNew(name), all);
+  return reason.empty() ? success() : failure();
+}
+
+/// All subsets of a state's labels, small ones first.
+static SmallVector<SmallVector<StringRef>> subsetsOf(ArrayType type) {
+  SmallVector<SmallVector<StringRef>> subsets;
+  unsigned rank = type.getRank();
+  for (unsigned mask = 1; mask < 1u << rank; ++mask) {
+    SmallVector<StringRef> labels;
+    for (unsigned i = 0; i < rank; ++i)
+      if (mask & 1u << i)
+        labels.push_back(type.getAxes()[i].getName());
+    subsets.push_back(labels);
+  }
+  llvm::stable_sort(subsets, [](auto& a, auto& b) { return a.size() < b.size(); });
+  return subsets;
+}
+
+LogicalResult ChunkedForm::addSystem(SystemOp system) {
+  SmallVector<StringRef> states = strings(system.getStates());
+  auto stages = llvm::to_vector(system.getBlock()->getOps<StageOp>());
+  std::string name = ("state '" + states.front() + "'").str();
+  if (states.size() > 1)
+    return fail(name + " and others depend on each other");
+  if (stages.size() > 1 || stages.front().getAxis())
+    return fail(name + " takes several steps inside one token");
+  StageOp stage = stages.front();
+  bool isElementwise = true;
+  for (Operation& op : *stage.getBlock()) {
+    auto by = op.getAttrOfType<DenseI64ArrayAttr>("by");
+    if (by && by.asArrayRef() != ArrayRef<int64_t>{1})
+      return fail(name + " reads itself at other steps than the one before");
+    auto from = op.getAttrOfType<ArrayAttr>("from");
+    isElementwise &= !isa<FeedbackOp>(op) && (!from || from.empty());
+  }
+  StateOp state = old.getState(states.front());
+  std::string why = " is read other than through a contraction";
+  if (options.eliminate && system.getSemiring() == Semiring::PlusTimes)
+    for (auto& key : subsetsOf(cast<ArrayType>(state.getType()))) {
+      if (!onlyContracted(state, key))
+        continue;
+      auto result = std::make_unique<Eliminated>();
+      std::string saved = std::exchange(reason, "");
+      if (succeeded(eliminate(system, stage, state, key, *result))) {
+        Eliminated& made = *(eliminatedStates[state.getName()] = std::move(result));
+        solve(made);
+        return reason.empty() ? success() : failure();
+      }
+      why = reason;
+      reason = saved;
+    }
+  if (isElementwise)
+    return scan(system, stage, state.getName());
+  return fail(name + why);
+}
+
+//===-- The whole -----------------------------------------------------------------------------------===//
+
+LogicalResult ChunkedForm::run() {
+  if (old.getNumTimeAxes() != 1)
+    return fail("there are two time axes");
+  for (InOp in : old.getBlock()->getOps<InOp>())
+    moved[in.getResult()] = outer.clone(*in)->getResult(0);
+  for (StateOp state : old.getBlock()->getOps<StateOp>()) {
+    IRMapping mapping;
+    if (Value init = state.getInit())
+      mapping.map(init, outerWriter->write(reader.read(init)));
+    outer.clone(*state, mapping);
+  }
+  chunk = ChunkOp::create(outer, old.getLoc(), steps, UnitAttr());
+  b.setInsertionPointToEnd(&chunk.getBody().emplaceBlock());
+  outer.setInsertionPoint(chunk);
+  writer = std::make_unique<ExprWriter>(context, b, [this](Value value) -> Value {
+    Value known = materialize(value);
+    // What cannot be had is told at the end; until then any value of the type will do.
+    return known ? known
+                 : Value(BroadcastOp::create(b, value.getLoc(), cast<ArrayType>(value.getType()),
+                                             ConstantOp::create(b, value.getLoc(), 0.0)));
+  });
+  for (SystemOp system : old.getBlock()->getOps<SystemOp>())
+    for (auto [state, result] : llvm::zip(strings(system.getStates()), system.getResults()))
+      reader.define(result, context.leaf(result, ("new " + state).str()));
+  for (Operation& op : *old.getBlock()) {
+    if (auto system = dyn_cast<SystemOp>(op)) {
+      if (failed(addSystem(system)))
+        return failure();
+    } else if (auto update = dyn_cast<UpdateOp>(op)) {
+      return fail("state '" + update.getState() + "' is not linear in its earlier values");
+    }
+  }
+  for (OutOp out : old.getBlock()->getOps<OutOp>()) {
+    FailureOr<Expr> expr = replaceReads(reader.read(out.getValue()));
+    if (failed(expr))
+      return failure();
+    Value value = writeSteps(*expr, cast<ArrayType>(out.getValue().getType()));
+    OutOp::create(b, out.getLoc(), out.getNameAttr(), out.getOrder(), UnitAttr(), value);
+  }
+  return reason.empty() ? success() : failure();
+}
+
+FailureOr<RecurrenceOp> derive::deriveChunked(RecurrenceOp recurrence, const ChunkOptions& options,
+                                              std::string& reason) {
+  OpBuilder builder(recurrence);
+  auto fresh = RecurrenceOp::create(builder, recurrence.getLoc(), recurrence.getSymName(), recurrence.getTime(),
+                                    recurrence.getDims(), builder.getStringAttr(options.eliminate ? "chunked" : "scan"));
+  fresh.getBody().emplaceBlock();
+  LogicalResult result = failure();
+  {
+    ChunkedForm form(recurrence, fresh, options);
+    result = form.run();
+    reason = form.reason;
+  }
+  if (failed(result)) {
+    fresh.erase();
+    return failure();
+  }
+  recurrence.erase();
+  return fresh;
+}
