@@ -8,7 +8,7 @@ def Tile_Role : I32EnumAttr<"Role", "what an operand of a kernel is",
     [I32EnumAttrCase<"In", 0, "in">, I32EnumAttrCase<"Param", 1, "param">,
      I32EnumAttrCase<"StateIn", 2, "state_in">, I32EnumAttrCase<"StateOut", 3, "state_out">,
      I32EnumAttrCase<"Out", 4, "out">, I32EnumAttrCase<"Temp", 5, "temp">,
-     I32EnumAttrCase<"Row", 6, "row">]> {
+     I32EnumAttrCase<"Row", 6, "row">, I32EnumAttrCase<"ChunkTemp", 7, "chunk_temp">]> {
   let cppNamespace = "::ssmc::tile";
 }
 

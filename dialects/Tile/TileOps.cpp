@@ -25,11 +25,12 @@ static int findOperand(KernelOp kernel, StringRef name, ArrayRef<Role> roles) {
 }
 
 int KernelOp::findLoaded(StringRef name) {
-  return findOperand(*this, name, {Role::In, Role::Param, Role::StateIn, Role::Temp, Role::Row});
+  return findOperand(*this, name, {Role::In, Role::Param, Role::StateIn, Role::Temp, Role::ChunkTemp,
+                             Role::Row});
 }
 
 int KernelOp::findStored(StringRef name) {
-  return findOperand(*this, name, {Role::Out, Role::StateOut, Role::Temp, Role::Row});
+  return findOperand(*this, name, {Role::Out, Role::StateOut, Role::Temp, Role::ChunkTemp, Role::Row});
 }
 
 LogicalResult KernelOp::verify() {
@@ -75,7 +76,8 @@ static FailureOr<Access> findAccess(Operation* op, StringRef name, bool loads, T
   if (!sequence) // load_c6, store_c4
     return op->emitOpError() << "operand '" << name << "' varies in time: expected to stand in a "
                              << "tile.sequence";
-  return Access{operand, sequence.getTileSize() > 1 ? type.withAxis(sequence.getAxis()) : type};
+  bool isLifted = sequence.getTileSize() > 1 && operand.getRole() != Role::ChunkTemp;
+  return Access{operand, isLifted ? type.withAxis(sequence.getAxis()) : type};
 }
 
 /// Checks what loads and stores share.

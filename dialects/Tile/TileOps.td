@@ -68,6 +68,7 @@ def Tile_OperandAttr : AttrDef<Tile_Dialect, "Operand"> {
 
     - `in`, `out`, `temp`: one array per batch entry, time step and head: `[B, T, H, axes…]`. A `temp`
       is written by one pass and read by another.
+    - `chunk_temp`: as `temp`, with one array per tile of steps instead of one per step.
     - `param`: `[H, axes…]`. - `state_in`, `state_out`: `[B, H, axes…]`, the pointer may be null.
     - `row`: no argument of the kernel but a buffer of its own in the workspace, one array per
       position of the innermost time axis, kept for the last rows of the outer one.

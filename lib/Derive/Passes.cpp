@@ -41,6 +41,28 @@ struct DeriveChunkedPass : PassWrapper<DeriveChunkedPass, OperationPass<ModuleOp
   Option<bool> scan{*this, "scan", llvm::cl::desc("Compute every state at every step"), llvm::cl::init(false)};
 };
 
+struct DeriveAdjointPass : PassWrapper<DeriveAdjointPass, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(DeriveAdjointPass)
+  DeriveAdjointPass() = default;
+  DeriveAdjointPass(const DeriveAdjointPass& other) : PassWrapper(other) {}
+  StringRef getArgument() const final { return "derive-adjoint"; }
+  StringRef getDescription() const final { return "Replace forms by their adjoints"; }
+  void runOnOperation() final {
+    for (ssm::RecurrenceOp form : llvm::make_early_inc_range(getOperation().getOps<ssm::RecurrenceOp>())) {
+      if (!form.getForm())
+        continue;
+      if (!form.getBlock()->getOps<ssm::PassOp>().empty() && failed(derive::blockSteps(form, steps))) {
+        form.emitError() << "has two time axes: its steps make no blocks";
+        return signalPassFailure();
+      }
+      if (failed(derive::deriveAdjoint(form)))
+        return signalPassFailure();
+      form.erase();
+    }
+  }
+  Option<int64_t> steps{*this, "steps", llvm::cl::desc("Steps of a block of the recurrent form"), llvm::cl::init(16)};
+};
+
 } // namespace
 
 std::unique_ptr<Pass> derive::createDeriveRecurrentPass() { return std::make_unique<DeriveRecurrentPass>(); }
@@ -48,6 +70,7 @@ std::unique_ptr<Pass> derive::createDeriveRecurrentPass() { return std::make_uni
 void derive::registerPasses() {
   registerPass(createDeriveRecurrentPass);
   registerPass([]() -> std::unique_ptr<Pass> { return std::make_unique<DeriveChunkedPass>(); });
+  registerPass([]() -> std::unique_ptr<Pass> { return std::make_unique<DeriveAdjointPass>(); });
   registerPass(createSplitComplexPass);
   registerPass(createExpandStepsPass);
 }

@@ -76,6 +76,8 @@ Expected<CompiledRecurrence> CompiledRecurrence::compile(ssm::RecurrenceOp decla
         entry.shape.push_back(axis.getSize());
       entry.dtype = storageDType(operand.getStorage());
       entry.scope = operand.getScope();
+      if (entry.role == Role::ChunkTemp)
+        kernel.walk([&](tile::SequenceOp sequence) { entry.chunk = sequence.getTileSize(); });
     }
   }
   std::string message;
@@ -94,7 +96,9 @@ Expected<CompiledRecurrence> CompiledRecurrence::compile(ssm::RecurrenceOp decla
 Expected<Array> CompiledRecurrence::allocate(const OperandInfo& operand,
                                              const reference::Sizes& sizes) const {
   SmallVector<int64_t> shape = {sizes.batch};
-  if (operand.role != Role::StateOut)
+  if (operand.role == Role::ChunkTemp)
+    shape.push_back(divideCeil(sizes.time[0], operand.chunk));
+  else if (operand.role != Role::StateOut)
     shape.append(sizes.time.begin(), sizes.time.end());
   shape.push_back(sizes.heads);
   shape.append(operand.shape.begin(), operand.shape.end());
@@ -104,15 +108,29 @@ Expected<Array> CompiledRecurrence::allocate(const OperandInfo& operand,
   return array;
 }
 
-static bool isTimed(Role role) {
-  return role == Role::In || role == Role::Out || role == Role::Temp;
+static bool isTemp(Role role) {
+  return role == Role::Temp || role == Role::ChunkTemp;
 }
 
-Expected<CompiledRecurrence::Launch> CompiledRecurrence::prepare(const Signature& signature,
+static bool isTimed(Role role) {
+  return role == Role::In || role == Role::Out || isTemp(role);
+}
+
+Expected<CompiledRecurrence::Launch> CompiledRecurrence::prepare(const Signature&,
                                                                  const Inputs& inputs,
                                                                  bool keepStates) const {
+  auto find = [&](StringRef name, bool isState) -> const Array* {
+    const ArrayMap& arrays = isState ? inputs.states : inputs.operands;
+    auto found = arrays.find(name);
+    return found == arrays.end() ? nullptr : &found->second;
+  };
+  return prepare(inputs.sizes, find, keepStates);
+}
+
+Expected<CompiledRecurrence::Launch> CompiledRecurrence::prepare(const reference::Sizes& sizes,
+                                                                 Find find,
+                                                                 bool keepStates) const {
   Launch launch;
-  const reference::Sizes& sizes = inputs.sizes;
   int64_t columns = sizes.time.size() > 1 ? sizes.time[1] : 1;
   for (const KernelInfo& info : kernels) {
     Launch::Call& call = launch.calls.emplace_back();
@@ -124,10 +142,9 @@ Expected<CompiledRecurrence::Launch> CompiledRecurrence::prepare(const Signature
       if (operand.role == Role::Row)
         continue;
       // Where the array is, and room for it if this launch makes it.
-      const ArrayMap* source = operand.role == Role::StateIn ? &inputs.states : &inputs.operands;
       ArrayMap* made = operand.role == Role::Out        ? &launch.outputs
                        : operand.role == Role::StateOut ? &launch.states
-                       : operand.role == Role::Temp     ? &launch.temporaries
+                       : isTemp(operand.role)           ? &launch.temporaries
                                                         : nullptr;
       void* data = nullptr;
       if (made && (operand.role != Role::StateOut || keepStates)) {
@@ -139,11 +156,10 @@ Expected<CompiledRecurrence::Launch> CompiledRecurrence::prepare(const Signature
         }
         data = made->find(operand.name)->second.getData();
       } else if (!made) {
-        auto found = source->find(operand.name);
-        if (found != source->end()) {
-          if (found->second.getDType() != operand.dtype)
+        if (const Array* found = find(operand.name, operand.role == Role::StateIn)) {
+          if (found->getDType() != operand.dtype)
             return make_error<InternalError>("'" + operand.name + "' is not of the kernel's dtype");
-          data = const_cast<void*>(found->second.getData());
+          data = const_cast<void*>(found->getData());
         } else if (operand.role != Role::StateIn) {
           return make_error<InternalError>("the kernel wants '" + operand.name +
                                            "', which is not there");
@@ -159,7 +175,10 @@ Expected<CompiledRecurrence::Launch> CompiledRecurrence::prepare(const Signature
       int64_t step = inner * sharers;
       bool timed = isTimed(operand.role);
       int64_t row = timed ? step * columns : 0;
-      int64_t batch = operand.role == Role::Param ? 0 : timed ? row * sizes.time[0] : step;
+      int64_t rows = operand.role == Role::ChunkTemp
+                         ? divideCeil(sizes.time[0], operand.chunk)
+                         : sizes.time[0];
+      int64_t batch = operand.role == Role::Param ? 0 : timed ? row * rows : step;
       call.strides.insert(call.strides.end(), {batch, row, timed && columns > 1 ? step : 0,
                                                operand.scope == ssm::Scope::Shared ? 0 : inner});
     }

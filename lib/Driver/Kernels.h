@@ -16,6 +16,8 @@ struct LoweringOptions {
   runtime::DType dtype = runtime::DType::F32;
   Form form = Form::Recurrent;
   std::optional<int64_t> chunk;
+  /// The adjoint of the form in its place.
+  bool adjoint = false;
 };
 
 /// "recurrent", "scan" …
@@ -62,6 +64,11 @@ public:
     runtime::ArrayMap temporaries;
   };
 
+  /// Where the kernels' operands are: states for the role of states, else operands; null where there is none.
+  using Find = llvm::function_ref<const runtime::Array*(llvm::StringRef name, bool isState)>;
+  llvm::Expected<Launch> prepare(const reference::Sizes& sizes, Find find,
+                                 bool keepStates = true) const;
+
   /// Inputs must live as long as the launch. With `keepStates` final states are returned.
   llvm::Expected<Launch> prepare(const Signature& signature, const Inputs& inputs,
                                  bool keepStates = true) const;
@@ -76,6 +83,7 @@ private:
     llvm::SmallVector<int64_t, 4> shape;
     runtime::DType dtype;
     ssm::Scope scope;
+    int64_t chunk = 1; ///< of a temporary with one array per chunk: its steps
   };
   struct KernelInfo {
     std::string name;

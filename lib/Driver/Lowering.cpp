@@ -46,11 +46,38 @@ StringRef driver::nameOf(Form form) {
   llvm_unreachable("all forms are covered");
 }
 
+/// Equal reads and products are written once.
+static Error simplify(ssm::RecurrenceOp form) {
+  mlir::PassManager manager(form->getContext(), ssm::RecurrenceOp::getOperationName());
+  manager.addPass(mlir::createCanonicalizerPass());
+  manager.addPass(mlir::createCSEPass());
+  if (mlir::failed(manager.run(form)))
+    return make_error<InternalError>("simplifying a form of '" + form.getSymName().str() +
+                                     "' failed");
+  return Error::success();
+}
+
+/// Replaces a form by its adjoint.
+static Error deriveAdjoint(ssm::RecurrenceOp form) {
+  // A block of steps whose states fit the second-level cache: they are all kept while it is walked back.
+  if (!form.getBlock()->getOps<ssm::PassOp>().empty() && mlir::failed(derive::blockSteps(form, 16)))
+    return createStringError("'" + form.getSymName().str() +
+                             "' has no gradient: there are two time axes");
+  mlir::FailureOr<ssm::RecurrenceOp> adjoint = derive::deriveAdjoint(form);
+  if (mlir::failed(adjoint))
+    return make_error<ReportedError>();
+  form.erase();
+  return simplify(*adjoint);
+}
+
 /// Replaces a normal form by the form that is asked for.
 static Error deriveForm(ssm::RecurrenceOp recurrence, const LoweringOptions& options) {
-  if (options.form == Form::Auto || options.form == Form::Recurrent)
-    return mlir::failed(derive::deriveRecurrent(recurrence)) ? Error(make_error<ReportedError>())
-                                                             : Error::success();
+  if (options.form == Form::Auto || options.form == Form::Recurrent) {
+    mlir::FailureOr<ssm::RecurrenceOp> form = derive::deriveRecurrent(recurrence);
+    if (mlir::failed(form))
+      return make_error<ReportedError>();
+    return options.adjoint ? deriveAdjoint(*form) : Error::success();
+  }
   derive::ChunkOptions chunk;
   chunk.eliminate = options.form == Form::Chunked;
   chunk.steps = options.chunk.value_or(chunk.eliminate ? 64 : 16);
@@ -58,13 +85,9 @@ static Error deriveForm(ssm::RecurrenceOp recurrence, const LoweringOptions& opt
   mlir::FailureOr<ssm::RecurrenceOp> form = derive::deriveChunked(recurrence, chunk, reason);
   if (mlir::failed(form))
     return createStringError("'" + name + "' has no " + nameOf(options.form) + " form: " + reason);
-  // Equal reads and products are written once.
-  mlir::PassManager manager(form->getContext(), ssm::RecurrenceOp::getOperationName());
-  manager.addPass(mlir::createCanonicalizerPass());
-  manager.addPass(mlir::createCSEPass());
-  if (mlir::failed(manager.run(*form)))
-    return make_error<InternalError>("simplifying the form of '" + name + "' failed");
-  return Error::success();
+  if (Error error = simplify(*form))
+    return error;
+  return options.adjoint ? deriveAdjoint(*form) : Error::success();
 }
 
 Error driver::lowerModule(mlir::ModuleOp module, Stage stage, const LoweringOptions& options) {

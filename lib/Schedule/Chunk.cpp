@@ -83,7 +83,7 @@ Value ChunkKernel::outside(Value value) {
     return known;
   Operation* op = value.getDefiningOp();
   OpBuilder::InsertionGuard guard(builder);
-  if (sequence)
+  if (sequence && !isPerChunk(op))
     builder.setInsertionPoint(sequence);
   if (auto in = dyn_cast<ssm::InOp>(op)) {
     Value loaded = load(in, in.getName(), binder.bind(in.getType()));
@@ -116,7 +116,7 @@ void ChunkKernel::visit(Operation* op) {
   if (auto out = dyn_cast<ssm::OutOp>(op)) {
     Value value = mapping.lookup(out.getValue());
     auto type = cast<ArrayType>(value.getType());
-    if (!type.has(chunk.getLabel()))
+    if (!type.has(chunk.getLabel()) && !isPerChunk(out))
       value = ssm::BroadcastOp::create(builder, out.getLoc(), type.withAxis(chunk.getAxis()), value);
     tile::StoreOp::create(builder, out.getLoc(), wholeName(out, out.getName()), partOf(out), value);
     return;

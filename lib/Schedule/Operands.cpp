@@ -38,12 +38,16 @@ void OperandList::add(StringRef name, Role role, ArrayAttr order, ArrayType type
     operands.push_back(operand);
 }
 
+bool schedule::isPerChunk(Operation* op) { return op->hasAttr("per_chunk"); }
+
+static Role tempRole(Operation* op) { return schedule::isPerChunk(op) ? Role::ChunkTemp : Role::Temp; }
+
 void OperandList::add(ssm::InOp in) {
   ArrayType type = binder.bind(in.getType());
   bool temp = in->hasAttr("temp");
   Type storage = temp || (in.getParam() && type.isReal()) ? Type(Float32Type::get(context)) : storageOf(type);
-  add(wholeName(in, in.getName()), temp ? Role::Temp : in.getParam() ? Role::Param : Role::In, in.getOrder(), type,
-      storage, in.getScope(), in->hasAttr("of"));
+  Role role = temp ? tempRole(in) : in.getParam() ? Role::Param : Role::In;
+  add(wholeName(in, in.getName()), role, in.getOrder(), type, storage, in.getScope(), in->hasAttr("of"));
 }
 
 void OperandList::add(ssm::StateOp state) {
@@ -55,7 +59,7 @@ void OperandList::add(ssm::StateOp state) {
 
 void OperandList::add(ssm::OutOp out, ArrayType type) {
   type = binder.bind(type);
-  add(wholeName(out, out.getName()), out.getTemp() ? Role::Temp : Role::Out, out.getOrder(), type,
+  add(wholeName(out, out.getName()), out.getTemp() ? tempRole(out) : Role::Out, out.getOrder(), type,
       out.getTemp() ? Type(Float32Type::get(context)) : storageOf(type), ssm::Scope::Head, out->hasAttr("of"));
 }
 

@@ -11,6 +11,9 @@ llvm::StringRef wholeName(mlir::Operation* op, llvm::StringRef name);
 /// Which half of a complex operand an op of a split form reads or writes.
 tile::Part partOf(mlir::Operation* op);
 
+/// Whether a temporary has one value a chunk, and not one a step.
+bool isPerChunk(mlir::Operation* op);
+
 /// Collects operands, each once, in the order in which they are added.
 class OperandList {
 public:

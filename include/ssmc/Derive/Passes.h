@@ -33,6 +33,15 @@ struct ChunkOptions {
 mlir::FailureOr<ssm::RecurrenceOp> deriveChunked(ssm::RecurrenceOp recurrence, const ChunkOptions& options,
                                                  std::string& reason);
 
+/// Rewrites the passes of a recurrent form as chunks of `steps` steps, in its place, each a fold over them. Fails
+/// where there are two time axes.
+mlir::LogicalResult blockSteps(ssm::RecurrenceOp form, int64_t steps);
+
+/// The adjoint of a form of chunks, after it: from cotangents `d:o` of outputs (operands) and `d:S` of final states
+/// (initial values of states of that name) to gradients `d:x` of operands (outputs), and of params and initial
+/// states (final values of states). Fails with a message where an op has no derivative.
+mlir::FailureOr<ssm::RecurrenceOp> deriveAdjoint(ssm::RecurrenceOp form);
+
 /// Replaces every complex value of a derived form by two reals; the old op is erased. Fails, with a message,
 /// on a function that has no such form.
 mlir::FailureOr<ssm::RecurrenceOp> splitComplex(ssm::RecurrenceOp recurrence);

@@ -66,6 +66,9 @@ Buffer KernelLowering::userBuffer(Operation* op, tile::OperandAttr operand, int 
     if (timed)
       for (auto [axis, start] : timeStarts)
         accumulate(start, strides[index][1 + axis]);
+    if (role == tile::Role::ChunkTemp)
+      accumulate(arith::DivUIOp::create(b, timeStarts[0], e.i64(sequence.getTileSize())),
+                 strides[index][1]);
     if (operand.getScope() != ssm::Scope::Shared)
       accumulate(operand.getScope() == ssm::Scope::Group ? group : head, strides[index][3]);
     if (complex && offset)

@@ -1,0 +1,295 @@
+// The rules of reverse mode for what is more than one value of its operands: folds, and ops over steps.
+//
+//   shift      the other way; what was shifted in gets the value at the end
+//   scan       l_t = g_t + conj(a_(t+1)) l_(t+1), a scan the other way with the decay shifted by one;
+//              the input gets l, the decay l_t conj(h_(t-1))
+//   solve      r = transposed solve of g; the right side gets r, the matrix r_t conj(p_s) where it is read
+//   fold       the body again at every step, from the last to the first; the values that it carried are kept
+//
+// Gram, span and cumprod are folded first (ExpandSteps.cpp): products are differentiated as products, which is exact
+// where a decay is 0.
+#include "PullBack.h"
+#include "dialects/SSM/SSMFormula.h"
+
+#include "mlir/IR/IRMapping.h"
+
+using namespace mlir;
+using namespace ssmc;
+using namespace ssmc::ssm;
+using namespace ssmc::derive;
+
+static ArrayType typeOf(Value value) { return cast<ArrayType>(value.getType()); }
+
+void PullBack::add(Value value, Value cotangent) {
+  if (!cotangent)
+    return;
+  Value& known = cotangents[value];
+  known = known ? Value(AddOp::create(b, value.getLoc(), known, cotangent)) : cotangent;
+}
+
+Value PullBack::zero(ArrayType type) {
+  Location loc = b.getUnknownLoc();
+  Value value = ConstantOp::create(b, loc, 0.0);
+  if (type.isComplex())
+    value = CastOp::create(b, loc, typeOf(value).withElementType(type.getElementType()), value);
+  return value.getType() == type ? value : Value(BroadcastOp::create(b, loc, type, value));
+}
+
+Value PullBack::fit(Value value, ArrayType type) {
+  return formula::fit(formula::Term(b, value.getLoc(), value), type).get();
+}
+
+Value PullBack::conj(Value value) {
+  return typeOf(value).isComplex() ? Value(ConjOp::create(b, value.getLoc(), value)) : value;
+}
+
+Value PullBack::mul(Value x, Value y) { return MulOp::create(b, x.getLoc(), x, y); }
+
+Value PullBack::atEnd(Value value, StringAttr label, bool last) {
+  if (last)
+    return LastOp::create(b, value.getLoc(), value, label);
+  Location loc = value.getLoc();
+  AxisAttr axis = typeOf(value).find(label.getValue());
+  Value isFirst = CmpOp::create(b, loc, CmpPredicate::eq, PositionOp::create(b, loc, axis),
+                                ConstantOp::create(b, loc, 0.0));
+  Value kept = SelectOp::create(b, loc, isFirst, value, ConstantOp::create(b, loc, 0.0));
+  return SumOp::create(b, loc, kept, b.getArrayAttr(label));
+}
+
+//===-- ops over steps ------------------------------------------------------------------------------===//
+
+void PullBack::visitLast(LastOp last, Value g) {
+  Value nothing = zero(last.getOperand().getType());
+  add(last.getOperand(),
+      ShiftOp::create(b, last.getLoc(), nothing, g, last.getLabelAttr(), /*reverse=*/b.getUnitAttr()));
+}
+
+void PullBack::visitShift(ShiftOp shift, Value g) {
+  bool reverse = shift.getReverse();
+  Value back = ShiftOp::create(b, shift.getLoc(), g, zero(shift.getFirst().getType()), shift.getLabelAttr(),
+                               reverse ? UnitAttr() : b.getUnitAttr());
+  add(shift.getOperand(), back);
+  add(shift.getFirst(), atEnd(g, shift.getLabelAttr(), reverse));
+}
+
+void PullBack::visitScan(ScanOp scan, Value g) {
+  Location loc = scan.getLoc();
+  StringAttr label = scan.getLabelAttr();
+  bool reverse = scan.getReverse();
+  UnitAttr other = reverse ? UnitAttr() : b.getUnitAttr();
+  ArrayType type = scan.getType(), at = type.without({label.getValue()});
+  Value decay = conj(scan.getDecay());
+  ArrayType decayType = typeOf(decay);
+  AxisAttr axis = type.find(label.getValue());
+  if (!decayType.has(label.getValue()))
+    decay = BroadcastOp::create(b, loc, decayType.withAxis(axis), decay);
+  Value later = ShiftOp::create(b, loc, decay, zero(typeOf(decay).without({label.getValue()})), label, other);
+  auto semiring = SemiringAttr::get(b.getContext(), Semiring::PlusTimes);
+  Value all = ScanOp::create(b, loc, semiring, later, g, zero(at), label, other);
+  add(scan.getInput(), fit(all, scan.getInput().getType()));
+  Value initial = fit(scan.getInitial(), at);
+  Value before = ShiftOp::create(b, loc, scan.getResult(), initial, label, scan.getReverseAttr());
+  add(scan.getDecay(), fit(mul(all, conj(before)), scan.getDecay().getType()));
+  add(scan.getInitial(), fit(atEnd(mul(decay, all), label, reverse), scan.getInitial().getType()));
+}
+
+void PullBack::visitSolve(SolveOp solve) {
+  Location loc = solve.getLoc();
+  size_t count = solve.getRight().size();
+  StringAttr rows = solve.getRowsAttr(), columns = solve.getColumnsAttr();
+  SmallVector<Value> right, lower;
+  for (Value result : solve.getResults()) {
+    Value g = get(result);
+    right.push_back(g ? g : zero(typeOf(result)));
+  }
+  for (size_t r = 0; r < count; ++r)
+    for (size_t q = 0; q < count; ++q)
+      lower.push_back(RelabelOp::create(b, loc, conj(solve.getLower()[q * count + r]), b.getArrayAttr({rows, columns}),
+                                        b.getArrayAttr({columns, rows})));
+  auto back = SolveOp::create(b, loc, right, lower, rows, columns, solve.getReverse() ? UnitAttr() : b.getUnitAttr());
+  AxisAttr axis = typeOf(solve.getResult(0)).find(rows.getValue());
+  Value row = PositionOp::create(b, loc, axis);
+  Value column = RelabelOp::create(b, loc, row, b.getArrayAttr(rows), b.getArrayAttr(columns));
+  Value isRead = CmpOp::create(b, loc, solve.getReverse() ? CmpPredicate::gt : CmpPredicate::lt, column, row);
+  for (size_t r = 0; r < count; ++r) {
+    add(solve.getRight()[r], fit(back.getResult(r), typeOf(solve.getRight()[r])));
+    for (size_t q = 0; q < count; ++q) {
+      Value matrix = solve.getLower()[r * count + q];
+      Value known = RelabelOp::create(b, loc, conj(solve.getResult(q)), b.getArrayAttr(rows), b.getArrayAttr(columns));
+      Value g = fit(mul(back.getResult(r), known), typeOf(matrix));
+      add(matrix, SelectOp::create(b, loc, isRead, g, ConstantOp::create(b, loc, 0.0)));
+    }
+  }
+}
+
+//===-- folds ---------------------------------------------------------------------------------------===//
+
+/// Takes reads at the position of an outer fold out of the folds inside, so that a body captures what it reads.
+static void hoistReads(FoldOp fold) {
+  fold.getBody().walk([&](AtOp at) {
+    if (at->getParentOp() != fold && at.getOperand().getType().find(at.getLabel()) == fold.getAxis() &&
+        !at.getOperand().getDefiningOp<FoldOp>() && at.getOperand().getParentRegion()->isProperAncestor(&fold.getBody()))
+      at->moveBefore(fold.getBlock(), fold.getBlock()->begin());
+  });
+}
+
+LogicalResult PullBack::visitFold(FoldOp fold) {
+  Location loc = fold.getLoc();
+  AxisAttr axis = fold.getAxis();
+  unsigned carriedCount = fold.getNumCarried();
+  hoistReads(fold);
+
+  // The same fold, which also keeps what it carries into each step.
+  SmallVector<Value> kept;
+  {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(fold);
+    SmallVector<Type> types(fold.getResultTypes());
+    for (Value init : fold.getInits())
+      types.push_back(typeOf(init).withAxis(axis));
+    auto made = FoldOp::create(b, loc, types, axis, fold.getReverseAttr(), fold.getInits());
+    made.getBody().takeBody(fold.getBody());
+    SmallVector<Value> yields(made.getYield().getValues());
+    llvm::append_range(yields, made.getBlock()->getArguments());
+    made.getYield().getValuesMutable().assign(yields);
+    for (auto [old, value] : llvm::zip(fold.getResults(), made.getResults())) {
+      old.replaceAllUsesWith(value);
+      if (auto it = cotangents.find(old); it != cotangents.end()) {
+        Value g = it->second;
+        cotangents.erase(old);
+        cotangents[value] = g;
+      }
+    }
+    kept.assign(made.getResults().drop_front(fold.getNumResults()).begin(), made.getResults().end());
+    fold.erase();
+    fold = made;
+  }
+  unsigned stackedCount = fold.getNumResults() - 2 * carriedCount;
+
+  // What comes in from behind: cotangents of the last carried values, and of each stacked one.
+  SmallVector<Value> inits, stacked;
+  for (unsigned i = 0; i < carriedCount; ++i) {
+    Value g = get(fold.getResult(i));
+    inits.push_back(g ? g : zero(typeOf(fold.getResult(i))));
+  }
+  for (unsigned i = 0; i < stackedCount; ++i)
+    stacked.push_back(get(fold.getResult(carriedCount + i)));
+
+  auto region = std::make_unique<Region>();
+  Block* body = &region->emplaceBlock();
+  for (Value init : inits)
+    body->addArgument(init.getType(), loc);
+  SmallVector<Value> nextCarried, parts;    // yielded
+  SmallVector<Value> sums, partOf, captured; // what sums over the steps go to; what parts go to
+  {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToEnd(body);
+    IRMapping mapping;
+    for (auto [argument, values] : llvm::zip(fold.getBlock()->getArguments(), kept))
+      mapping.map(argument, AtOp::create(b, loc, values, axis.getLabel()).getResult());
+    SmallVector<Operation*> ops;
+    for (Operation& op : fold.getBlock()->without_terminator())
+      ops.push_back(b.clone(op, mapping));
+    PullBack inner(b);
+    auto yields = fold.getYield().getValues();
+    for (unsigned i = 0; i < carriedCount + stackedCount; ++i) {
+      Value value = mapping.lookupOrDefault(yields[i]);
+      if (i < carriedCount)
+        inner.add(value, body->getArgument(i));
+      else if (Value g = stacked[i - carriedCount])
+        inner.add(value, AtOp::create(b, loc, g, axis.getLabel()));
+    }
+    DenseSet<Value> keptNow;
+    for (Value argument : fold.getBlock()->getArguments())
+      keptNow.insert(mapping.lookup(argument));
+    // Reads of arrays at this step are taken care of here.
+    SmallVector<Operation*> pointwise;
+    llvm::copy_if(ops, std::back_inserter(pointwise), [&](Operation* op) {
+      auto at = dyn_cast<AtOp>(op);
+      return !at || at.getLabel() != axis.getName();
+    });
+    if (failed(inner.run(pointwise)))
+      return failure();
+    for (Value argument : fold.getBlock()->getArguments()) {
+      Value g = inner.get(mapping.lookup(argument));
+      nextCarried.push_back(g ? g : inner.zero(typeOf(argument)));
+    }
+    for (auto [value, g] : inner.all()) {
+      if (keptNow.contains(value))
+        continue;
+      if (auto at = value.getDefiningOp<AtOp>(); at && at->getBlock() == body && at.getLabel() == axis.getName()) {
+        partOf.push_back(at.getOperand());
+        parts.push_back(g);
+      } else if (value.getParentRegion() != region.get()) {
+        captured.push_back(value);
+        Value sum = body->addArgument(value.getType(), loc);
+        sums.push_back(AddOp::create(b, loc, sum, g));
+      }
+    }
+    SmallVector<Value> all(nextCarried);
+    llvm::append_range(all, sums);
+    llvm::append_range(all, parts);
+    YieldOp::create(b, loc, all);
+  }
+  for (Value value : captured)
+    inits.push_back(zero(typeOf(value)));
+  SmallVector<Type> types;
+  for (Value init : inits)
+    types.push_back(init.getType());
+  for (Value part : parts)
+    types.push_back(typeOf(part).withAxis(axis));
+  auto back = FoldOp::create(b, loc, types, axis, fold.getReverse() ? UnitAttr() : b.getUnitAttr(), inits);
+  back.getBody().takeBody(*region);
+
+  unsigned next = 0;
+  SmallVector<Value> initials(fold.getInits());
+  for (Value init : initials)
+    add(init, back.getResult(next++));
+  for (Value value : captured)
+    add(value, back.getResult(next++));
+  for (Value array : partOf)
+    add(array, fit(back.getResult(next++), typeOf(array)));
+  return success();
+}
+
+//===-- the walk ------------------------------------------------------------------------------------===//
+
+LogicalResult PullBack::visit(Operation* op) {
+  bool isReached = llvm::any_of(op->getResults(), [&](Value result) { return get(result) != nullptr; });
+  if (!isReached)
+    return success();
+  if (auto fold = dyn_cast<FoldOp>(op))
+    return visitFold(fold);
+  if (auto solve = dyn_cast<SolveOp>(op)) {
+    visitSolve(solve);
+    return success();
+  }
+  Value g = get(op->getResult(0));
+  if (auto last = dyn_cast<LastOp>(op)) {
+    visitLast(last, g);
+  } else if (auto shift = dyn_cast<ShiftOp>(op)) {
+    visitShift(shift, g);
+  } else if (auto scan = dyn_cast<ScanOp>(op)) {
+    visitScan(scan, g);
+  } else if (auto linear = dyn_cast<LinearOpInterface>(op)) {
+    if (!linear.getStackedLabel().empty())
+      return op->emitError() << "reads at the position of a fold that is not differentiated";
+    FailureOr<Value> transposed = linear.transpose(b, g);
+    if (failed(transposed))
+      return op->emitError() << "has no transpose";
+    add(op->getOperand(0), *transposed);
+  } else if (auto differentiable = dyn_cast<DifferentiableOpInterface>(op)) {
+    for (OpOperand& operand : op->getOpOperands())
+      add(operand.get(), pullBack(differentiable, b, operand.getOperandNumber(), g));
+  } else if (op->getNumOperands() && !isa<PrevOp, StepsOp, CmpOp, PositionOp, ConstantOp>(op)) {
+    return op->emitError() << "has no derivative rule";
+  }
+  return success();
+}
+
+LogicalResult PullBack::run(ArrayRef<Operation*> ops) {
+  for (Operation* op : llvm::reverse(ops))
+    if (failed(visit(op)))
+      return failure();
+  return success();
+}
