@@ -7,7 +7,7 @@
 // are kept once a chunk (`ssm.out … temp` of a value without the label of the steps). The adjoint is a form like any
 // other: it can be scheduled, and differentiated again.
 //
-// Names: the cotangent of `x` is `d:x`. Cotangents of outputs are operands, those of operands outputs. The state
+// Names: the cotangent of `x` is `d:x` (`d2:x` where an adjoint is differentiated). Cotangents of outputs are operands, those of operands outputs. The state
 // `d:S` starts as the cotangent of the final S and ends as the gradient of the initial S; a param's gradient is
 // summed over the steps in a state too, which starts at zero. See FORMS in docs/architecture.md.
 #include "PullBack.h"
@@ -27,24 +27,37 @@ namespace {
 class Adjoint {
 public:
   Adjoint(RecurrenceOp old, RecurrenceOp fresh)
-      : old(old), fresh(fresh), outer(OpBuilder::atBlockEnd(fresh.getBlock())) {}
+      : old(old), fresh(fresh), outer(OpBuilder::atBlockEnd(fresh.getBlock())) {
+    // Names of an adjoint's own cotangents are taken when it is differentiated again.
+    if (size_t order = old.getForm().value_or("").count("adjoint"))
+      prefix = "d" + std::to_string(order + 1) + ":";
+  }
   LogicalResult run();
 
 private:
   using Names = llvm::StringMap<Value>;
-  static std::string cotangentOf(StringRef name) { return ("d:" + name).str(); }
+  std::string cotangentOf(StringRef name) { return (prefix + name).str(); }
   /// A read of an operand; declared where it is not yet.
   Value operand(StringRef name, ArrayType type, ArrayAttr order, bool temp, bool perChunk, Location loc);
   void declareState(StringRef name, ArrayType type, ArrayAttr order, bool hidden, Location loc);
   void cloneForward(ChunkOp chunk, const llvm::StringSet<>& needed);
   LogicalResult reverse(ChunkOp chunk);
-  std::string startOf(StringRef state) { return (state + "@" + std::to_string(chunkNumber)).str(); }
+  /// The temporary that keeps a state as it was before each chunk; a form that is an adjoint has some of its own.
+  std::string startOf(StringRef state) {
+    std::string name = (state + "@" + std::to_string(chunkNumber)).str();
+    while (taken.contains(name))
+      name += "'";
+    return name;
+  }
 
   RecurrenceOp old, fresh;
+  std::string prefix = "d:";
   OpBuilder outer;
   IRMapping top;
   Names operands;
-  llvm::StringSet<> states;
+  llvm::StringSet<> states, taken;
+  llvm::StringMap<OutOp> gradients;
+  llvm::DenseSet<Operation*> inherited;
   unsigned chunkNumber = 0;
   SmallVector<ChunkOp> backward;
 };
@@ -82,7 +95,7 @@ void Adjoint::cloneForward(ChunkOp chunk, const llvm::StringSet<>& needed) {
   OpBuilder b = OpBuilder::atBlockEnd(&made.getBody().emplaceBlock());
   IRMapping mapping = top;
   for (Operation& op : *chunk.getBlock()) {
-    if (auto out = dyn_cast<OutOp>(op); out && !out.getTemp())
+    if (auto out = dyn_cast<OutOp>(op); out && !(out.getTemp() && needed.contains(out.getName())))
       continue;
     Operation* copy = b.clone(op, mapping);
     auto prev = dyn_cast<PrevOp>(copy);
@@ -190,17 +203,29 @@ LogicalResult Adjoint::reverse(ChunkOp chunk) {
     auto in = cast<InOp>(source);
     if (!in.getType().isReal() && !in.getType().isComplex())
       continue;
-    if (in->hasAttr("temp") && StringRef(in.getName()).contains('@') && !top.contains(in.getResult()) &&
-        llvm::any_of(starts, [&](auto& start) { return in.getName() == startOf(start.first.getName()); }))
-      continue; // States of this chunk, taken above.
+    if (!inherited.contains(in))
+      continue; // A state before this chunk, taken above.
     std::string name = cotangentOf(in.getName());
     if (in.getParam()) {
+      // Each chunk sums for itself; who reads the gradient adds them up.
+      for (unsigned k = 1; states.contains(name); ++k)
+        name = cotangentOf(in.getName()) + "+" + std::to_string(k);
       declareState(name, in.getType(), in.getOrder(), /*hidden=*/true, loc);
       Value before = PrevOp::create(b, loc, in.getType(), name, ArrayRef<int64_t>{back});
       UpdateOp::create(b, loc, name, AddOp::create(b, loc, before, g));
       continue;
     }
+    // What a chunk found before this one is handed on to it.
+    if (OutOp before = gradients.lookup(name)) {
+      std::string part = name + "+" + std::to_string(gradients.size());
+      before.setName(part);
+      before.setTempAttr(b.getUnitAttr());
+      Value known = operand(part, in.getType(), in.getOrder(), true, isPerChunk(in), loc);
+      g = AddOp::create(b, loc, isPerChunk(in) ? known : Value(StepsOp::create(b, loc, known, axis)), g);
+      gradients[part] = before;
+    }
     auto out = OutOp::create(b, loc, name, in.getOrder(), in->hasAttr("temp"), g);
+    gradients[name] = out;
     if (isPerChunk(in))
       out->setAttr("per_chunk", b.getUnitAttr());
   }
@@ -232,10 +257,11 @@ LogicalResult Adjoint::run() {
   for (Operation& op : *old.getBlock())
     if (!isa<ChunkOp>(op)) {
       if (auto in = dyn_cast<InOp>(op))
-        operands[in.getName()] = outer.clone(op, top)->getResult(0);
+        inherited.insert((operands[in.getName()] = outer.clone(op, top)->getResult(0)).getDefiningOp());
       else
         outer.clone(op, top);
     }
+  old.walk([&](OutOp out) { taken.insert(out.getName()); });
   for (StateOp state : fresh.getBlock()->getOps<StateOp>())
     states.insert(state.getName());
   auto chunks = llvm::to_vector(old.getBlock()->getOps<ChunkOp>());
@@ -262,9 +288,10 @@ LogicalResult Adjoint::run() {
     if (!isNeeded)
       continue;
     kept.push_back(chunk);
-    chunk.walk([&](StepsOp steps) {
-      if (auto in = steps.getOperand().getDefiningOp<InOp>(); in->hasAttr("temp"))
-        needed.insert(in.getName());
+    chunk.walk([&](Operation* op) {
+      for (Value operand : op->getOperands())
+        if (auto in = operand.getDefiningOp<InOp>(); in && in->hasAttr("temp"))
+          needed.insert(in.getName());
     });
   }
   if (!backward.empty())

@@ -39,6 +39,18 @@ static Expected<Array> sum(const Array& array, int64_t outer, int64_t summed, in
   return result;
 }
 
+/// The sum of two f32 (or complex) arrays of one shape.
+static Error addTo(Array& sum, const Array& term) {
+  int64_t count = sum.getNumElements() * (runtime::isComplex(sum.getDType()) ? 2 : 1);
+  if (term.getNumElements() != sum.getNumElements() || term.getDType() != sum.getDType())
+    return make_error<InternalError>("parts of a gradient differ in shape");
+  auto* to = static_cast<float*>(sum.getData());
+  auto* from = static_cast<const float*>(term.getData());
+  for (int64_t i = 0; i < count; ++i)
+    to[i] += from[i];
+  return Error::success();
+}
+
 Expected<ArrayMap> driver::runGradients(const CompiledRecurrence& adjoint, ssm::RecurrenceOp declared,
                                         const Signature& signature, const Inputs& inputs,
                                         const ArrayMap& outputCotangents, const ArrayMap& stateCotangents,
@@ -97,6 +109,16 @@ Expected<ArrayMap> driver::runGradients(const CompiledRecurrence& adjoint, ssm::
       continue;
     }
     Array whole = std::move(found->second);
+    if (in.getParam()) {
+      // Forms of several chunks sum in each of them.
+      for (unsigned k = 1;; ++k) {
+        auto part = source.find(cotangentName(name) + "+" + std::to_string(k));
+        if (part == source.end())
+          break;
+        if (Error error = addTo(whole, part->second))
+          return std::move(error);
+      }
+    }
     int64_t sharers = in.getScope() == ssm::Scope::Head    ? sizes.heads
                       : in.getScope() == ssm::Scope::Group ? sizes.groups
                                                            : 1;

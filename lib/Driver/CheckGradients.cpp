@@ -1,0 +1,175 @@
+#include "CheckGradients.h"
+#include "CheckCases.h"
+#include "Gradients.h"
+
+#include "ssmc/Reference/Gradient.h"
+#include "ssmc/Runtime/Compare.h"
+
+using namespace llvm;
+using namespace ssmc;
+using namespace ssmc::driver;
+using runtime::Array;
+using runtime::ArrayMap;
+using runtime::DType;
+
+ArrayRef<GradientChecker::Case> GradientChecker::cases() {
+  static const Case list[] = {{"odd sizes", 37, false, Gates::Usual},
+                              {"one step", 1, true, Gates::Usual},
+                              {"no step", 0, true, Gates::Usual},
+                              {"whole chunks", 64, true, Gates::Usual},
+                              {"ten chunks", 173, true, Gates::Usual},
+                              {"strong gates", 61, true, Gates::Strong},
+                              {"weak gates", 61, true, Gates::Weak}};
+  return list;
+}
+
+/// Operands that a decay depends on.
+static bool isGate(ssm::RecurrenceOp normal, StringRef name) {
+  SmallVector<mlir::Value> work;
+  normal->walk([&](ssm::DecayOp decay) { llvm::append_range(work, decay->getOperands()); });
+  DenseSet<mlir::Value> seen;
+  while (!work.empty()) {
+    mlir::Value value = work.pop_back_val();
+    mlir::Operation* op = value.getDefiningOp();
+    if (!op || !seen.insert(value).second)
+      continue;
+    if (auto in = dyn_cast<ssm::InOp>(op); in && in.getName() == name)
+      return true;
+    llvm::append_range(work, ssm::inputsOf(op));
+  }
+  return false;
+}
+
+double GradientChecker::boundOf(StringRef operand, DType dtype) {
+  if (dtype == DType::F32)
+    return 1e-4;
+  return isGate(normal, operand) ? 1.5e-2 : 8e-3;
+}
+
+/// Random numbers of the shapes of outputs (final states).
+static Expected<ArrayMap> randomCotangents(ArrayRef<Operand> operands, ssm::RecurrenceOp declared,
+                                           const reference::Sizes& sizes, uint64_t seed) {
+  ArrayMap arrays;
+  for (const Operand& operand : operands) {
+    reference::Layout layout;
+    declared->walk([&](mlir::Operation* op) {
+      if (auto out = dyn_cast<ssm::OutOp>(op); out && out.getName() == operand.name)
+        layout = reference::layoutOf(out);
+      else if (auto state = dyn_cast<ssm::StateOp>(op); state && state.getName() == operand.name)
+        layout = reference::layoutOf(state);
+    });
+    auto shape = reference::shapeOf(layout, declared, sizes);
+    if (!shape)
+      return shape.takeError();
+    Expected<Array> array = Array::create(operand.dtype, *shape);
+    if (!array)
+      return array.takeError();
+    runtime::fill(*array, {runtime::Fill::Normal, 1.0}, runtime::seedFor(seed, "d:" + operand.name));
+    arrays[operand.name] = std::move(*array);
+  }
+  return std::move(arrays);
+}
+
+Expected<const GradientChecker::Data*>
+GradientChecker::dataFor(const Case& test, const Signature& signature, DType dtype) {
+  auto [entry, isNew] = data.try_emplace({&test, dtype});
+  Data& made = entry->second;
+  if (!isNew)
+    return &made;
+  reference::Sizes& sizes = made.inputs.sizes;
+  auto dims = checkDims(declared, options, /*even=*/false);
+  if (!dims)
+    return dims.takeError();
+  sizes.dims = std::move(*dims);
+  sizes.batch = 2;
+  sizes.heads = 2;
+  sizes.groups = options.groups.value_or(1);
+  sizes.time = {test.time};
+  Expected<ArrayMap> operands =
+      randomInputs(declared, normal, signature.inputs, sizes, options.seed, test.gates);
+  if (!operands)
+    return operands.takeError();
+  made.inputs.operands = std::move(*operands);
+  if (test.initialState) {
+    Expected<ArrayMap> states =
+        randomStates(declared, normal, signature.states, sizes, options.seed);
+    if (!states)
+      return states.takeError();
+    made.inputs.states = std::move(*states);
+  }
+  Expected<ArrayMap> outputs = randomCotangents(signature.outputs, declared, sizes, options.seed);
+  Expected<ArrayMap> states = randomCotangents(signature.states, declared, sizes, options.seed);
+  if (!outputs || !states)
+    return outputs ? states.takeError() : outputs.takeError();
+  made.outputs = std::move(*outputs);
+  made.states = std::move(*states);
+  reference::Results cotangents;
+  for (auto [from, to] : {std::pair(&made.outputs, &cotangents.outputs),
+                          std::pair(&made.states, &cotangents.states)})
+    for (auto& [name, array] : *from) {
+      Expected<Array> copy = array.clone();
+      if (!copy)
+        return copy.takeError();
+      (*to)[name] = std::move(*copy);
+    }
+  auto expected = reference::differentiate(declared, sizes, made.inputs.operands,
+                                           made.inputs.states, cotangents, options.threads);
+  if (!expected)
+    return expected.takeError();
+  made.expected = std::move(expected->operands);
+  for (auto& [name, array] : expected->states)
+    made.expected[name] = std::move(array);
+  return &made;
+}
+
+std::vector<GradientFinding> GradientChecker::check(Form form, std::optional<int64_t> chunk,
+                                                    const cpu::TargetSpec& target, DType dtype) {
+  std::vector<GradientFinding> findings;
+  auto problem = [&](StringRef test, Error error) {
+    findings.push_back({test.str(), {}, toString(std::move(error))});
+  };
+  Expected<Signature> signature = signatureOf(declared, dtype);
+  if (!signature) {
+    problem("signature", signature.takeError());
+    return findings;
+  }
+  auto dims = checkDims(declared, options, /*even=*/false);
+  if (!dims) {
+    problem("sizes", dims.takeError());
+    return findings;
+  }
+  LoweringOptions lowering{*dims, dtype, form, chunk};
+  lowering.adjoint = true;
+  Expected<CompiledRecurrence> compiled = CompiledRecurrence::compile(declared, lowering, target);
+  if (!compiled) {
+    problem("compiling", compiled.takeError());
+    return findings;
+  }
+  for (const Case& test : cases()) {
+    Expected<const Data*> data = dataFor(test, *signature, dtype);
+    if (!data) {
+      problem(test.name, data.takeError());
+      continue;
+    }
+    Expected<ArrayMap> found =
+        runGradients(*compiled, declared, *signature, (*data)->inputs, (*data)->outputs,
+                     (*data)->states, options.threads, /*poison=*/true);
+    if (!found) {
+      problem(test.name, found.takeError());
+      continue;
+    }
+    GradientFinding& finding = findings.emplace_back();
+    finding.test = test.name;
+    for (auto& [name, expected] : (*data)->expected) {
+      auto it = found->find(name);
+      Expected<runtime::Difference> difference =
+          it == found->end() ? createStringError("no gradient of '" + name + "'")
+                             : runtime::compare(it->second, expected);
+      if (difference)
+        finding.errors[name] = difference->relative;
+      else
+        finding.problem = toString(difference.takeError());
+    }
+  }
+  return findings;
+}
