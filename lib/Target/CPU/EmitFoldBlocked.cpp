@@ -33,6 +33,8 @@ static bool findBlocking(Emitter& e, ssm::FoldOp fold, StringRef lane, Blocking&
       blocking.row = axis.getName();
       blocking.rows = axis.getSize();
     }
+  if (e.dynamicExtents.count(blocking.row)) // Blocks of rows are of a fixed size.
+    return false;
   DenseSet<Value> dependent(fold.getBlock()->args_begin(), fold.getBlock()->args_end());
   DenseSet<Operation*> sums;
   for (Operation& op : fold.getBlock()->without_terminator()) {
@@ -124,8 +126,10 @@ bool Emitter::emitBlocked(ssm::FoldOp fold, const Point& point, StringRef lane) 
           SmallVector<Value> roots(yielded.begin(), yielded.end());
           for (unsigned i : blocking.readouts)
             roots[i] = yielded[i].getDefiningOp()->getOperand(0);
-          for (Value root : roots)
-            hoist(root, step);
+          // A result that nobody reads is no root: a sum over the rows would be taken here and now.
+          for (auto [i, root] : llvm::enumerate(roots))
+            if (i < carried || !fold.getResult(i).use_empty())
+              hoist(root, step);
           SmallVector<Value> next;
           SmallVector<Lanes> sums(blocking.readouts.size());
           if (!first)
