@@ -150,6 +150,23 @@ static LogicalResult infer(GramOp::Adaptor op, MLIRContext*, std::optional<Locat
 }
 SSM_INFER(GramOp)
 
+static LogicalResult infer(ApplyOp::Adaptor op, MLIRContext*, std::optional<Location> location,
+                           SmallVectorImpl<Type>& inferred) {
+  for (Value value : {op.getMatrix(), op.getB(), op.getDecay()}) {
+    if (!typeOf(value).has(op.getRows())) // apply_c1
+      return missing(location, op.getRows(), typeOf(value));
+    if (typeOf(value).has(op.getColumns()) != (value == op.getMatrix())) // apply_c1
+      return emitOptionalError(location, "the matrix, and it alone, bears '", op.getColumns(),
+                               "', found ", typeOf(value));
+  }
+  ArrayType type = unite({op.getMatrix(), op.getB(), op.getDecay()}, location); // apply_c2
+  if (!type)
+    return failure();
+  inferred.push_back(type.without({op.getColumns()}));
+  return success();
+}
+SSM_INFER(ApplyOp)
+
 static LogicalResult infer(SolveOp::Adaptor op, MLIRContext*, std::optional<Location> location,
                            SmallVectorImpl<Type>& inferred) {
   size_t count = op.getRight().size();

@@ -188,6 +188,29 @@ def GramOp : SSM_AlongOp<"gram"> {
   }];
 }
 
+def ApplyOp : SSM_AlongOp<"apply"> {
+  let summary = "a matrix over steps times an array of vectors, through the decay between the steps";
+  let description = [{
+    apply[t] = sum over s of matrix[t, s] b_s span(decay)[t, s]; with `transpose` the result at step s,
+    sum over t of matrix[t, s] b_t span(decay)[t, s]. Together with `ssm.gram` it is closed under
+    differentiation: with g the cotangent of gram(a, b), a gets apply(g, b) and b gets
+    apply(g, a) transposed; the logarithm of the decay of step l gets the sum over t >= l of a_t . da_t
+    less that over s >= l of b_s . db_s (t > l in the first with `strict`).
+
+    Laws: (apply_c1) the matrix bears `rows` and `columns`, the other operands `rows` and not
+    `columns`; (apply_c2) a label that several operands bear has one extent.
+
+    Example: `%y = ssm.apply %A, %k decay %d rows "t" columns "s" : [s: 64, t: 64], [i: K, t: 64], [i: K, t: 64]`
+  }];
+  let arguments = (ins SSM_ArrayType:$matrix, SSM_ArrayType:$b, SSM_ArrayType:$decay, StrAttr:$rows,
+                       StrAttr:$columns, UnitAttr:$strict, UnitAttr:$transpose);
+  let assemblyFormat = [{
+    $matrix `,` $b `decay` $decay `rows` $rows `columns` $columns (`strict` $strict^)? (`transpose` $transpose^)?
+    attr-dict `:` custom<ArrayType>(type($matrix)) `,` custom<ArrayType>(type($b)) `,`
+    custom<ArrayType>(type($decay))
+  }];
+}
+
 def SolveOp : Op<SSM_Dialect, "solve", [Pure, AttrSizedOperandSegments,
     DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
   let summary = "solves a unit lower triangular system over the steps of a chunk";

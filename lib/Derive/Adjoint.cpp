@@ -135,8 +135,7 @@ LogicalResult Adjoint::reverse(ChunkOp chunk) {
   // Ops without a rule of their own become folds.
   {
     Block* block = made.getBlock();
-    expandSteps(made, [](Operation* op) { return !isa<GramOp, SpanOp, CumprodOp>(op) &&
-        !(isa<ScanOp>(op) && cast<ScanOp>(op).getSemiring() == Semiring::MaxPlus); });
+    expandSteps(made, hasPullBack);
     ops.clear();
     for (Operation& op : *block)
       ops.push_back(&op);

@@ -59,6 +59,7 @@ private:
   SmallVector<Value> expand(CumprodOp);
   SmallVector<Value> expand(SpanOp);
   SmallVector<Value> expand(GramOp);
+  SmallVector<Value> expand(ApplyOp);
   SmallVector<Value> expand(SolveOp);
 
   Operation* op;
@@ -160,6 +161,44 @@ SmallVector<Value> Expander::expand(GramOp gram) {
   return {made.getResult(1)};
 }
 
+/// Where the decay has no label of the vectors it belongs to the matrix. Else vectors decay as the steps pass, as in a
+/// gram; transposed, what each step gets is gathered from all later ones.
+SmallVector<Value> Expander::expand(ApplyOp apply) {
+  AxisAttr axis = apply.getB().getType().find(apply.getRows());
+  StringAttr rows = apply.getRowsAttr(), columns = apply.getColumnsAttr();
+  ArrayType decay = apply.getDecay().getType();
+  bool transpose = apply.getTranspose();
+  auto back = [&](Value value) { return relabel(value, columns, rows); };
+  if (decay.without({apply.getRows()}).isSubsetOf(apply.getMatrix().getType())) {
+    Value span = SpanOp::create(b, loc, apply.getDecay(), rows, columns, apply.getStrictAttr());
+    Value matrix = mul(apply.getMatrix(), span);
+    Value vectors = transpose ? apply.getB() : relabel(apply.getB(), rows, columns);
+    Value sum = SumOp::create(b, loc, mul(matrix, vectors), b.getArrayAttr(transpose ? rows : columns));
+    return {broadcast(transpose ? back(sum) : sum, apply.getType())};
+  }
+  Diagonal diagonal = positions(axis, columns);
+  auto columnAxis = AxisAttr::get(b.getContext(), columns, axis.getExtent());
+  ArrayType type = apply.getType().without({apply.getRows()}).withAxis(columnAxis);
+  Value nothing = broadcast(number(0), type);
+  if (!transpose) {
+    Value key = relabel(apply.getB(), rows, columns);
+    auto made = fold(axis, false, {nothing}, [&](ValueRange carried) {
+      Value next = select(isHere(diagonal, axis), key, mul(carried[0], at(apply.getDecay(), axis)));
+      Value keys = apply.getStrict() ? carried[0] : next;
+      Value row = SumOp::create(b, loc, mul(at(apply.getMatrix(), axis), keys), b.getArrayAttr(columns));
+      return SmallVector<Value>{broadcast(next, type), row};
+    });
+    return {made.getResult(1)};
+  }
+  // What is left of 1 since step s, and what step s has got so far.
+  auto made = fold(axis, false, {nothing, nothing}, [&](ValueRange carried) {
+    Value left = select(isHere(diagonal, axis), number(1), mul(carried[0], at(apply.getDecay(), axis)));
+    Value now = mul(mul(at(apply.getMatrix(), axis), at(apply.getB(), axis)), apply.getStrict() ? carried[0] : left);
+    return SmallVector<Value>{broadcast(left, type), broadcast(add(carried[1], now), type)};
+  });
+  return {back(made.getResult(1))};
+}
+
 SmallVector<Value> Expander::expand(SolveOp solve) {
   auto type = cast<ArrayType>(solve.getResult(0).getType());
   AxisAttr axis = type.find(solve.getRows());
@@ -193,7 +232,7 @@ SmallVector<Value> Expander::expand(SolveOp solve) {
 
 SmallVector<Value> Expander::expand() {
   return llvm::TypeSwitch<Operation*, SmallVector<Value>>(op)
-      .Case<ShiftOp, ScanOp, CumprodOp, SpanOp, GramOp, SolveOp>([&](auto one) { return expand(one); })
+      .Case<ShiftOp, ScanOp, CumprodOp, SpanOp, GramOp, ApplyOp, SolveOp>([&](auto one) { return expand(one); })
       .Default([](Operation*) { return SmallVector<Value>(); });
 }
 

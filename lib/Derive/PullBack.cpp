@@ -6,8 +6,11 @@
 //   solve      r = transposed solve of g; the right side gets r, the matrix r_t conj(p_s) where it is read
 //   fold       the body again at every step, from the last to the first; the values that it carried are kept
 //
-// Gram, span and cumprod are folded first (ExpandSteps.cpp): products are differentiated as products, which is exact
-// where a decay is 0.
+//   gram       SSMChunkOps.td, ssm.apply
+//   span, cumprod   the logarithm of step l gets all that passes through it, summed
+//
+// Products of decays are differentiated by the logarithm where they are products of exponentials. Other decays, which
+// may be 0, are folded first (ExpandSteps.cpp): products are then differentiated as products, which is exact there.
 #include "PullBack.h"
 #include "dialects/SSM/SSMFormula.h"
 
@@ -120,6 +123,89 @@ void PullBack::visitSolve(SolveOp solve) {
       add(matrix, SelectOp::create(b, loc, isRead, g, ConstantOp::create(b, loc, 0.0)));
     }
   }
+}
+
+//===-- products of decays --------------------------------------------------------------------------===//
+
+bool derive::isExponential(Value value) {
+  if (typeOf(value).isComplex())
+    return false;
+  Operation* op = value.getDefiningOp();
+  if (auto mul = dyn_cast_or_null<MulOp>(op))
+    return isExponential(mul.getLhs()) && isExponential(mul.getRhs());
+  if (isa_and_nonnull<BroadcastOp, RelabelOp>(op))
+    return isExponential(op->getOperand(0));
+  if (auto constant = dyn_cast_or_null<ConstantOp>(op))
+    return constant.getValue().convertToDouble() > 0;
+  return isa_and_nonnull<ExpOp>(op);
+}
+
+bool derive::hasPullBack(Operation* op) {
+  if (auto scan = dyn_cast<ScanOp>(op))
+    return scan.getSemiring() == Semiring::PlusTimes;
+  if (auto gram = dyn_cast<GramOp>(op))
+    return isExponential(gram.getDecay()) && !gram.getA().getType().isComplex() && !gram.getB().getType().isComplex();
+  if (isa<SpanOp, CumprodOp>(op))
+    return isExponential(op->getOperand(0));
+  return !isa<ApplyOp>(op);
+}
+
+void PullBack::addToLog(Value decay, Value g) {
+  Operation* op = decay.getDefiningOp();
+  if (auto mul = dyn_cast<MulOp>(op)) {
+    addToLog(mul.getLhs(), fit(g, mul.getLhs().getType()));
+    addToLog(mul.getRhs(), fit(g, mul.getRhs().getType()));
+  } else if (auto exp = dyn_cast<ExpOp>(op)) {
+    add(exp.getOperand(), fit(g, exp.getOperand().getType()));
+  } else if (!isa<ConstantOp>(op)) {
+    addToLog(op->getOperand(0), *cast<LinearOpInterface>(op).transpose(b, g));
+  }
+}
+
+Value PullBack::cumsum(Value value, StringAttr label, bool exclusive, bool reverse) {
+  Location loc = value.getLoc();
+  ArrayType type = typeOf(value), at = type.without({label.getValue()});
+  AxisAttr axis = type.find(label.getValue());
+  Value one = BroadcastOp::create(b, loc, ArrayType::get(b.getContext(), {axis}, type.getElementType()),
+                                  ConstantOp::create(b, loc, 1.0));
+  UnitAttr flag = reverse ? b.getUnitAttr() : UnitAttr();
+  Value sum = ScanOp::create(b, loc, SemiringAttr::get(b.getContext(), Semiring::PlusTimes), one, value, zero(at),
+                             label, flag);
+  return exclusive ? Value(ShiftOp::create(b, loc, sum, zero(at), label, flag)) : sum;
+}
+
+void PullBack::visitGram(GramOp gram, Value g) {
+  Location loc = gram.getLoc();
+  StringAttr rows = gram.getRowsAttr(), columns = gram.getColumnsAttr();
+  auto apply = [&](Value vectors, bool transpose) -> Value {
+    return ApplyOp::create(b, loc, g, vectors, gram.getDecay(), rows, columns, gram.getStrictAttr(),
+                           transpose ? b.getUnitAttr() : UnitAttr());
+  };
+  // Each side's own labels, and those that the other brings along, are summed where they are not borne.
+  Value da = fit(apply(gram.getB(), false), gram.getA().getType());
+  Value db = fit(apply(gram.getA(), true), gram.getB().getType());
+  add(gram.getA(), da);
+  add(gram.getB(), db);
+  ArrayType decay = gram.getDecay().getType();
+  Value later = cumsum(fit(mul(gram.getA(), da), decay), rows, gram.getStrict(), /*reverse=*/true);
+  Value inside = cumsum(fit(mul(gram.getB(), db), decay), rows, false, /*reverse=*/true);
+  addToLog(gram.getDecay(), SubOp::create(b, loc, later, inside));
+}
+
+void PullBack::visitSpan(SpanOp span, Value g) {
+  Location loc = span.getLoc();
+  StringAttr rows = span.getRowsAttr(), columns = span.getColumnsAttr();
+  Value through = mul(g, span.getResult());
+  Value byRow = SumOp::create(b, loc, through, b.getArrayAttr(columns));
+  Value byColumn = RelabelOp::create(b, loc, SumOp::create(b, loc, through, b.getArrayAttr(rows)),
+                                     b.getArrayAttr(columns), b.getArrayAttr(rows));
+  Value later = cumsum(byRow, rows, span.getStrict(), /*reverse=*/true);
+  addToLog(span.getDecay(), SubOp::create(b, loc, later, cumsum(byColumn, rows, false, /*reverse=*/true)));
+}
+
+void PullBack::visitCumprod(CumprodOp product, Value g) {
+  addToLog(product.getOperand(), cumsum(mul(g, product.getResult()), product.getLabelAttr(), product.getExclusive(),
+                                        !product.getReverse()));
 }
 
 //===-- folds ---------------------------------------------------------------------------------------===//
@@ -271,6 +357,12 @@ LogicalResult PullBack::visit(Operation* op) {
     visitShift(shift, g);
   } else if (auto scan = dyn_cast<ScanOp>(op)) {
     visitScan(scan, g);
+  } else if (auto gram = dyn_cast<GramOp>(op)) {
+    visitGram(gram, g);
+  } else if (auto span = dyn_cast<SpanOp>(op)) {
+    visitSpan(span, g);
+  } else if (auto product = dyn_cast<CumprodOp>(op)) {
+    visitCumprod(product, g);
   } else if (auto linear = dyn_cast<LinearOpInterface>(op)) {
     if (!linear.getStackedLabel().empty())
       return op->emitError() << "reads at the position of a fold that is not differentiated";

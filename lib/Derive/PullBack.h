@@ -32,6 +32,12 @@ private:
   void visitShift(ssm::ShiftOp shift, mlir::Value g);
   void visitScan(ssm::ScanOp scan, mlir::Value g);
   void visitSolve(ssm::SolveOp solve);
+  void visitGram(ssm::GramOp gram, mlir::Value g);
+  void visitSpan(ssm::SpanOp span, mlir::Value g);
+  void visitCumprod(ssm::CumprodOp product, mlir::Value g);
+  /// Adds the cotangent of the logarithm of a decay that is made of exponentials.
+  void addToLog(mlir::Value decay, mlir::Value g);
+  mlir::Value cumsum(mlir::Value value, mlir::StringAttr label, bool exclusive, bool reverse);
   mlir::Value zero(ssm::ArrayType type);
   /// With the labels of `type`: summed over those that it lacks.
   mlir::Value fit(mlir::Value value, ssm::ArrayType type);
@@ -43,5 +49,12 @@ private:
   mlir::OpBuilder& b;
   llvm::MapVector<mlir::Value, mlir::Value> cotangents;
 };
+
+/// Whether a value is a product of exponentials: then its logarithm has a cotangent where the value itself is too small
+/// to have a quotient.
+bool isExponential(mlir::Value value);
+
+/// Whether the op has a rule of its own here; others become folds first (expandSteps).
+bool hasPullBack(mlir::Operation* op);
 
 } // namespace ssmc::derive
