@@ -5,7 +5,6 @@
 #include "OptionTable.h"
 #include "Output.h"
 
-#include "ssmc/Analysis/Passes.h"
 #include "ssmc/Driver/Driver.h"
 #include "ssmc/Runtime/Compare.h"
 
@@ -49,8 +48,6 @@ private:
 
   ssm::RecurrenceOp declared;
   const Options& options;
-  mlir::OwningOpRef<mlir::ModuleOp> module;
-  ssm::RecurrenceOp normal;
   std::vector<CheckCase> cases;
   std::map<std::pair<const CheckCase*, DType>, Data> data;
 };
@@ -62,8 +59,6 @@ static double boundOf(DType dtype) {
 }
 
 Error Checker::prepare() {
-  module = copyOf(declared, normal);
-  normal = analysis::normalize(normal);
   cases = checkCases(declared, !options.dims.empty());
   for (CheckCase& test : cases) {
     test.batch = options.batch.value_or(test.batch);
@@ -98,13 +93,12 @@ Expected<const Checker::Data*> Checker::dataFor(const CheckCase& test, const Sig
   if (Error error = reference::checkSizes(declared, sizes))
     return error;
   Expected<ArrayMap> inputs =
-      randomInputs(declared, normal, signature.inputs, sizes, options.seed, test.gates);
+      randomInputs(declared, signature.inputs, sizes, options.seed, test.gates);
   if (!inputs)
     return inputs.takeError();
   result.inputs.operands = std::move(*inputs);
   if (test.initialState) {
-    Expected<ArrayMap> states =
-        randomStates(declared, normal, signature.states, sizes, options.seed);
+    Expected<ArrayMap> states = randomStates(declared, signature.states, sizes, options.seed);
     if (!states)
       return states.takeError();
     result.inputs.states = std::move(*states);

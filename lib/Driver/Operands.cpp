@@ -1,6 +1,7 @@
 #include "Operands.h"
 
 #include "ssmc/Frontend/Diagnostics.h"
+#include "ssmc/Reference/Inputs.h"
 #include "ssmc/Runtime/Npy.h"
 
 #include "llvm/ADT/StringExtras.h"
@@ -301,4 +302,45 @@ Expected<Inputs> driver::gatherInputs(ssm::RecurrenceOp declared, const Signatur
     return drawn.takeError();
   inputs.operands.merge(*drawn);
   return inputs;
+}
+
+//===-- Random arrays
+//---------------------------------------------------------------------------------------===//
+
+static double strengthOf(Gates gates) {
+  return gates == Gates::Strong ? 6 : gates == Gates::Weak ? 0.01 : reference::usualStrength;
+}
+
+Expected<ArrayMap> driver::randomInputs(ssm::RecurrenceOp declared, ArrayRef<Operand> inputs,
+                                        const Sizes& sizes, uint64_t seed, Gates gates) {
+  Expected<reference::InputPlan> plan =
+      reference::chooseInputs(declared, sizes, strengthOf(gates));
+  if (!plan)
+    return plan.takeError();
+  ArrayMap arrays;
+  for (const Operand& input : inputs) {
+    Expected<Array> array = reference::draw(input.name, input.layout, input.dtype,
+                                            plan->operands[input.name], declared, sizes, seed);
+    if (!array)
+      return array.takeError();
+    arrays[input.name] = std::move(*array);
+  }
+  return arrays;
+}
+
+Expected<ArrayMap> driver::randomStates(ssm::RecurrenceOp declared, ArrayRef<Operand> states,
+                                        const Sizes& sizes, uint64_t seed) {
+  Expected<reference::InputPlan> plan = reference::chooseInputs(declared, sizes);
+  if (!plan)
+    return plan.takeError();
+  ArrayMap arrays;
+  for (const Operand& state : states) {
+    runtime::FillSpec spec = plan->states[stateBehind(declared, state.name).getName().str()];
+    Expected<Array> array = reference::draw(state.name, state.layout, state.dtype, spec, declared,
+                                            sizes, seed + 1);
+    if (!array)
+      return array.takeError();
+    arrays[state.name] = std::move(*array);
+  }
+  return arrays;
 }

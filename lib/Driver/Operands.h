@@ -65,21 +65,15 @@ llvm::Error checkStateSize(ssm::RecurrenceOp declared,
 /// How strong gates and decays are in random data.
 enum class Gates { Usual, Strong, Weak };
 
-/// A random array for every input, with numbers that suit what the recurrence does with them; found
-/// by structure, not by name. `normal` is the declaration's normal form.
-llvm::Expected<runtime::ArrayMap> randomInputs(ssm::RecurrenceOp declared, ssm::RecurrenceOp normal,
-                                               llvm::ArrayRef<Operand> inputs,
-                                               const reference::Sizes& sizes, uint64_t seed,
-                                               Gates gates = Gates::Usual);
-
-/// The same for a declaration that is not in normal form yet.
+/// A random array for every input, with numbers that suit what the recurrence does with them
+/// (ssmc/Reference/Inputs.h).
 llvm::Expected<runtime::ArrayMap> randomInputs(ssm::RecurrenceOp declared,
                                                llvm::ArrayRef<Operand> inputs,
                                                const reference::Sizes& sizes, uint64_t seed,
                                                Gates gates = Gates::Usual);
 
 /// A random array for every state before the first step.
-llvm::Expected<runtime::ArrayMap> randomStates(ssm::RecurrenceOp declared, ssm::RecurrenceOp normal,
+llvm::Expected<runtime::ArrayMap> randomStates(ssm::RecurrenceOp declared,
                                                llvm::ArrayRef<Operand> states,
                                                const reference::Sizes& sizes, uint64_t seed);
 

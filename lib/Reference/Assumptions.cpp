@@ -19,13 +19,30 @@ Assumptions::Assumptions(ssm::RecurrenceOp recurrence, double strength) : streng
 }
 
 void Assumptions::choose(ssm::InOp operand, FillSpec spec) {
-  chosen[operand] = spec;
+  chosen.operands[operand] = spec;
   ranges.clear();
 }
 
 const FillSpec* Assumptions::find(ssm::InOp operand) const {
-  auto it = chosen.find(operand);
-  return it == chosen.end() ? nullptr : &it->second;
+  auto it = chosen.operands.find(operand);
+  return it == chosen.operands.end() ? nullptr : &it->second;
+}
+
+FillSpec Assumptions::fillOfState(StringRef state) const {
+  auto it = chosen.states.find(state);
+  if (it == chosen.states.end())
+    return {Fill::Normal, 1};
+  switch (it->second) {
+  case Property::NonPositive:
+    return {Fill::NegativeLog, 1};
+  case Property::NonNegative:
+    return {Fill::Positive, 1};
+  case Property::UnitInterval:
+    return {Fill::UnitInterval, 1};
+  case Property::Contracting: // two parts below 0.7 have a modulus below one
+    return {Fill::UnitInterval, 0.7};
+  }
+  llvm_unreachable("all properties are listed");
 }
 
 void Assumptions::restore(Chosen before) {
@@ -306,6 +323,7 @@ bool Assumptions::attempt(Value value, Property property) {
         Value update = updates.lookup(prev.getState());
         if (!update || !assumed.insert({update, unsigned(property)}).second)
           return bool(update);
+        chosen.states[prev.getState()] = property;
         ssm::StateOp state = op->getParentOfType<ssm::RecurrenceOp>().getState(prev.getState());
         return attempt(update, property) &&
                (!state.getInit() || attempt(state.getInit(), property));

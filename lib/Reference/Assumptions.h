@@ -30,10 +30,13 @@ public:
   bool require(mlir::Value value, Property property);
   Interval rangeOf(mlir::Value value) const;
 
-  bool isFree(ssm::InOp operand) const { return !chosen.contains(operand); }
+  bool isFree(ssm::InOp operand) const { return !chosen.operands.contains(operand); }
   void choose(ssm::InOp operand, runtime::FillSpec spec);
   /// What was chosen for an operand, or null.
   const runtime::FillSpec* find(ssm::InOp operand) const;
+  /// Numbers with which a state may start, so that what was shown by induction over the steps is
+  /// true from the first one.
+  runtime::FillSpec fillOfState(llvm::StringRef state) const;
 
   /// Makes factors smaller from here on: `crowd` states add up in one.
   void setCrowd(double newCrowd) { crowd = newCrowd; }
@@ -45,7 +48,11 @@ private:
   bool attemptDifference(mlir::Value x, mlir::Value y, Property property);
   bool both(mlir::Value x, Property ofX, mlir::Value y, Property ofY);
   Interval computeRange(mlir::Operation* op) const;
-  using Chosen = llvm::DenseMap<mlir::Operation*, runtime::FillSpec>;
+  struct Chosen {
+    llvm::DenseMap<mlir::Operation*, runtime::FillSpec> operands;
+    /// What an induction over the steps assumes of states.
+    llvm::StringMap<Property> states;
+  };
   void restore(Chosen before);
 
   double strength, crowd = 1;

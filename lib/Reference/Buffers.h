@@ -1,17 +1,15 @@
 // Values of a step as dense arrays of f64, and loops over several of them at once.
 #pragma once
 
+#include "Scalars.h"
 #include "ssmc/Reference/Sizes.h"
 
 #include "llvm/ADT/DenseMap.h"
 
-#include <complex>
 #include <functional>
 #include <vector>
 
 namespace ssmc::reference {
-
-using Complex = std::complex<double>;
 
 /// The elements of one value, in C order over its labels as its type sorts them. A complex element
 /// is two doubles.
@@ -90,6 +88,16 @@ struct Nest {
 /// The nest over the labels of `result` with the strides of result and operands, 0 along labels
 /// that an operand lacks.
 Nest alignByLabel(mlir::Value result, mlir::ValueRange operands, Buffers& buffers);
+
+/// The nest in which each element of an op's operand meets the element of the result that it is
+/// copied to or reduced into, result first: of sum, maximum, relabel, broadcast and at. Of at, the
+/// operand's elements lie beyond those by its stride along the label for each position of the fold.
+Nest resultAndOperand(mlir::Operation* op, Buffers& buffers);
+
+/// The fold over whose positions an `at` goes.
+ssm::FoldOp foldOf(ssm::AtOp at);
+/// The stride of an `at`'s operand along its label.
+int64_t strideOf(ssm::AtOp at, Buffers& buffers);
 
 /// What computes the results of one op from its operands.
 using Kernel = std::function<void()>;

@@ -188,15 +188,18 @@ InputPlan Chooser::run() {
   InputPlan plan;
   plan.provenStable = provenStable;
   recurrence.getBody().walk([&](ssm::InOp in) {
-    FillSpec spec = {Fill::Normal, 1 / rootOfLastExtent(in)};
+    bool isMatrix = in.getParam() && in.getType().getRank() > 1;
+    FillSpec spec = {Fill::Normal, isMatrix ? 1 / rootOfLastExtent(in) : 1};
     if (const FillSpec* chosen = assumptions.find(in))
       spec = *chosen;
     else if (in.getType().isBool())
-      spec = {Fill::Bool, 0.05};
+      spec = {Fill::Bool, 0.1};
     else if (in.getType().getElementType().isInteger())
       spec = {Fill::Bool, 0.5};
     plan.operands.emplace(in.getName().str(), spec);
   });
+  for (auto state : recurrence.getBlock()->getOps<ssm::StateOp>())
+    plan.states.emplace(state.getName().str(), assumptions.fillOfState(state.getName()));
   return plan;
 }
 
@@ -207,44 +210,15 @@ Expected<InputPlan> ssmc::reference::chooseInputs(ssm::RecurrenceOp recurrence, 
   return Chooser(recurrence, sizes, strength).run();
 }
 
-Expected<Array> ssmc::reference::makeOperand(ssm::InOp operand, const Sizes& sizes, FillSpec spec,
-                                             DType real, uint64_t seed) {
-  ssm::ArrayType type = operand.getType();
-  DType dtype = type.isComplex() ? (real == DType::F64 ? DType::Complex128 : DType::Complex64)
-                : type.isReal()  ? real
-                : type.isBool()  ? DType::Bool
-                                 : DType::I32;
-  Expected<SmallVector<int64_t>> shape =
-      shapeOf(layoutOf(operand), operand->getParentOfType<ssm::RecurrenceOp>(), sizes);
+Expected<Array> ssmc::reference::draw(StringRef name, const Layout& layout, DType dtype,
+                                      FillSpec spec, ssm::RecurrenceOp recurrence,
+                                      const Sizes& sizes, uint64_t seed) {
+  Expected<SmallVector<int64_t>> shape = shapeOf(layout, recurrence, sizes);
   if (!shape)
     return shape.takeError();
   Expected<Array> array = Array::create(dtype, *shape);
   if (!array)
-    return createStringError("operand '" + operand.getName() + "': " + toString(array.takeError()));
-  fill(*array, spec, seed);
+    return createStringError("'" + name + "': " + toString(array.takeError()));
+  fill(*array, spec, runtime::seedFor(seed, name));
   return array;
-}
-
-Expected<runtime::ArrayMap>
-ssmc::reference::makeOperands(ssm::RecurrenceOp recurrence, const Sizes& sizes, DType real,
-                              uint64_t seed, const runtime::ArrayMap& given, double strength) {
-  Expected<InputPlan> plan = chooseInputs(recurrence, sizes, strength);
-  if (!plan)
-    return plan.takeError();
-  runtime::ArrayMap arrays;
-  Error failure = Error::success();
-  recurrence.getBody().walk([&](ssm::InOp in) {
-    std::string name = in.getName().str();
-    if (failure || given.contains(name))
-      return;
-    Expected<Array> array =
-        makeOperand(in, sizes, plan->operands[name], real, runtime::seedFor(seed, name));
-    if (array)
-      arrays.emplace(std::move(name), std::move(*array));
-    else
-      failure = array.takeError();
-  });
-  if (failure)
-    return failure;
-  return arrays;
 }

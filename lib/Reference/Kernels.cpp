@@ -12,10 +12,6 @@ using mlir::Operation;
 
 //===-- Functions that the standard library lacks -------------------------------------------===//
 
-static double sigmoid(double x) {
-  double e = std::exp(-std::abs(x));
-  return x >= 0 ? 1 / (1 + e) : e / (1 + e);
-}
 static double max(double x, double y) {
   return std::isnan(x) || x > y ? x : y;
 }
@@ -29,28 +25,11 @@ static double sign(double x) {
   return x > 0 ? 1 : x < 0 ? -1 : x;
 }
 
-static Complex sigmoid(Complex x) {
-  return 1.0 / (1.0 + std::exp(-x));
-}
 static Complex softplus(Complex x) {
   return x.real() > 0 ? x + std::log(1.0 + std::exp(-x)) : std::log(1.0 + std::exp(x));
 }
 static Complex sign(Complex x) {
   return x == 0.0 ? x : x / std::abs(x);
-}
-
-/// The product by its textbook formula; a real factor scales both parts.
-static Complex times(Complex x, Complex y) {
-  return {x.real() * y.real() - x.imag() * y.imag(), x.real() * y.imag() + x.imag() * y.real()};
-}
-static Complex times(double x, Complex y) {
-  return x * y;
-}
-static Complex times(Complex x, double y) {
-  return x * y;
-}
-static double times(double x, double y) {
-  return x * y;
 }
 
 //===-- Loops -------------------------------------------------------------------------------===//

@@ -102,6 +102,53 @@ Nest ssmc::reference::alignByLabel(Value result, mlir::ValueRange operands, Buff
   return nest;
 }
 
+static Nest nestOfRelabel(ssm::RelabelOp op, Buffers& buffers) {
+  Buffer &in = buffers.get(op.getOperand()), &out = buffers.get(op.getResult());
+  SmallVector<StringRef> from = ssm::strings(op.getFrom()), to = ssm::strings(op.getTo());
+  ArrayRef<ssm::AxisAttr> axes = op.getType().getAxes();
+  Nest nest;
+  nest.extents = out.extents;
+  nest.strides = {stridesOver(op.getType(), op.getResult(), buffers),
+                  SmallVector<int64_t, 4>(out.extents.size(), 0)};
+  // Axes that become one move together: along the diagonal.
+  for (auto [index, axis] : enumerate(op.getOperand().getType().getAxes())) {
+    auto renamed = find(from, axis.getName());
+    StringRef name = renamed == from.end() ? axis.getName() : to[renamed - from.begin()];
+    auto target = find_if(axes, [&](ssm::AxisAttr other) { return other.getName() == name; });
+    nest.strides[1][target - axes.begin()] += in.stride(index);
+  }
+  nest.collapse();
+  return nest;
+}
+
+Nest ssmc::reference::resultAndOperand(Operation* op, Buffers& buffers) {
+  if (auto relabel = dyn_cast<ssm::RelabelOp>(op))
+    return nestOfRelabel(relabel, buffers);
+  Value operand = op->getOperand(0), result = op->getResult(0);
+  if (!isa<ssm::SumOp, ssm::MaximumOp>(op))
+    return alignByLabel(result, operand, buffers);
+  auto type = cast<ssm::ArrayType>(operand.getType());
+  Nest nest;
+  nest.extents = buffers.get(operand).extents;
+  nest.strides = {stridesOver(type, result, buffers), stridesOver(type, operand, buffers)};
+  nest.collapse();
+  return nest;
+}
+
+ssm::FoldOp ssmc::reference::foldOf(ssm::AtOp at) {
+  ssm::AxisAttr axis = at.getOperand().getType().find(at.getLabel());
+  auto fold = at->getParentOfType<ssm::FoldOp>();
+  while (fold.getAxis() != axis)
+    fold = fold->getParentOfType<ssm::FoldOp>();
+  return fold;
+}
+
+int64_t ssmc::reference::strideOf(ssm::AtOp at, Buffers& buffers) {
+  ssm::ArrayType type = at.getOperand().getType();
+  ssm::AxisAttr axis = type.find(at.getLabel());
+  return buffers.get(at.getOperand()).stride(find(type.getAxes(), axis) - type.getAxes().begin());
+}
+
 //===-- Kernels -----------------------------------------------------------------------------===//
 
 /// Copies elements; operand 0 is the result, operand 1 starts at *base.
@@ -125,13 +172,8 @@ copyAny(Buffer& out, Buffer& in, Nest nest, std::function<int64_t()> base = [] {
 /// Combines all elements that differ in the removed labels alone, in ascending order.
 template <typename T, typename Combine>
 static Kernel reduce(Operation* op, Buffers& buffers, T start, Combine combine) {
-  Value operand = op->getOperand(0), result = op->getResult(0);
-  Buffer &in = buffers.get(operand), &out = buffers.get(result);
-  auto type = cast<ssm::ArrayType>(operand.getType());
-  Nest nest;
-  nest.extents = in.extents;
-  nest.strides = {stridesOver(type, result, buffers), stridesOver(type, operand, buffers)};
-  nest.collapse();
+  Buffer &in = buffers.get(op->getOperand(0)), &out = buffers.get(op->getResult(0));
+  Nest nest = resultAndOperand(op, buffers);
   return [=, &in, &out] {
     T *to = out.as<T>(), *from = in.as<T>();
     std::fill_n(to, out.count, start);
@@ -155,38 +197,6 @@ static Kernel reduce(Operation* op, Buffers& buffers, T start, Combine combine) 
   };
 }
 
-static Kernel relabel(ssm::RelabelOp op, Buffers& buffers) {
-  Buffer &in = buffers.get(op.getOperand()), &out = buffers.get(op.getResult());
-  SmallVector<StringRef> from = ssm::strings(op.getFrom()), to = ssm::strings(op.getTo());
-  ArrayRef<ssm::AxisAttr> axes = op.getType().getAxes();
-  Nest nest;
-  nest.extents = out.extents;
-  nest.strides = {stridesOver(op.getType(), op.getResult(), buffers),
-                  SmallVector<int64_t, 4>(out.extents.size(), 0)};
-  // Axes that become one move together: along the diagonal.
-  for (auto [index, axis] : enumerate(op.getOperand().getType().getAxes())) {
-    auto renamed = find(from, axis.getName());
-    StringRef name = renamed == from.end() ? axis.getName() : to[renamed - from.begin()];
-    auto target = find_if(axes, [&](ssm::AxisAttr other) { return other.getName() == name; });
-    nest.strides[1][target - axes.begin()] += in.stride(index);
-  }
-  nest.collapse();
-  return copyAny(out, in, nest);
-}
-
-static Kernel at(ssm::AtOp op, Buffers& buffers) {
-  ssm::ArrayType type = op.getOperand().getType();
-  ssm::AxisAttr axis = type.find(op.getLabel());
-  auto fold = op->getParentOfType<ssm::FoldOp>();
-  while (fold.getAxis() != axis)
-    fold = fold->getParentOfType<ssm::FoldOp>();
-  Buffer &in = buffers.get(op.getOperand()), &out = buffers.get(op.getResult());
-  int64_t stride = in.stride(find(type.getAxes(), axis) - type.getAxes().begin());
-  int64_t& position = buffers.position(fold);
-  return copyAny(out, in, alignByLabel(op.getResult(), op.getOperand(), buffers),
-                 [=, &position] { return position * stride; });
-}
-
 Kernel ssmc::reference::makeLabelKernel(Operation* op, Buffers& buffers) {
   return TypeSwitch<Operation*, Kernel>(op)
       .Case([&](ssm::ConstantOp constant) {
@@ -203,11 +213,15 @@ Kernel ssmc::reference::makeLabelKernel(Operation* op, Buffers& buffers) {
         return reduce<double>(op, buffers, -std::numeric_limits<double>::infinity(),
                               [](double a, double b) { return std::isnan(a) || a > b ? a : b; });
       })
-      .Case([&](ssm::RelabelOp relabelOp) { return relabel(relabelOp, buffers); })
-      .Case([&](ssm::BroadcastOp broadcast) {
-        return copyAny(buffers.get(broadcast.getResult()), buffers.get(broadcast.getOperand()),
-                       alignByLabel(broadcast.getResult(), broadcast.getOperand(), buffers));
+      .Case<ssm::RelabelOp, ssm::BroadcastOp>([&](auto) {
+        return copyAny(buffers.get(op->getResult(0)), buffers.get(op->getOperand(0)),
+                       resultAndOperand(op, buffers));
       })
-      .Case([&](ssm::AtOp atOp) { return at(atOp, buffers); })
+      .Case([&](ssm::AtOp at) {
+        int64_t& position = buffers.position(foldOf(at));
+        int64_t stride = strideOf(at, buffers);
+        return copyAny(buffers.get(at.getResult()), buffers.get(at.getOperand()),
+                       resultAndOperand(at, buffers), [=, &position] { return position * stride; });
+      })
       .Default([](Operation*) { return Kernel(); });
 }

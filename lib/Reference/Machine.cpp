@@ -14,10 +14,6 @@ static Offset stepsOf(const Sizes& sizes) {
   return sizes.time.size() == 1 ? Offset{1, sizes.time[0]} : Offset{sizes.time[0], sizes.time[1]};
 }
 
-std::string ssmc::reference::stateName(StringRef state, int64_t number) {
-  return number == 1 ? state.str() : (state + "~" + Twine(number)).str();
-}
-
 int64_t ssmc::reference::depthOf(const StatePlan& plan, Direction direction, Offset steps) {
   int64_t all = steps[0] * steps[1];
   if (plan.keepAll)
@@ -44,34 +40,37 @@ Expected<std::unique_ptr<Machine>> Machine::create(ssm::RecurrenceOp recurrence,
   return machine;
 }
 
+double ssmc::reference::bytesPerStep(mlir::Type type, ssm::RecurrenceOp recurrence,
+                                     const Sizes& sizes) {
+  auto array = cast<ssm::ArrayType>(type);
+  double bytes = array.isComplex() ? 16 : 8;
+  for (ssm::AxisAttr axis : array.getAxes())
+    bytes *= double(cantFail(extentOf(axis, recurrence, sizes)));
+  return bytes;
+}
+
 double Machine::bytesNeeded(ssm::RecurrenceOp recurrence, const Schedule& schedule,
                             const Sizes& sizes) {
-  auto bytesOf = [&](ssm::ArrayType type) {
-    double bytes = type.isComplex() ? 16 : 8;
-    for (ssm::AxisAttr axis : type.getAxes())
-      bytes *= double(cantFail(extentOf(axis, recurrence, sizes)));
-    return bytes;
-  };
+  auto bytesOf = [&](mlir::Type type) { return bytesPerStep(type, recurrence, sizes); };
   double bytes = 0, all = 1;
   for (int64_t extent : sizes.time)
     all *= double(extent);
   recurrence.getBody().walk([&](Operation* op) {
     for (Value result : op->getResults())
-      bytes += bytesOf(cast<ssm::ArrayType>(result.getType()));
+      bytes += bytesOf(result.getType());
     for (mlir::Region& region : op->getRegions())
       for (Value argument : region.getArguments())
-        bytes += bytesOf(cast<ssm::ArrayType>(argument.getType()));
+        bytes += bytesOf(argument.getType());
   });
   for (const Pass& pass : schedule.passes)
     for (Value value : pass.stores)
-      bytes += all * bytesOf(cast<ssm::ArrayType>(value.getType()));
+      bytes += all * bytesOf(value.getType());
   for (auto& [name, plan] : schedule.states) {
     ssm::StateOp declaration = plan.declaration;
     double depth = all <= 1e15
                        ? double(depthOf(plan, schedule.passes[plan.pass].direction, stepsOf(sizes)))
                        : all;
-    bytes +=
-        (depth + double(plan.history) + 1) * bytesOf(cast<ssm::ArrayType>(declaration.getType()));
+    bytes += (depth + double(plan.history) + 1) * bytesOf(declaration.getType());
   }
   return bytes;
 }
@@ -147,17 +146,50 @@ double* Machine::slot(Series& series, Offset at) {
   return series.steps.data() + index * series.width;
 }
 
-const double* Machine::read(State& state, Offset by) {
+int64_t Machine::rowOf(ssm::Scope scope, bool isParam, int64_t step) const {
+  int64_t row = isParam ? 0 : batch * steps[0] * steps[1] + step;
+  if (scope == ssm::Scope::Head)
+    return row * sizes.heads + head;
+  if (scope == ssm::Scope::Group)
+    return row * sizes.groups + head * sizes.groups / sizes.heads;
+  return row;
+}
+
+double* Machine::read(State& state, Offset by) {
   Offset at = {now[0] - by[0], now[1] - by[1]};
   if (at[0] >= 0 && at[0] < steps[0] && at[1] >= 0 && at[1] < steps[1])
     return slot(state.series, at);
   int64_t outside = by[1] > 0 ? -at[1] : at[1] - steps[1] + 1;
   if (sizes.time.size() == 1 && state.plan->reversed == (by[1] < 0))
-    return state.history.data() + (outside - 1) * state.series.width;
+    return state.outside(outside);
   return state.initial.data();
 }
 
+double* Machine::result(State& state, int64_t number) {
+  // Steps outside the sequence are those of the history, further out.
+  if (number > steps[1])
+    return state.outside(number - steps[1]);
+  direction = &schedule.passes[state.plan->pass].direction;
+  return slot(state.series, {0, state.plan->reversed ? number - 1 : steps[1] - number});
+}
+
 //===-- One item ----------------------------------------------------------------------------===//
+
+Nest Machine::initialNest(ssm::StateOp declaration) {
+  auto type = cast<ssm::ArrayType>(declaration.getType());
+  Value init = declaration.getInit();
+  Buffer shape = buffers.shapeOf(type);
+  Nest nest = {shape.extents, {{}, {}}};
+  auto axes = cast<ssm::ArrayType>(init.getType()).getAxes();
+  for (auto [index, axis] : enumerate(type.getAxes())) {
+    nest.strides[0].push_back(shape.stride(index));
+    nest.strides[1].push_back(is_contained(axes, axis)
+                                  ? buffers.get(init).stride(find(axes, axis) - axes.begin())
+                                  : 0);
+  }
+  nest.collapse();
+  return nest;
+}
 
 /// Sets what lies outside the sequence: the given states, else initial values, else zero.
 void Machine::beginStates() {
@@ -165,36 +197,25 @@ void Machine::beginStates() {
     State& state = states[name];
     ssm::StateOp declaration = plan.declaration;
     auto type = cast<ssm::ArrayType>(declaration.getType());
-    int64_t width = state.series.width;
     std::fill(state.initial.begin(), state.initial.end(), 0.0);
     if (Value init = declaration.getInit()) {
       Buffer& value = buffers.get(init);
-      Buffer shape = buffers.shapeOf(type);
-      Nest nest = {shape.extents, {}};
-      nest.strides.resize(2);
-      auto axes = cast<ssm::ArrayType>(init.getType()).getAxes();
-      for (auto [index, axis] : enumerate(type.getAxes())) {
-        nest.strides[0].push_back(shape.stride(index));
-        nest.strides[1].push_back(
-            is_contained(axes, axis) ? value.stride(find(axes, axis) - axes.begin()) : 0);
-      }
-      nest.collapse();
-      int64_t words = shape.complex ? 2 : 1, given = value.complex ? 2 : 1;
-      nest.run([&](ArrayRef<int64_t> offsets, int64_t n, ArrayRef<int64_t> strides) {
-        for (int64_t i = 0; i < n; ++i)
-          std::memcpy(&state.initial[(offsets[0] + i * strides[0]) * words],
-                      &value.data[(offsets[1] + i * strides[1]) * given],
-                      std::min(words, given) * sizeof(double));
-      });
+      int64_t words = type.isComplex() ? 2 : 1, given = value.complex ? 2 : 1;
+      initialNest(declaration)
+          .run([&](ArrayRef<int64_t> offsets, int64_t n, ArrayRef<int64_t> strides) {
+            for (int64_t i = 0; i < n; ++i)
+              std::memcpy(&state.initial[(offsets[0] + i * strides[0]) * words],
+                          &value.data[(offsets[1] + i * strides[1]) * given],
+                          std::min(words, given) * sizeof(double));
+          });
     }
     View view = viewOf(declaration.getOrder(), type);
     for (int64_t number = 1; number <= plan.history; ++number) {
-      double* to = state.history.data() + (number - 1) * width;
       auto it = arrays.givenStates.find(stateName(name, number));
       if (it == arrays.givenStates.end())
-        std::copy(state.initial.begin(), state.initial.end(), to);
+        std::copy(state.initial.begin(), state.initial.end(), state.outside(number));
       else
-        load(it->second, (batch * sizes.heads + head) * view.count, view, type, to);
+        load(it->second, itemRow() * view.count, view, type, state.outside(number));
     }
   }
 }
@@ -206,18 +227,24 @@ void Machine::endStates() {
     State& state = states[name];
     ssm::StateOp declaration = plan.declaration;
     View view = viewOf(declaration.getOrder(), cast<ssm::ArrayType>(declaration.getType()));
-    direction = &schedule.passes[plan.pass].direction;
-    for (int64_t number = 1; number <= plan.history; ++number) {
-      // Steps outside the sequence are those of the history, further out.
-      const double* from =
-          number > steps[1]
-              ? state.history.data() + (number - steps[1] - 1) * state.series.width
-              : slot(state.series, {0, plan.reversed ? number - 1 : steps[1] - number});
-      store(from, view, state.series.value->complex,
-            arrays.states.find(stateName(name, number))->second,
-            (batch * sizes.heads + head) * view.count);
-    }
+    for (int64_t number = 1; number <= plan.history; ++number)
+      store(result(state, number), view, state.series.value->complex,
+            arrays.states.find(stateName(name, number))->second, itemRow() * view.count);
   }
+}
+
+void Machine::walk(const Direction& order, bool backwards, function_ref<void()> visit) {
+  direction = &order;
+  unsigned outer = order.columnsFirst ? 1 : 0, inner = 1 - outer;
+  auto place = [&](unsigned axis, int64_t visited) {
+    return (order.sign[axis] > 0) != backwards ? visited : steps[axis] - 1 - visited;
+  };
+  for (int64_t row = 0; row < steps[outer]; ++row)
+    for (int64_t column = 0; column < steps[inner]; ++column) {
+      now[outer] = place(outer, row);
+      now[inner] = place(inner, column);
+      visit();
+    }
 }
 
 void Machine::run(int64_t itemBatch, int64_t itemHead) {
@@ -226,19 +253,10 @@ void Machine::run(int64_t itemBatch, int64_t itemHead) {
   for (const Kernel& kernel : invariant)
     kernel();
   beginStates();
-  for (auto [pass, kernels] : zip(schedule.passes, passes)) {
-    direction = &pass.direction;
-    unsigned outer = direction->columnsFirst ? 1 : 0, inner = 1 - outer;
-    auto place = [&](unsigned axis, int64_t visit) {
-      return direction->sign[axis] > 0 ? visit : steps[axis] - 1 - visit;
-    };
-    for (int64_t row = 0; row < steps[outer]; ++row)
-      for (int64_t column = 0; column < steps[inner]; ++column) {
-        now[outer] = place(outer, row);
-        now[inner] = place(inner, column);
-        for (const Kernel& kernel : kernels)
-          kernel();
-      }
-  }
+  for (auto [pass, kernels] : zip(schedule.passes, passes))
+    walk(pass.direction, /*backwards=*/false, [&kernels = kernels] {
+      for (const Kernel& kernel : kernels)
+        kernel();
+    });
   endStates();
 }

@@ -72,30 +72,54 @@ Expected<Kernel> Machine::compileOp(Operation* op) {
       });
 }
 
-Expected<Kernel> Machine::compileFold(ssm::FoldOp fold) {
-  std::vector<Kernel> body;
+//===-- Folds -------------------------------------------------------------------------------===//
+
+void FoldLoop::begin() {
+  for (Carried& value : carried)
+    value.argument->data = value.init->data;
+}
+
+void FoldLoop::evaluate(int64_t step) {
+  *position = reverse ? extent - 1 - step : step;
+  for (const Kernel& kernel : body)
+    kernel();
+  for (const Stacked& value : stacked) {
+    int64_t words = value.part->complex ? 2 : 1;
+    value.nest.run([&](ArrayRef<int64_t> offsets, int64_t n, ArrayRef<int64_t> steps) {
+      for (int64_t i = 0; i < n; ++i)
+        for (int64_t word = 0; word < words; ++word)
+          value.result
+              ->data[(offsets[0] + i * steps[0] + *position * value.stride) * words + word] =
+              value.part->data[(offsets[1] + i * steps[1]) * words + word];
+    });
+  }
+}
+
+void FoldLoop::advance() {
+  for (Carried& value : carried)
+    value.copy = value.next->data;
+  for (Carried& value : carried)
+    value.argument->data = value.copy;
+}
+
+void FoldLoop::end() {
+  for (Carried& value : carried)
+    value.result->data = value.argument->data;
+}
+
+Expected<std::unique_ptr<FoldLoop>> Machine::makeLoop(ssm::FoldOp fold) {
+  auto loop = std::make_unique<FoldLoop>();
   for (Operation& op : fold.getBlock()->without_terminator()) {
     Expected<Kernel> kernel = compileOp(&op);
     if (!kernel)
       return kernel.takeError();
-    body.push_back(std::move(*kernel));
+    loop->body.push_back(std::move(*kernel));
   }
-  struct Carried {
-    Buffer *init, *argument, *next, *result;
-    std::vector<double> copy; // a yielded value may be another carried value's argument
-  };
-  struct Stacked {
-    Buffer *part, *result;
-    Nest nest;      // over the part's elements in the result
-    int64_t stride; // of the fold's axis there
-  };
-  std::vector<Carried> carried;
-  std::vector<Stacked> stacked;
   for (auto [index, yielded] : enumerate(fold.getYield().getValues())) {
     Buffer &next = buffers.get(yielded), &result = buffers.get(fold.getResult(index));
     if (index < fold.getNumCarried()) {
       Buffer& argument = buffers.get(fold.getBlock()->getArgument(index));
-      carried.push_back(
+      loop->carried.push_back(
           {&buffers.get(fold.getInits()[index]), &argument, &next, &result, argument.data});
       continue;
     }
@@ -107,37 +131,33 @@ Expected<Kernel> Machine::compileFold(ssm::FoldOp fold) {
       nest.strides[1].push_back(next.stride(i));
     }
     nest.collapse();
-    stacked.push_back({&next, &result, nest, result.stride(axis)});
+    loop->stacked.push_back({&next, &result, nest, result.stride(axis)});
   }
-  int64_t extent = buffers.extentOf(fold.getAxis());
-  int64_t& position = buffers.position(fold);
-  bool reverse = fold.getReverse();
-  return Kernel([=, &position]() mutable {
-    for (Carried& value : carried)
-      value.argument->data = value.init->data;
-    for (int64_t step = 0; step < extent; ++step) {
-      position = reverse ? extent - 1 - step : step;
-      for (const Kernel& kernel : body)
-        kernel();
-      for (const Stacked& value : stacked) {
-        int64_t words = value.part->complex ? 2 : 1;
-        value.nest.run([&](ArrayRef<int64_t> offsets, int64_t n, ArrayRef<int64_t> steps) {
-          for (int64_t i = 0; i < n; ++i)
-            for (int64_t word = 0; word < words; ++word)
-              value.result
-                  ->data[(offsets[0] + i * steps[0] + position * value.stride) * words + word] =
-                  value.part->data[(offsets[1] + i * steps[1]) * words + word];
-        });
-      }
-      for (Carried& value : carried)
-        value.copy = value.next->data;
-      for (Carried& value : carried)
-        value.argument->data = value.copy;
+  loop->extent = buffers.extentOf(fold.getAxis());
+  loop->reverse = fold.getReverse();
+  loop->position = &buffers.position(fold);
+  return loop;
+}
+
+Expected<Kernel> Machine::compileFold(ssm::FoldOp fold) {
+  // A fold without state may be part of several passes.
+  if (!folds.contains(fold)) {
+    Expected<std::unique_ptr<FoldLoop>> made = makeLoop(fold);
+    if (!made)
+      return made.takeError();
+    folds[fold] = std::move(*made);
+  }
+  return Kernel([loop = folds[fold].get()] {
+    loop->begin();
+    for (int64_t step = 0; step < loop->extent; ++step) {
+      loop->evaluate(step);
+      loop->advance();
     }
-    for (Carried& value : carried)
-      value.result->data = value.argument->data;
+    loop->end();
   });
 }
+
+//===-- Memory ------------------------------------------------------------------------------===//
 
 Kernel Machine::compileIn(ssm::InOp op) {
   const runtime::Array& array = arrays.operands.find(op.getName().str())->second;
@@ -147,12 +167,7 @@ Kernel Machine::compileIn(ssm::InOp op) {
   ssm::Scope scope = op.getScope();
   bool param = op.getParam();
   return [=, this, &array, &buffer] {
-    int64_t row = param ? 0 : batch * steps[0] * steps[1] + indexOf(now);
-    if (scope == ssm::Scope::Head)
-      row = row * sizes.heads + head;
-    else if (scope == ssm::Scope::Group)
-      row = row * sizes.groups + head * sizes.groups / sizes.heads;
-    load(array, row * view.count, view, type, buffer.data.data());
+    load(array, rowOf(scope, param, indexOf(now)) * view.count, view, type, buffer.data.data());
   };
 }
 
@@ -161,7 +176,7 @@ Kernel Machine::compileOut(ssm::OutOp op) {
   Buffer& buffer = buffers.get(op.getValue());
   View view = viewOf(op.getOrder(), op.getValue().getType());
   return [=, this, &array, &buffer] {
-    int64_t row = (batch * steps[0] * steps[1] + indexOf(now)) * sizes.heads + head;
+    int64_t row = rowOf(ssm::Scope::Head, /*isParam=*/false, indexOf(now));
     store(buffer.data.data(), view, buffer.complex, array, row * view.count);
   };
 }

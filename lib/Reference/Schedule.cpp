@@ -13,6 +13,10 @@ Offset ssmc::reference::offsetOf(ArrayRef<int64_t> by) {
   return by.size() == 1 ? Offset{0, by[0]} : Offset{by[0], by[1]};
 }
 
+std::string ssmc::reference::stateName(StringRef state, int64_t number) {
+  return number == 1 ? state.str() : (state + "~" + Twine(number)).str();
+}
+
 bool Direction::allows(Offset by) const {
   unsigned outer = columnsFirst ? 1 : 0, inner = 1 - outer;
   int64_t first = by[outer] * sign[outer], second = by[inner] * sign[inner];

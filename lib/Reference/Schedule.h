@@ -23,6 +23,9 @@ using Offset = std::array<int64_t, 2>;
 
 Offset offsetOf(llvm::ArrayRef<int64_t> by);
 
+/// `S` for number 1, else `S~number`.
+std::string stateName(llvm::StringRef state, int64_t number);
+
 /// An order of the steps: rows outermost or columns, each axis up (+1) or down (-1).
 struct Direction {
   bool columnsFirst = false;

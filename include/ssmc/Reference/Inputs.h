@@ -5,8 +5,8 @@
 /// coefficients of every state's earlier values are made to contract where that can be arranged: a
 /// factor gets values in (0, 1), the argument of an `exp` that is a factor becomes negative, a key
 /// of a delta rule gets length one and its rate values in (0, 1), and roots and logarithms get
-/// positive arguments. What is left over is standard normal, divided by the root of the last axis's
-/// extent.
+/// positive arguments. What is left over is standard normal, params with several axes divided by the
+/// root of the last one's extent.
 #pragma once
 
 #include "ssmc/Reference/Sizes.h"
@@ -17,27 +17,28 @@ namespace ssmc::reference {
 struct InputPlan {
   /// What each operand is filled with, by name; truth values and integers included.
   std::map<std::string, runtime::FillSpec, std::less<>> operands;
+  /// What the value of each state before the first step is filled with where it is supplied, by the
+  /// state's name; `S~2` is filled as `S` is.
+  std::map<std::string, runtime::FillSpec, std::less<>> states;
   /// Whether every coefficient of a linear way from earlier values was shown to contract. Otherwise
   /// the operands that it depends on are small normal numbers, which keeps moderate lengths finite
   /// but proves nothing.
   bool provenStable = true;
 };
 
-/// Chooses by sign analysis of the step. `strength` scales the logarithms of decays: 0.25 forgets
-/// over some five steps, 8 at once, 0.01 over a hundred. Sizes must be known.
+/// Scale of the logarithms of decays: this forgets over some three steps, 6 at once, 0.01 over a
+/// hundred.
+constexpr double usualStrength = 0.5;
+
+/// Chooses by sign analysis of the step. Sizes must be known.
 llvm::Expected<InputPlan> chooseInputs(ssm::RecurrenceOp recurrence, const Sizes& sizes,
-                                       double strength = 0.25);
+                                       double strength = usualStrength);
 
-/// A filled array for one operand. `real` is the dtype of real operands (f16, bf16, f32 or f64);
-/// complex ones are complex64, or complex128 with f64; truth values are bool, integers i32.
-llvm::Expected<runtime::Array> makeOperand(ssm::InOp operand, const Sizes& sizes,
-                                           runtime::FillSpec spec, runtime::DType real,
-                                           uint64_t seed);
-
-/// Arrays for every operand, as chooseInputs and makeOperand have it, less those in `given`.
-llvm::Expected<runtime::ArrayMap> makeOperands(ssm::RecurrenceOp recurrence, const Sizes& sizes,
-                                               runtime::DType real, uint64_t seed,
-                                               const runtime::ArrayMap& given = {},
-                                               double strength = 0.25);
+/// An array of a layout with random numbers; `seed` is that of the run, `name` tells its arrays
+/// apart.
+llvm::Expected<runtime::Array> draw(llvm::StringRef name, const Layout& layout,
+                                    runtime::DType dtype, runtime::FillSpec spec,
+                                    ssm::RecurrenceOp recurrence, const Sizes& sizes,
+                                    uint64_t seed);
 
 } // namespace ssmc::reference

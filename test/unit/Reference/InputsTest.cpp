@@ -47,9 +47,9 @@ TEST(factorsBecomeGates) {
 TEST(exponentsBecomeNegative) {
   auto plan = chooseFor("%g = ssm.in \"g\" [] : []\n%c = ssm.exp %g : []");
   CHECK(plan.provenStable && chosen(plan, "g", Fill::NegativeLog) &&
-        plan.operands["g"].scale == 0.25);
+        plan.operands["g"].scale == reference::usualStrength);
   plan = chooseFor("%g = ssm.in \"g\" [] : []\n%n = ssm.neg %g : []\n%c = ssm.exp %n : []");
-  CHECK(plan.provenStable && chosen(plan, "g", Fill::Positive) && plan.operands["g"].scale == 0.25);
+  CHECK(plan.provenStable && chosen(plan, "g", Fill::Positive) && plan.operands["g"].scale == reference::usualStrength);
   // The rate is the one that is constant in time, whichever comes first.
   for (const char* product : {"%dt, %A", "%A, %dt"}) {
     plan = chooseFor("%dt = ssm.in \"dt\" [] : []\n%A = ssm.in \"A\" [] param : []\n%m = ssm.mul " +
@@ -112,7 +112,7 @@ TEST(keysHaveLengthOne) {
   auto plan = chooseDeltaRule("sub", "%k");
   CHECK(plan.provenStable && chosen(plan, "k", Fill::UnitNorm) &&
         chosen(plan, "beta", Fill::UnitInterval));
-  CHECK(chosen(plan, "v", Fill::Normal) && plan.operands["v"].scale == 0.5);
+  CHECK(chosen(plan, "v", Fill::Normal) && plan.operands["v"].scale == 1);
   // Feedback that amplifies, and feedback along another direction, can only be made small.
   plan = chooseDeltaRule("add", "%k");
   CHECK(!plan.provenStable && chosen(plan, "k", Fill::Normal) && plan.operands["k"].scale < 0.1);
@@ -201,6 +201,30 @@ TEST(domainsOfFunctions) {
   )");
   CHECK(chosen(plan, "x", Fill::Positive) && chosen(plan, "y", Fill::Positive) &&
         chosen(plan, "z", Fill::Normal));
+  // What divides is positive from the first step on.
+  CHECK(plan.states["S"].fill == Fill::Positive);
+}
+
+TEST(strengthOfGates) {
+  Program program(R"(
+    %g = ssm.in "g" [] : []
+    %A = ssm.in "A" [i] param : [i: K]
+    %W = ssm.in "W" [i, j] param : [i: K, j: V]
+    %c = ssm.exp %g : []
+    ssm.state "S" [i] : [i: K]
+    %p = ssm.prev "S" by [1] : [i: K]
+    %d = ssm.mul %c, %p : [], [i: K]
+    %Wv = ssm.sum %W over [j] : [i: K, j: V]
+    %0 = ssm.add %d, %A : [i: K], [i: K]
+    %S = ssm.add %0, %Wv : [i: K], [i: K]
+    ssm.update "S", %S : [i: K]
+  )");
+  auto plan = UNWRAP(reference::chooseInputs(program.recurrence, sizesOf({100}, 16, 4), 6));
+  CHECK((plan.operands["g"] == runtime::FillSpec{Fill::NegativeLog, 6}));
+  CHECK((plan.states["S"] == runtime::FillSpec{Fill::Normal, 1}));
+  // Matrices are scaled by their width.
+  CHECK((plan.operands["A"] == runtime::FillSpec{Fill::Normal, 1}));
+  CHECK((plan.operands["W"] == runtime::FillSpec{Fill::Normal, 0.5}));
 }
 
 TEST(aRequestThatFailsTakesNothing) {
@@ -219,26 +243,21 @@ TEST(deepExpressionsAreAnalysedQuickly) {
   CHECK(!plan.provenStable);
 }
 
-TEST(operandsAreMade) {
+TEST(arraysAreDrawn) {
   Program program(R"(
     %x = ssm.in "x" [j, i] : [i: K, j: V]
-    %z = ssm.in "z" [] param : [] complex<f32>
-    %r = ssm.in "r" [] scope(shared) : [] i1
-    %n = ssm.in "n" [] : [] i32
+    %y = ssm.in "y" [j, i] : [i: K, j: V]
   )");
-  auto arrays =
-      UNWRAP(reference::makeOperands(program.recurrence, sizesOf({5}, 2, 3), DType::BF16, 1));
-  auto check = [&](const char* name, DType dtype, llvm::ArrayRef<int64_t> shape) {
-    const runtime::Array& array = arrays.find(name)->second;
-    CHECK(array.getDType() == dtype && array.getShape() == shape);
+  auto ops = program.recurrence.getBlock()->getOps<ssm::InOp>();
+  reference::Layout layout = reference::layoutOf(*ops.begin());
+  auto draw = [&](const char* name, int64_t steps, uint64_t seed) {
+    return reference::draw(name, layout, DType::BF16, {Fill::Positive, 1}, program.recurrence,
+                           sizesOf({steps}, 2, 3), seed);
   };
-  check("x", DType::BF16, {1, 5, 1, 3, 2});
-  check("z", DType::Complex64, {1});
-  check("r", DType::Bool, {1, 5});
-  check("n", DType::I32, {1, 5, 1});
-  auto again = UNWRAP(reference::makeOperands(program.recurrence, sizesOf({5}, 2, 3), DType::F64, 1,
-                                              mapOf({{"x", arrayOf({}, {1})}})));
-  CHECK(!again.contains("x") && again.find("z")->second.getDType() == DType::Complex128);
-  CHECK_ERROR(reference::makeOperands(program.recurrence, sizesOf({1ll << 50}), DType::F32, 1),
-              "operand 'x': an array of shape");
+  runtime::Array x = UNWRAP(draw("x", 5, 1)), again = UNWRAP(draw("x", 5, 1)),
+                 other = UNWRAP(draw("y", 5, 1)), later = UNWRAP(draw("x", 5, 2));
+  CHECK(x.getDType() == DType::BF16 && x.getShape() == llvm::ArrayRef<int64_t>({1, 5, 1, 3, 2}));
+  CHECK(x.get(7).real() > 0 && x.get(7) == again.get(7));
+  CHECK(x.get(7) != other.get(7) && x.get(7) != later.get(7));
+  CHECK_ERROR(draw("x", int64_t(1) << 50, 1), "'x': an array of shape");
 }
