@@ -6,7 +6,9 @@
 //   what only scales a feedback term       in (0, 1)
 //   a phase                     an angle
 //   a matrix                    scaled by its width
-//   what a sum that divides is made of     positive: the sum stays away from zero
+//   what a sum that divides is made of     positive: the sum stays away from zero;
+//   what a difference that divides is of   positive minus negative, for the same reason
+//   what a logarithm or root is taken of   positive
 #include "Operands.h"
 
 #include "ssmc/Analysis/Passes.h"
@@ -15,6 +17,7 @@
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/TypeSwitch.h"
 
+#include <limits>
 #include <set>
 
 using namespace llvm;
@@ -46,7 +49,7 @@ private:
   void give(mlir::Value value, FillSpec spec);
   void giveOperand(ssm::InOp in, FillSpec spec) { chosen.try_emplace(in.getName().str(), spec); }
   void chooseFeedback(ssm::FeedbackOp feedback);
-  void chooseDivisor(mlir::Value divisor);
+  void choosePositive(mlir::Value value);
   int64_t sizeOf(ssm::AxisAttr axis);
   FillSpec matrix(ssm::ArrayType type);
 
@@ -54,7 +57,7 @@ private:
   ssm::RecurrenceOp normal;
   double gateScale;
   std::map<std::string, FillSpec> chosen;
-  std::set<std::string> divisors; ///< states that a result is divided by
+  std::set<std::string> positive; ///< states that a divisor, a logarithm or a root is made of
 };
 
 } // namespace
@@ -86,12 +89,14 @@ int64_t Chooser::sizeOf(ssm::AxisAttr axis) {
   return 1;
 }
 
-/// Rows of a matrix have a norm below one.
+/// Rows of a matrix have a norm below one; of an array of more axes, what all but the shortest hold.
 FillSpec Chooser::matrix(ssm::ArrayType type) {
-  int64_t width = 1;
-  for (ssm::AxisAttr axis : type.getAxes())
-    width = std::max(width, sizeOf(axis));
-  return {Fill::Normal, 0.5 / std::sqrt(double(width))};
+  double width = 1, shortest = std::numeric_limits<double>::infinity();
+  for (ssm::AxisAttr axis : type.getAxes()) {
+    width *= double(sizeOf(axis));
+    shortest = std::min(shortest, double(sizeOf(axis)));
+  }
+  return {Fill::Normal, 0.5 / std::sqrt(width / shortest)};
 }
 
 void Chooser::want(mlir::Value value, Sign sign) {
@@ -165,33 +170,42 @@ void Chooser::chooseFeedback(ssm::FeedbackOp feedback) {
 }
 
 /// A bare operand in a sum of states is made positive, and so is what enters those states.
-void Chooser::chooseDivisor(mlir::Value divisor) {
-  mlir::Operation* op = divisor.getDefiningOp();
+void Chooser::choosePositive(mlir::Value value) {
+  mlir::Operation* op = value.getDefiningOp();
   auto visitState = [&](StringRef state) {
-    if (!divisors.insert(state.str()).second)
+    if (!positive.insert(state.str()).second)
       return;
     normal->walk([&](ssm::InputOp input) {
       if (input.getState() == state)
         for (mlir::Value factor : input.getFactors())
-          chooseDivisor(factor);
+          choosePositive(factor);
     });
   };
-  if (auto system = dyn_cast_or_null<ssm::SystemOp>(op))
-    visitState(ssm::strings(system.getStates())[cast<mlir::OpResult>(divisor).getResultNumber()]);
-  else if (auto prev = dyn_cast_or_null<ssm::PrevOp>(op))
+  if (auto system = dyn_cast_or_null<ssm::SystemOp>(op)) {
+    visitState(ssm::strings(system.getStates())[cast<mlir::OpResult>(value).getResultNumber()]);
+  } else if (auto prev = dyn_cast_or_null<ssm::PrevOp>(op)) {
     visitState(prev.getState());
-  else if (auto in = dyn_cast_or_null<ssm::InOp>(op))
+  } else if (auto in = dyn_cast_or_null<ssm::InOp>(op)) {
     giveOperand(in, {Fill::Positive, 1});
-  else if (isa_and_nonnull<ssm::AddOp, ssm::MulOp, ssm::SumOp, ssm::RelabelOp, ssm::BroadcastOp>(
-               op))
+  } else if (auto sub = dyn_cast_or_null<ssm::SubOp>(op)) {
+    choosePositive(sub.getLhs());
+    want(sub.getRhs(), Negative);
+  } else if (isa_and_nonnull<ssm::MulOp>(op)) {
+    SmallVector<mlir::Value> factors;
+    collectFactors(value, factors);
+    for (mlir::Value factor : factors)
+      if (count(factors, factor) % 2) // a square is positive as it is
+        choosePositive(factor);
+  } else if (isa_and_nonnull<ssm::AddOp, ssm::SumOp, ssm::RelabelOp, ssm::BroadcastOp>(op)) {
     for (mlir::Value operand : op->getOperands())
-      chooseDivisor(operand);
+      choosePositive(operand);
+  }
 }
 
 std::map<std::string, FillSpec> Chooser::chooseStates() {
   choose();
   std::map<std::string, FillSpec> fills;
-  for (const std::string& state : divisors)
+  for (const std::string& state : positive)
     fills[state] = {Fill::Positive, 1};
   return fills;
 }
@@ -218,7 +232,11 @@ std::map<std::string, FillSpec> Chooser::choose() {
       }
     }
   });
-  normal->walk([&](ssm::DivOp div) { chooseDivisor(div.getRhs()); });
+  normal->walk([&](ssm::DivOp div) { choosePositive(div.getRhs()); });
+  normal->walk([&](mlir::Operation* op) {
+    if (isa<ssm::LogOp, ssm::SqrtOp, ssm::RsqrtOp>(op))
+      choosePositive(op->getOperand(0));
+  });
   normal->walk([&](ssm::FeedbackOp feedback) { chooseFeedback(feedback); });
   for (ssm::InOp in : normal.getBlock()->getOps<ssm::InOp>())
     giveOperand(in, in.getParam() && in.getType().getRank() > 1 ? matrix(in.getType())
