@@ -1,5 +1,5 @@
 """Second formulations, a family a file; importing the package enters them all."""
 
-from . import closed_loop, state_space
+from . import closed_loop, gated, state_space
 
-__all__ = ["closed_loop", "state_space"]
+__all__ = ["closed_loop", "gated", "state_space"]
