@@ -34,6 +34,7 @@ private:
                              : context.func("ssm.max", terms.front()->type.getElementType(), terms);
   }
   bool mergeOnce();
+  void mergeDirections();
 
   ExprContext& context;
   Semiring semiring;
@@ -95,13 +96,48 @@ void Collector::mergeFeedbacks() {
         (byW ? a.u : a.w) = byW ? plus({a.u, b.u}) : plus({a.w, b.w});
         row.feedbacks.erase(row.feedbacks.begin() + j);
       }
+  if (semiring == Semiring::PlusTimes)
+    mergeDirections();
   llvm::sort(row.feedbacks, [](const Feedback& a, const Feedback& b) {
     return std::tie(a.w->key, a.u->key) < std::tie(b.w->key, b.u->key);
   });
 }
 
-/// Splits a product by the labels of its factors. Factors without labels go to the part whose label comes
-/// last in the state's order, the free axis by custom.
+/// Pairs whose u differ by factors that w can carry become one: c k (w . S) + d k (v . S) is k ((c
+/// w + d v) . S), of rank 1 instead of 2. w carries a factor over whose labels it varies already;
+/// others would make it an array of more labels, and dearer than a pair.
+void Collector::mergeDirections() {
+  struct Split {
+    Expr direction, carried;
+  };
+  auto split = [&](const Feedback& feedback) {
+    SmallVector<Expr> direction, carried;
+    for (Expr factor : factorsOf(feedback.u)) {
+      bool within = llvm::all_of(factor->type.getAxes(), [&](AxisAttr axis) {
+        return feedback.w->type.has(axis.getName());
+      });
+      (within ? carried : direction).push_back(factor);
+    }
+    return Split{context.mul(direction), context.mul(carried)};
+  };
+  for (size_t i = 0; i < row.feedbacks.size(); ++i)
+    for (size_t j = i + 1; j < row.feedbacks.size();) {
+      Feedback &a = row.feedbacks[i], &b = row.feedbacks[j];
+      Split ofA = split(a), ofB = split(b);
+      if (!(a.source == b.source) || a.over != b.over || ofA.direction != ofB.direction ||
+          a.w->type.getAxes() != b.w->type.getAxes()) {
+        ++j;
+        continue;
+      }
+      a.u = ofA.direction;
+      a.w =
+          addFactored(context, {context.mul({ofA.carried, a.w}), context.mul({ofB.carried, b.w})});
+      row.feedbacks.erase(row.feedbacks.begin() + j);
+    }
+}
+
+/// Splits a product by the labels of its factors. Factors without labels go to the part whose label
+/// comes last in the state's order, the free axis by custom.
 void Collector::addInput(const Term& term) {
   if (semiring == Semiring::MaxPlus) {
     row.inputs.push_back({{context.add(term.factors)}});

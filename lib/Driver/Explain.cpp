@@ -68,13 +68,13 @@ void Page::title(StringRef text, StringRef remark) {
 }
 
 void Page::fact(const Fact& fact) {
-  std::string left = padded("  " + fact.what, first);
+  std::string left = padded("  " + fact.what + " ", first);
   bool inline_ = columns(fact.formula) <= second - 2;
   SmallVector<std::string> lines = wrapped(fact.formula, inline_ ? second : width - first);
   for (auto [index, line] : enumerate(lines)) {
     os << (index ? std::string(first + 2, ' ') : left);
     if (inline_ && !fact.remark.empty()) {
-      os << padded(line, second);
+      os << padded(line, first + second - columns(left));
       SmallVector<std::string> remark = wrapped(fact.remark, width - first - second);
       for (auto [number, part] : enumerate(remark))
         os << (number ? "\n" + std::string(first + second, ' ') : "") << part;

@@ -11,40 +11,10 @@ import numpy as np
 
 from cases import registry
 from comparison import Mismatch, agree
+from forms.algebra import FORMS, attention, form, per_key, products
 from precision import doubled, rounded
 
 BOUND = 1e-10
-FORMS = {}
-
-
-def form(*names):
-    """Enters a function (x, p) -> outputs of whole sequences [B, T, H, dims...], from zero initial states."""
-
-    def enter(function):
-        FORMS.update(dict.fromkeys(names, function))
-        return function
-
-    return enter
-
-
-def products(a):
-    """M[t, s] = a_{s+1} ... a_t for s <= t and zero above, from a[B, T, ...]."""
-    tokens = a.shape[1]
-    M = np.zeros((a.shape[0], tokens, *a.shape[1:]), a.dtype)
-    for s in range(tokens):
-        M[:, s, s] = 1
-        for t in range(s + 1, tokens):
-            M[:, t, s] = M[:, t - 1, s] * a[:, t]
-    return M
-
-
-def attention(q, k, v, decay):
-    """Sums over the past, weighted by the decay between write and read; the decay varies over K or not at all."""
-    return np.einsum("bthk,btshk,bshk,bshv->bthv", q, products(np.broadcast_to(decay, k.shape)), k, v)
-
-
-def per_key(scalar):
-    return scalar[..., None]
 
 
 @form("linear_attention", "linear_attention_normalised", "retnet", "lightning_attention", "gla", "hgrn2", "gateloop",

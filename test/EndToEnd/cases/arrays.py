@@ -31,6 +31,11 @@ def group(operand):
     return replace(operand, scope="group")
 
 
+def shared(operand):
+    """The operand, with one value for all heads."""
+    return replace(operand, scope="shared")
+
+
 def starts_at(start, operand):
     """The state, with another value than zero before the first token."""
     return replace(operand, start=start)
@@ -89,3 +94,18 @@ def stable_poles(dims):
         return -rng.uniform(0.2, 1.0, shape) + 1j * rng.uniform(-3.0, 3.0, shape)
 
     return _operand(dims, draw)
+
+
+def contraction(dims):
+    """A matrix, or an array of more axes, that on the average halves what its last axes are contracted with."""
+
+    def draw(rng, shape):
+        return 0.5 * rng.standard_normal(shape) / np.sqrt(np.prod(shape[1 - len(dims.split()):]))
+
+    return _operand(dims, draw)
+
+
+def computed(dims, function):
+    """No random numbers, but those of a function of the sizes of the dims."""
+    rank = len(dims.split())
+    return _operand(dims, lambda rng, shape: np.broadcast_to(function(*shape[len(shape) - rank:]), shape).copy())

@@ -22,6 +22,14 @@ def mingru(x, p, s):
     return dict(o=h), dict(h=h)
 
 
+@recurrence("minlstm", D=23, inputs=dict(f=normal("D", 2.0), i=normal("D", 2.0), x=normal("D")),
+            states=dict(h=normal("D")), outputs=dict(o="D"))
+def minlstm(x, p, s):
+    f, i = sigmoid(x.f), sigmoid(x.i)
+    h = (f * s.h + i * x.x) / (f + i)
+    return dict(o=h), dict(h=h)
+
+
 @recurrence("rg_lru", D=23, inputs=dict(x=normal("D"), r=normal("D"), i=normal("D")),
             params=dict(Lambda=uniform(-4, 0, "D")), states=dict(h=normal("D")), outputs=dict(y="D"))
 def rg_lru(x, p, s):

@@ -1,8 +1,8 @@
-"""The Mamba family: states h[P, N], with B and C shared by a group of heads."""
+"""The Mamba family and Longhorn: states [P, N], with what writes and reads along N shared by a group of heads."""
 
 import numpy as np
 
-from .algebra import apply, outer, sigmoid
+from .algebra import apply, dot, outer, sigmoid
 from .arrays import complex_normal, group, normal, softplus_normal, uniform
 from .registry import recurrence
 
@@ -22,6 +22,16 @@ def mamba1(x, p, s):
 def mamba2(x, p, s):
     h = np.exp(x.dt * p.A)[..., None, None] * s.h + outer(x.dt[..., None] * x.x, x.B)
     return dict(y=apply(h, x.C) + p.D[:, None] * x.x), dict(h=h)
+
+
+@recurrence("longhorn", P=12, N=7,
+            inputs=dict(x=normal("P"), beta=normal("P"), k=group(normal("N")), q=group(normal("N"))),
+            params=dict(D=normal("P")), states=dict(S=normal("P N")), outputs=dict(o="P"))
+def longhorn(x, p, s):
+    beta = sigmoid(x.beta)
+    delta = beta / (1 + beta * dot(x.k, x.k)[..., None])
+    S = s.S - outer(delta, x.k**2) * s.S + outer(delta * x.x, x.k)
+    return dict(o=apply(S, x.q) + p.D * x.x), dict(S=S)
 
 
 @recurrence("mamba3_siso", P=12, N=9,

@@ -16,7 +16,7 @@ import numpy as np
 
 from .arrays import Operand
 
-FAMILIES = ("attention", "delta", "diagonal", "mamba", "running_max", "language")
+FAMILIES = ("attention", "delta", "diagonal", "mamba", "running_max", "state_space", "test_time", "language")
 ROOT = Path(__file__).resolve().parents[3]
 TABLE: dict[str, Case] = {}
 

@@ -31,3 +31,14 @@ def mlstm(x, p, s):
     n = keep[..., None] * s.n + write[..., None] * x.k
     norm = np.maximum(np.abs(dot(n, x.q)), np.exp(-m))
     return dict(h=read(x.q, C) / norm[..., None]), dict(m=m, C=C, n=n)
+
+
+@recurrence("aaren", K=12, V=20, inputs=dict(k=normal("K"), v=normal("V")), params=dict(q=normal("K")),
+            states=dict(m=starts_at(-np.inf, normal()), a=normal("V"), c=uniform(0.5, 2)), outputs=dict(o="V"))
+def aaren(x, p, s):
+    score = dot(np.broadcast_to(p.q, x.k.shape), x.k)
+    m = np.maximum(s.m, score)
+    keep, write = np.exp(s.m - m), np.exp(score - m)
+    a = keep[..., None] * s.a + write[..., None] * x.v
+    c = keep * s.c + write
+    return dict(o=a / c[..., None]), dict(m=m, a=a, c=c)
