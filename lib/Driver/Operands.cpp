@@ -227,7 +227,7 @@ static Error checkFile(const Operand& operand, StringRef path, ssm::RecurrenceOp
   SmallVector<int64_t> shape(header->shape);
   if (operand.kind == Operand::State && inputs.isPacked() && !shape.empty()) {
     if (shape[0] != inputs.sequences())
-      return createStringError(fmt::format("{} has shape {}: {} states for the {} sequences of "
+      return createStringError(fmt::format("{} has shape {}: {} for the {} sequences of "
                                            "--cu-seqlens",
                                            what, runtime::formatShape(shape), shape[0],
                                            inputs.sequences()));
