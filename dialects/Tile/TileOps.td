@@ -66,7 +66,8 @@ def Tile_OperandAttr : AttrDef<Tile_Dialect, "Operand"> {
     Name, role, axes in memory order (the last one is contiguous), stored element type, and who shares
     it: each `head`, each `group` of heads, or all (`shared`).
 
-    - `in`, `out`, `temp`: one array per batch entry, time step and head: `[B, T, H, axes…]`. A `temp`
+    - `in`, `out`, `temp`: one array per batch entry, time step and head: `[B, T, H, axes…]`; packed
+      sequences share one batch entry, and no kernel knows whether they do. A `temp`
       is written by one pass and read by another.
     - `chunk_temp`: as `temp`, with one array per tile of steps instead of one per step.
     - `param`: `[H, axes…]`. - `state_in`, `state_out`: `[B, H, axes…]`, the pointer may be null.
@@ -85,9 +86,9 @@ def Tile_OperandAttr : AttrDef<Tile_Dialect, "Operand"> {
 
 def KernelOp : Op<Tile_Dialect, "kernel", [Symbol, IsolatedFromAbove, SingleBlock, NoTerminator,
                                            NoRegionArguments]> {
-  let summary = "the work of one item: one batch entry and one head";
+  let summary = "the work of one item: one sequence and one head";
   let description = [{
-    Items are independent of one another; item number b * H + h is batch entry b, head h. See
+    Items are independent of one another; item number n * H + h is sequence n, head h. See
     include/ssmc/Target/KernelABI.h for the function that a CPU kernel becomes.
 
     Laws: (kernel_c1) no two operands have the same name and role; (kernel_c2) every extent is bound;

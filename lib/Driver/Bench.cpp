@@ -101,7 +101,7 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
   double bytes =
       facts->costs.operandElements.evaluate(facts->dims).value_or(0) * byteWidth(dtype) * items +
       2 * facts->costs.stateBytes.evaluate(facts->dims).value_or(0) *
-          double(sizes.batch * sizes.heads);
+          double(inputs->sequences() * sizes.heads);
   MachineLimits limits = measureLimits(threads);
   double median = timing->quantile(0.5);
   double gflops = operations / median * 1e-6, gbytes = bytes / median * 1e-6;
@@ -140,9 +140,10 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
   std::string time;
   for (int64_t size : sizes.time)
     time += fmt::format("{}{}", time.empty() ? "" : "×", size);
-  outs() << fmt::format("{}: B={} T={} H={}{}, {}, {} threads, {} runs\n\n",
-                        declared.getSymName().str(), sizes.batch, time, sizes.heads, shape,
-                        runtime::name(dtype).str(), threads, timing->ms.size());
+  outs() << fmt::format("{}: {}={} T={} H={}{}, {}, {} threads, {} runs\n\n",
+                        declared.getSymName().str(), inputs->isPacked() ? "packed N" : "B",
+                        inputs->sequences(), time, sizes.heads, shape, runtime::name(dtype).str(),
+                        threads, timing->ms.size());
   outs() << fmt::format("{:<10} {:>10} {:>10} {:>10} {:>10} {:>10} {:>12} {:>9} {:>8} {:>16}\n",
                         "form", "median ms", "min", "25 %", "75 %", "max", "steps/s", "GFLOP/s",
                         "GB/s", "share of limit");

@@ -4,6 +4,7 @@
 #include "Kernels.h"
 #include "OptionTable.h"
 #include "Output.h"
+#include "Packed.h"
 
 #include "ssmc/Driver/Driver.h"
 #include "ssmc/Runtime/Compare.h"
@@ -61,7 +62,8 @@ static double boundOf(DType dtype) {
 Error Checker::prepare() {
   cases = checkCases(declared, !options.dims.empty());
   for (CheckCase& test : cases) {
-    test.batch = options.batch.value_or(test.batch);
+    if (test.lengths.empty())
+      test.batch = options.batch.value_or(test.batch);
     test.heads = options.heads.value_or(test.heads);
     // The lengths are what most cases are about; only the plain one takes another.
     if (!options.time.empty() && StringRef(test.name) == "odd sizes") {
@@ -90,6 +92,10 @@ Expected<const Checker::Data*> Checker::dataFor(const CheckCase& test, const Sig
   sizes.heads = test.heads;
   sizes.groups = options.groups.value_or(1);
   sizes.time.assign(test.time.begin(), test.time.end());
+  if (!test.lengths.empty())
+    result.inputs.offsets = {0};
+  for (int64_t length : test.lengths)
+    result.inputs.offsets.push_back(result.inputs.offsets.back() + length);
   if (Error error = reference::checkSizes(declared, sizes))
     return error;
   Expected<ArrayMap> inputs =
@@ -98,13 +104,13 @@ Expected<const Checker::Data*> Checker::dataFor(const CheckCase& test, const Sig
     return inputs.takeError();
   result.inputs.operands = std::move(*inputs);
   if (test.initialState) {
-    Expected<ArrayMap> states = randomStates(declared, signature.states, sizes, options.seed);
+    Expected<ArrayMap> states =
+        randomStates(declared, signature.states, result.inputs.stateSizes(), options.seed);
     if (!states)
       return states.takeError();
     result.inputs.states = std::move(*states);
   }
-  Expected<Results> expected = reference::interpret(declared, sizes, result.inputs.operands,
-                                                    result.inputs.states, options.threads);
+  Expected<Results> expected = interpret(declared, signature, result.inputs, options.threads);
   if (!expected)
     return expected.takeError();
   result.expected = std::move(*expected);
@@ -134,6 +140,14 @@ Expected<Results> Checker::compute(const CheckCase& test, const CompiledRecurren
       if (Error error = compareBits(*one, *other, "between one thread and two"))
         return error;
     }
+    if (!data.inputs.isPacked())
+      return one;
+    Expected<Results> apart = runEachSequence(
+        signature, data.inputs, [&](const Inputs& inputs) { return compiled.run(signature, inputs, 1); });
+    if (!apart)
+      return apart;
+    if (Error error = compareBits(*one, *apart, "between packed sequences and the same one by one"))
+      return error;
     return one;
   }
   Results results;

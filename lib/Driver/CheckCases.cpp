@@ -1,12 +1,10 @@
 #include "CheckCases.h"
 
-#include <cstring>
+#include <numeric>
 
 using namespace llvm;
 using namespace ssmc;
 using namespace ssmc::driver;
-using runtime::Array;
-using runtime::ArrayMap;
 
 /// Whether a sequence can be computed in parts: nothing is read at later steps.
 static bool isCausal(ssm::RecurrenceOp declared) {
@@ -41,6 +39,13 @@ std::vector<CheckCase> driver::checkCases(ssm::RecurrenceOp declared, bool dimsG
              {.name = "strong gates", .time = {61}, .initialState = true, .gates = Gates::Strong},
              {.name = "weak gates", .time = {61}, .initialState = true, .gates = Gates::Weak},
              {.name = "same bits", .mode = Case::Bits, .time = {37}, .initialState = true}};
+    // None at all, at both ends too; one step; less than a tile, tiles and a part, several chunks.
+    SmallVector<int64_t, 8> lengths = {0, 21, 1, 0, 131, 48, 0};
+    SmallVector<int64_t, 2> total = {std::accumulate(lengths.begin(), lengths.end(), int64_t(0))};
+    cases.push_back({.name = "packed", .batch = 1, .time = total, .lengths = lengths,
+                     .initialState = true});
+    cases.push_back({.name = "same bits packed", .mode = Case::Bits, .batch = 1, .time = total,
+                     .lengths = lengths});
     if (isCausal(declared)) {
       cases.push_back(
           {.name = "split prefill", .mode = Case::Split, .time = {37}, .initialState = true});
@@ -66,52 +71,4 @@ driver::checkDims(ssm::RecurrenceOp declared, const Options& options, bool even)
     if (!sizes->contains(dim.getName().getValue()))
       (*sizes)[dim.getName().str()] = (even ? smooth : odd)[next++ % 4];
   return sizes;
-}
-
-Expected<ArrayMap> driver::sliceTime(const ArrayMap& arrays, ArrayRef<Operand> operands,
-                                     int64_t first, int64_t last) {
-  ArrayMap result;
-  for (const Operand& operand : operands) {
-    const Array& whole = arrays.find(operand.name)->second;
-    if (operand.kind == Operand::Param) {
-      Expected<Array> copy = whole.clone();
-      if (!copy)
-        return copy.takeError();
-      result[operand.name] = std::move(*copy);
-      continue;
-    }
-    SmallVector<int64_t> shape(whole.getShape());
-    int64_t batch = shape[0], steps = shape[1];
-    shape[1] = last - first;
-    Expected<Array> part = Array::create(whole.getDType(), shape);
-    if (!part)
-      return part.takeError();
-    size_t step = batch * steps ? whole.getNumBytes() / (batch * steps) : 0;
-    for (int64_t b = 0; b < batch && step; ++b)
-      std::memcpy(static_cast<char*>(part->getData()) + b * (last - first) * step,
-                  static_cast<const char*>(whole.getData()) + (b * steps + first) * step,
-                  (last - first) * step);
-    result[operand.name] = std::move(*part);
-  }
-  return result;
-}
-
-Error driver::storeTime(ArrayMap& whole, const ArrayMap& span, int64_t first, int64_t total) {
-  for (auto& [name, part] : span) {
-    SmallVector<int64_t> shape(part.getShape());
-    int64_t batch = shape[0], steps = shape[1];
-    auto it = whole.find(name);
-    if (it == whole.end()) {
-      shape[1] = total;
-      Expected<Array> array = Array::create(part.getDType(), shape);
-      if (!array)
-        return array.takeError();
-      it = whole.emplace(name, std::move(*array)).first;
-    }
-    size_t step = batch * steps ? part.getNumBytes() / (batch * steps) : 0;
-    for (int64_t b = 0; b < batch && step; ++b)
-      std::memcpy(static_cast<char*>(it->second.getData()) + (b * total + first) * step,
-                  static_cast<const char*>(part.getData()) + b * steps * step, steps * step);
-  }
-  return Error::success();
 }

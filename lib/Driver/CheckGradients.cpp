@@ -86,13 +86,13 @@ GradientChecker::dataFor(const Case& test, const Signature& signature, DType dty
   sizes.groups = options.groups.value_or(1);
   sizes.time = {test.time};
   Expected<ArrayMap> operands =
-      randomInputs(declared, normal, signature.inputs, sizes, options.seed, test.gates);
+      randomInputs(declared, signature.inputs, sizes, options.seed, test.gates);
   if (!operands)
     return operands.takeError();
   made.inputs.operands = std::move(*operands);
   if (test.initialState) {
     Expected<ArrayMap> states =
-        randomStates(declared, normal, signature.states, sizes, options.seed);
+        randomStates(declared, signature.states, sizes, options.seed);
     if (!states)
       return states.takeError();
     made.inputs.states = std::move(*states);

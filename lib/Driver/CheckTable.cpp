@@ -39,7 +39,9 @@ void driver::printLine(const Line& line, bool verbose, bool color, raw_ostream& 
     for (int64_t size : test.time)
       steps += fmt::format("{}{}", steps.empty() ? "" : "×", size);
     os << fmt::format("    {:<16} {:<34}  ", test.name,
-                      fmt::format("B={} T={} H={}{}", test.batch, steps, test.heads,
+                      fmt::format("{}={} T={} H={}{}", test.lengths.empty() ? "B" : "N",
+                                  test.lengths.empty() ? test.batch : int64_t(test.lengths.size()),
+                                  steps, test.heads,
                                   test.initialState ? ", states in" : ""));
     if (finding.problem.empty())
       os << fmt::format("{:>11} {:>9}  {}\n", errorText(finding.outputs), errorText(finding.states),

@@ -82,7 +82,7 @@ Expected<ArrayMap> driver::runGradients(const CompiledRecurrence& adjoint, ssm::
     const Array* given = in(outputCotangents, name);
     return given ? given : in(zeros, name);
   };
-  Expected<CompiledRecurrence::Launch> launch = adjoint.prepare(sizes, find);
+  Expected<CompiledRecurrence::Launch> launch = adjoint.prepare(sizes, inputs.offsets, find);
   if (!launch)
     return launch.takeError();
   if (poison)
@@ -138,7 +138,7 @@ Expected<ArrayMap> driver::runGradients(const CompiledRecurrence& adjoint, ssm::
     }
     if (in.getParam()) {
       int64_t inner = sharers * perHead;
-      Expected<Array> summed = sum(whole, 1, sizes.batch, inner, {inner});
+      Expected<Array> summed = sum(whole, 1, inputs.sequences(), inner, {inner});
       if (!summed)
         return summed.takeError();
       whole = std::move(*summed);

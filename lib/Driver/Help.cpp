@@ -36,7 +36,8 @@ Computes outputs and final states. Arrays are NumPy files in C or Fortran order:
   params            [H, dims…]
   states            [B, H, dims…]; those of delays are called x~1, x~2, …
 
-B, T, H and G come from the arrays, or from --batch, --time, --heads and --groups. Without any --in,
+B, T, H and G come from the arrays, or from --batch, --time, --heads and --groups. With --cu-seqlens
+the N sequences of a file are packed: B is 1 for inputs and outputs, N for states. Without any --in,
 inputs are random. Without --out, a summary of the outputs is printed. Nothing is written unless
 everything can be.
 )";
@@ -45,8 +46,8 @@ everything can be.
 
 Compares forms, targets and types with the f64 reference on random inputs: odd sizes, no step, one
 step, lengths that no tile divides, many steps, initial states, strong and weak gates, the sequence
-in parts and step by step, one thread and two. The error is RMS(x - reference) / RMS(reference); a
-NaN fails. Bounds: f32 1e-5, bf16 4e-3. Exit code 1 if one is over its bound.
+in parts and step by step, packed sequences, one thread and two. The error is RMS(x - reference) /
+RMS(reference); a NaN fails. Bounds: f32 1e-5, bf16 4e-3. Exit code 1 if one is over its bound.
 )";
   case Command::Explain:
     return R"(usage: ssmc explain SPEC.ssm… [options]

@@ -92,12 +92,24 @@ Expected<CompiledRecurrence> CompiledRecurrence::compile(ssm::RecurrenceOp decla
   return std::move(compiled);
 }
 
+static int64_t countSequences(const reference::Sizes& sizes, ArrayRef<int64_t> offsets) {
+  return offsets.empty() ? sizes.batch : int64_t(offsets.size()) - 1;
+}
+
+/// The chunks of a batch entry. Packed sequences begin a chunk each, KernelABI.h says which.
+static int64_t countChunks(const reference::Sizes& sizes, ArrayRef<int64_t> offsets, int64_t steps) {
+  return offsets.empty() ? divideCeil(sizes.time[0], steps)
+                         : sizes.time[0] / steps + countSequences(sizes, offsets);
+}
+
 /// The extents of an array of that role, its axes included.
 Expected<Array> CompiledRecurrence::allocate(const OperandInfo& operand,
-                                             const reference::Sizes& sizes) const {
-  SmallVector<int64_t> shape = {sizes.batch};
+                                             const reference::Sizes& sizes,
+                                             ArrayRef<int64_t> offsets) const {
+  bool isState = operand.role == Role::StateOut;
+  SmallVector<int64_t> shape = {isState ? countSequences(sizes, offsets) : sizes.batch};
   if (operand.role == Role::ChunkTemp)
-    shape.push_back(divideCeil(sizes.time[0], operand.chunk));
+    shape.push_back(countChunks(sizes, offsets, operand.chunk));
   else if (operand.role != Role::StateOut)
     shape.append(sizes.time.begin(), sizes.time.end());
   shape.push_back(sizes.heads);
@@ -124,10 +136,11 @@ Expected<CompiledRecurrence::Launch> CompiledRecurrence::prepare(const Signature
     auto found = arrays.find(name);
     return found == arrays.end() ? nullptr : &found->second;
   };
-  return prepare(inputs.sizes, find, keepStates);
+  return prepare(inputs.sizes, inputs.offsets, find, keepStates);
 }
 
 Expected<CompiledRecurrence::Launch> CompiledRecurrence::prepare(const reference::Sizes& sizes,
+                                                                 ArrayRef<int64_t> offsets,
                                                                  Find find,
                                                                  bool keepStates) const {
   Launch launch;
@@ -149,7 +162,7 @@ Expected<CompiledRecurrence::Launch> CompiledRecurrence::prepare(const reference
       void* data = nullptr;
       if (made && (operand.role != Role::StateOut || keepStates)) {
         if (!made->contains(operand.name)) {
-          Expected<Array> array = allocate(operand, sizes);
+          Expected<Array> array = allocate(operand, sizes, offsets);
           if (!array)
             return array.takeError();
           (*made)[operand.name] = std::move(*array);
@@ -176,7 +189,7 @@ Expected<CompiledRecurrence::Launch> CompiledRecurrence::prepare(const reference
       bool timed = isTimed(operand.role);
       int64_t row = timed ? step * columns : 0;
       int64_t rows = operand.role == Role::ChunkTemp
-                         ? divideCeil(sizes.time[0], operand.chunk)
+                         ? countChunks(sizes, offsets, operand.chunk)
                          : sizes.time[0];
       int64_t batch = operand.role == Role::Param ? 0 : timed ? row * rows : step;
       call.strides.insert(call.strides.end(), {batch, row, timed && columns > 1 ? step : 0,
@@ -184,12 +197,13 @@ Expected<CompiledRecurrence::Launch> CompiledRecurrence::prepare(const reference
     }
   }
   for (Launch::Call& call : launch.calls)
-    call.args = {sizes.batch,
+    call.args = {countSequences(sizes, offsets),
                  sizes.heads,
                  std::max<int64_t>(sizes.groups, 1),
                  {sizes.time[0], columns},
                  call.operands.data(),
-                 call.strides.data()};
+                 call.strides.data(),
+                 offsets.empty() ? nullptr : offsets.data()};
   return std::move(launch);
 }
 

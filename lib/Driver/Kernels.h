@@ -65,8 +65,10 @@ public:
   };
 
   /// Where the kernels' operands are: states for the role of states, else operands; null where there is none.
+  /// Offsets are those of packed sequences, or none; they must live as long as the launch.
   using Find = llvm::function_ref<const runtime::Array*(llvm::StringRef name, bool isState)>;
-  llvm::Expected<Launch> prepare(const reference::Sizes& sizes, Find find,
+  llvm::Expected<Launch> prepare(const reference::Sizes& sizes,
+                                 llvm::ArrayRef<int64_t> offsets, Find find,
                                  bool keepStates = true) const;
 
   /// Inputs must live as long as the launch. With `keepStates` final states are returned.
@@ -91,7 +93,8 @@ private:
   };
 
   llvm::Expected<runtime::Array> allocate(const OperandInfo& operand,
-                                          const reference::Sizes& sizes) const;
+                                          const reference::Sizes& sizes,
+                                          llvm::ArrayRef<int64_t> offsets) const;
 
   ssm::RecurrenceOp declared;
   std::vector<KernelInfo> kernels;

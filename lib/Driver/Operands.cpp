@@ -1,4 +1,5 @@
 #include "Operands.h"
+#include "Packed.h"
 
 #include "ssmc/Frontend/Diagnostics.h"
 #include "ssmc/Reference/Inputs.h"
@@ -89,6 +90,12 @@ Expected<Sizes> driver::sizesFromOptions(ssm::RecurrenceOp declared, const Optio
   return sizes;
 }
 
+Sizes Inputs::stateSizes() const {
+  Sizes result = sizes;
+  result.batch = sequences();
+  return result;
+}
+
 void driver::completeSizes(ssm::RecurrenceOp declared, Sizes& sizes) {
   auto give = [](int64_t& size, int64_t value) {
     if (size < 0)
@@ -103,11 +110,13 @@ void driver::completeSizes(ssm::RecurrenceOp declared, Sizes& sizes) {
 }
 
 Error driver::checkMemoryFor(ssm::RecurrenceOp declared, const Signature& signature,
-                             const Sizes& sizes) {
+                             const Inputs& inputs) {
+  Sizes stateSizes = inputs.stateSizes();
   double bytes = 0;
   for (const std::vector<Operand>* operands :
        {&signature.inputs, &signature.states, &signature.outputs})
     for (const Operand& operand : *operands) {
+      const Sizes& sizes = operand.kind == Operand::State ? stateSizes : inputs.sizes;
       Expected<SmallVector<int64_t>> shape = reference::shapeOf(operand.layout, declared, sizes);
       if (!shape)
         return shape.takeError();
@@ -175,8 +184,7 @@ Error driver::checkNames(const NamedPaths& paths, StringRef option, ArrayRef<Ope
   return Error::success();
 }
 
-/// NumPy's name of a dtype, which is what its users know.
-static std::string numpyName(DType dtype) {
+std::string driver::numpyName(DType dtype) {
   std::string text = runtime::name(dtype).str();
   if (text.starts_with("bf"))
     return "bfloat" + text.substr(2);
@@ -207,16 +215,26 @@ static Error checkDType(const Operand& operand, StringRef path, DType found) {
                                                      : "integers"));
 }
 
-/// Checks one file's header and learns sizes from it.
+/// Checks one file's header and learns sizes from it. A state of packed sequences has their number,
+/// not the batch.
 static Error checkFile(const Operand& operand, StringRef path, ssm::RecurrenceOp declared,
-                       Sizes& sizes) {
+                       Inputs& inputs) {
   Expected<runtime::NpyHeader> header = runtime::readNpyHeader(path);
   if (!header)
     return createStringError(operand.describe() + ": " + toString(header.takeError()));
   if (Error error = checkDType(operand, path, header->dtype))
     return error;
-  return reference::learnSizes(operand.layout, header->shape,
-                               operand.describe() + " ('" + path + "')", declared, sizes);
+  std::string what = fmt::format("{} ('{}')", operand.describe(), path.str());
+  SmallVector<int64_t> shape(header->shape);
+  if (operand.kind == Operand::State && inputs.isPacked() && !shape.empty()) {
+    if (shape[0] != inputs.sequences())
+      return createStringError(fmt::format("{} has shape {}: {} for the {} sequences of "
+                                           "--cu-seqlens",
+                                           what, runtime::formatShape(shape), shape[0],
+                                           inputs.sequences()));
+    shape[0] = 1;
+  }
+  return reference::learnSizes(operand.layout, shape, what, declared, inputs.sizes);
 }
 
 static const std::string* pathOf(const NamedPaths& paths, StringRef name) {
@@ -278,12 +296,25 @@ Expected<Inputs> driver::gatherInputs(ssm::RecurrenceOp declared, const Signatur
     return sizes.takeError();
   Inputs inputs;
   inputs.sizes = std::move(*sizes);
+  if (!options.cuSeqlens.empty()) {
+    if (declared.getNumTimeAxes() > 1)
+      return createStringError("--cu-seqlens: '" + declared.getSymName() +
+                               "' has two time axes; sequences are packed along one");
+    Expected<std::vector<int64_t>> offsets = readOffsets(options.cuSeqlens);
+    if (!offsets)
+      return offsets.takeError();
+    inputs.offsets = std::move(*offsets);
+  }
   for (auto& [operands, paths] :
-       {std::pair(&signature.inputs, &options.in), std::pair(&signature.states, &options.stateIn)})
+       {std::pair(&signature.inputs, &options.in), std::pair(&signature.states, &options.stateIn)}) {
     for (const Operand& operand : *operands)
       if (const std::string* path = pathOf(*paths, operand.name))
-        if (Error error = checkFile(operand, *path, declared, inputs.sizes))
+        if (Error error = checkFile(operand, *path, declared, inputs))
           return error;
+    if (inputs.isPacked())
+      if (Error error = fitSizes(declared, inputs.offsets, inputs.sizes))
+        return error;
+  }
   if (Error error = checkDimsBound(declared, options, inputs.sizes))
     return error;
   completeSizes(declared, inputs.sizes);
@@ -291,7 +322,7 @@ Expected<Inputs> driver::gatherInputs(ssm::RecurrenceOp declared, const Signatur
     return error;
   if (Error error = checkStateSize(declared, inputs.sizes.dims))
     return error;
-  if (Error error = checkMemoryFor(declared, signature, inputs.sizes))
+  if (Error error = checkMemoryFor(declared, signature, inputs))
     return error;
   if (Error error = readFiles(signature.inputs, options.in, inputs.operands))
     return error;

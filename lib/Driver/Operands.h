@@ -37,7 +37,18 @@ llvm::Expected<Signature> signatureOf(ssm::RecurrenceOp declared, runtime::DType
 struct Inputs {
   reference::Sizes sizes;
   runtime::ArrayMap operands, states;
+  /// Where packed sequences begin, and where the last one ends; empty where the sequences are batch
+  /// entries.
+  std::vector<int64_t> offsets;
+
+  bool isPacked() const { return !offsets.empty(); }
+  int64_t sequences() const { return isPacked() ? int64_t(offsets.size()) - 1 : sizes.batch; }
+  /// Sizes of the states: they have a batch entry for each sequence.
+  reference::Sizes stateSizes() const;
 };
+
+/// NumPy's name of a dtype, which is what its users know.
+std::string numpyName(runtime::DType dtype);
 
 /// Sizes of the command line alone, with `defaults` for what it does not say.
 llvm::Expected<reference::Sizes> sizesFromOptions(ssm::RecurrenceOp declared,
@@ -46,7 +57,7 @@ llvm::Expected<reference::Sizes> sizesFromOptions(ssm::RecurrenceOp declared,
 /// Gives what is still unknown the sizes of a small example.
 void completeSizes(ssm::RecurrenceOp declared, reference::Sizes& sizes);
 
-/// Checks --in and --state-in against the signature and each other by the files' headers alone,
+/// Checks --in, --state-in and --cu-seqlens against the signature and each other by the files' headers alone,
 /// then that all arrays fit into memory, then reads them. What --in does not name is random where
 /// that is asked for, and else an error that lists it.
 llvm::Expected<Inputs> gatherInputs(ssm::RecurrenceOp declared, const Signature& signature,
@@ -56,7 +67,7 @@ llvm::Expected<Inputs> gatherInputs(ssm::RecurrenceOp declared, const Signature&
 llvm::Error checkNames(const NamedPaths& paths, llvm::StringRef option,
                        llvm::ArrayRef<Operand> operands, const Signature& signature);
 llvm::Error checkMemoryFor(ssm::RecurrenceOp declared, const Signature& signature,
-                           const reference::Sizes& sizes);
+                           const Inputs& inputs);
 
 /// Fails where one head's states of these sizes are larger than any kernel can hold.
 llvm::Error checkStateSize(ssm::RecurrenceOp declared,

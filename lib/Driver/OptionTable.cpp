@@ -246,6 +246,13 @@ static const OptionRow rows[] = {
      [](Options& o, StringRef v) -> Error { return addPath(o.stateIn, "--state-in", v); }},
     {"--state-out", "NAME=FILE.npy", run, "where to write a state after the last step",
      [](Options& o, StringRef v) -> Error { return addPath(o.stateOut, "--state-out", v); }},
+    {"--cu-seqlens", "FILE.npy", run | bench,
+     "packed sequences: N+1 rising integers (int32 or int64), from 0 to T; sequence n is steps\n"
+     "cu[n] to cu[n+1]-1 of arrays [1, T, H, dims…]; states are [N, H, dims…]",
+     [](Options& o, StringRef v) -> Error {
+       o.cuSeqlens = v.str();
+       return v.empty() ? createStringError("--cu-seqlens needs a file name") : Error::success();
+     }},
     {"--random-in", "", run,
      "random numbers that suit the recurrence for whatever --in does not name",
      [](Options& o, StringRef) -> Error {

@@ -2,6 +2,7 @@
 #include "Commands.h"
 #include "Kernels.h"
 #include "Output.h"
+#include "Packed.h"
 
 #include "ssmc/Driver/Driver.h"
 #include "ssmc/Runtime/Npy.h"
@@ -24,8 +25,7 @@ using runtime::DType;
 static Expected<Results> compute(Spec& spec, const Options& options, const Signature& signature,
                                  const Inputs& inputs) {
   if (options.target && options.target->kind == Target::Reference)
-    return reference::interpret(spec.recurrence(), inputs.sizes, inputs.operands, inputs.states,
-                                options.threads);
+    return interpret(spec.recurrence(), signature, inputs, options.threads);
   Expected<cpu::TargetSpec> target = targetOf(options);
   if (!target)
     return target.takeError();

@@ -6,9 +6,10 @@
 import sys
 from fnmatch import fnmatchcase
 
-import bad.command  # these three fill the table
+import bad.command  # these four fill the table
 import bad.data
 import bad.declaration
+import bad.packed
 from bad.attempt import TESTS
 from end_to_end import arguments, run_tests
 

@@ -9,12 +9,16 @@ from comparison import Mismatch, agree
 from precision import CPU_BF16, CPU_F32, REFERENCE, doubled, rounded
 
 SPLIT = 13
+LENGTHS = (0, 5, 1, 0, 37, 16)  # of packed sequences: none, one, less than a tile, several and a part
 
 
-def run(ssmc, case, target, data, *, given=False, threads=None):
-    """Runs the declaration on the data. States are handed over only if `given`; final states always come back."""
+def run(ssmc, case, target, data, *, given=False, threads=None, offsets=None):
+    """Runs the declaration on the data. States are handed over only if `given`; final states always come back.
+    With `offsets` the data are packed sequences."""
     dims = ",".join(f"{dim}={case.dims[dim]}" for dim in case.bound)
     arguments = ["run", case.spec, "--dims", dims, *target.arguments]
+    if offsets is not None:
+        arguments += ["--cu-seqlens", ssmc.save("cu_seqlens", offsets)]
     for name, array in (data.inputs | data.params).items():
         arguments += ["--in", f"{name}={ssmc.save(f'in-{name}', array)}"]
     if given:
@@ -42,9 +46,9 @@ def prepared(case, target, **options):
                          data.heads)
 
 
-def judge(case, target, data, outputs, states):
-    """Compares with the NumPy step in double precision on the same values."""
-    right_outputs, right_states = registry.expected(case, data.map(doubled))
+def judge(case, target, data, outputs, states, offsets=None):
+    """Compares with the NumPy step in double precision on the same values, packed sequences one by one."""
+    right_outputs, right_states = registry.expected(case, data.map(doubled), offsets)
     for name, array in outputs.items():
         agree(f"output {name}", array, right_outputs[name], target.bound)
     for name, array in states.items():
@@ -81,10 +85,41 @@ def split(target, tokens, cuts):
     return check
 
 
+def prepared_packed(case, target, lengths, **options):
+    """Packed sequences, each with a state of its own, and where they begin and end."""
+    data = prepared(case, target, batch=1, tokens=sum(lengths), **options)
+    states = prepared(case, target, batch=len(lengths), tokens=0, initial=True, **options).states
+    return replace(data, states=states), np.cumsum((0, *lengths))
+
+
+def packed(target, *, lengths=LENGTHS, dtype=np.int64, size=None, **options):
+    """Sequences of several lengths, one after the other in one array, each from its own state."""
+
+    def check(case, ssmc):
+        case = resized(case, size)
+        data, offsets = prepared_packed(case, target, lengths, **options)
+        results = run(ssmc, case, target, data, given=True, offsets=offsets.astype(dtype))
+        judge(case, target, data, *results, offsets)
+
+    return check
+
+
 def same_bits(case, ssmc):
     """Runs on one and on two threads, and again, give the same bits."""
     data = prepared(case, CPU_F32)
-    first, *others = (run(ssmc, case, CPU_F32, data, threads=threads) for threads in (1, 2, 2))
+    all_same(run(ssmc, case, CPU_F32, data, threads=threads) for threads in (1, 2, 2))
+
+
+def packed_same_bits(case, ssmc):
+    """So do packed sequences, and all are what each gives by itself."""
+    data, offsets = prepared_packed(case, CPU_F32, LENGTHS)
+    runs = [run(ssmc, case, CPU_F32, data, given=True, threads=threads, offsets=offsets) for threads in (1, 2, 3)]
+    apart = [run(ssmc, case, CPU_F32, data.sequence(n, offsets), given=True) for n in range(len(LENGTHS))]
+    all_same([*runs, registry.joined(apart)])
+
+
+def all_same(results):
+    first, *others = results
     for other in others:
         for mine, its in zip(first, other):
             for name, array in mine.items():
@@ -112,5 +147,11 @@ def of(case):
     checks["cpu_f32.even_sizes"] = whole(CPU_F32, size=32, tokens=64, batch=1, heads=2)
     if case.axes == 1:
         checks["cpu_f32.many_tokens"] = whole(CPU_F32, tokens=523, batch=1, heads=2)
+        for target in (REFERENCE, CPU_F32, CPU_BF16):
+            checks[f"{target.name}.packed"] = packed(target)
+        checks["cpu_f32.packed_alike"] = packed(CPU_F32, lengths=(32, 32), dtype=np.int32, size=32)
+        checks["cpu_f32.packed_same_bits"] = packed_same_bits
+        if case.grouped:
+            checks["cpu_f32.packed_groups"] = packed(CPU_F32, heads=4, groups=2)
     checks["cpu_f32.same_bits"] = same_bits
     return checks

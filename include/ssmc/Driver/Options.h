@@ -55,6 +55,7 @@ struct Options {
 
   NamedPaths in, out, stateIn, stateOut;
   bool randomIn = false;
+  std::string cuSeqlens; ///< --cu-seqlens; empty: sequences are batch entries
 
   unsigned threads = 0; ///< 0: as many as the machine has
   uint64_t seed = 1;

@@ -9,6 +9,11 @@ namespace ssmc::cpu {
 using mlir::Block;
 using mlir::LogicalResult;
 
+/// Whether an operand has a value at every step of a sequence.
+inline bool isTimed(tile::Role role) {
+  return role == tile::Role::In || role == tile::Role::Out || role == tile::Role::Temp;
+}
+
 /// A stretch of a block between two sequences; all of it runs in one loop over items.
 using Segment = std::pair<Block*, int64_t>;
 
@@ -29,6 +34,8 @@ private:
   Value mul(Value x, Value y) { return mlir::arith::MulIOp::create(b, x, y); }
   Value add(Value x, Value y) { return mlir::arith::AddIOp::create(b, x, y); }
   void emitEntry(Value args);
+  void emitSequences(Value first, Value last);
+  void enterSequence(Value sequence);
   Value itemSize(ArrayRef<Value> times, Value fixed);
   Value blockSize(Value items, Value size);
   void emitRegion(Block* block);
@@ -48,9 +55,12 @@ private:
   Emitter e;
   SmallVector<Value> pointers;
   SmallVector<SmallVector<Value>> strides;
-  Value heads, groups, times[2];
+  Value heads, groups, times[2]; ///< steps of the current sequence, or of both axes
+  Value packed, bounds;          ///< whether sequences are packed, and where they begin; see emitEntry
+  Value firstItem;               ///< head 0 of the current sequence
+  SmallVector<Value> origins;    ///< where the current sequence begins, in elements of each operand
   Value blockStart, blockEnd, tempSize, oneItemSize;
-  Value batch, head, group; ///< of the current item
+  Value head, group; ///< of the current item
   std::map<int64_t, Value> timeStarts;
   tile::SequenceOp innermost; ///< the sequence over tiles of steps that is being lowered
   std::map<int, Ring> rings;

@@ -5,6 +5,25 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <vector>
+
+/// Where the stretch of a thread begins: stretches are of neighbouring items, as a thread then reads
+/// neighbouring heads together, and of about as many steps each.
+static int64_t firstItemOf(int64_t thread, int64_t count, const ssmc_kernel_args& args) {
+  int64_t items = args.batch * args.heads;
+  if (!args.offsets || thread == count)
+    return items * thread / count;
+  // An item costs its steps, and one more for its states.
+  auto costBefore = [&](int64_t sequence) { return (args.offsets[sequence] + sequence) * args.heads; };
+  int64_t share = int64_t(double(costBefore(args.batch)) * double(thread) / double(count));
+  int64_t sequence = 0, after = args.batch; // the last sequence that begins within the share
+  while (after - sequence > 1) {
+    int64_t middle = sequence + (after - sequence) / 2;
+    (costBefore(middle) <= share ? sequence : after) = middle;
+  }
+  int64_t cost = costBefore(sequence + 1) - costBefore(sequence);
+  return sequence * args.heads + (share - costBefore(sequence)) * args.heads / cost;
+}
 
 bool ssmc::cpu::launch(const Kernel& kernel, const ssmc_kernel_args& args, int threads,
                        std::string& error) {
@@ -14,8 +33,12 @@ bool ssmc::cpu::launch(const Kernel& kernel, const ssmc_kernel_args& args, int t
   if (threads <= 0)
     threads = omp_get_max_threads();
   int64_t count = std::min<int64_t>(threads, items);
-  // Equal stretches of neighbouring items: a thread reads neighbouring heads together.
-  int64_t most = (items + count - 1) / count;
+  std::vector<int64_t> cuts;
+  int64_t most = 0;
+  for (int64_t thread = 0; thread <= count; ++thread) {
+    cuts.push_back(firstItemOf(thread, count, args));
+    most = std::max(most, cuts.back() - cuts[std::max<int64_t>(thread - 1, 0)]);
+  }
   int64_t bytes = (kernel.workspace(&args, most) + 63) / 64 * 64;
   char* memory = static_cast<char*>(std::aligned_alloc(64, size_t(bytes) * size_t(count)));
   if (!memory) {
@@ -25,8 +48,7 @@ bool ssmc::cpu::launch(const Kernel& kernel, const ssmc_kernel_args& args, int t
   bool failed = false;
 #pragma omp parallel for num_threads(int(count)) schedule(static, 1) reduction(|| : failed)
   for (int64_t thread = 0; thread < count; ++thread) {
-    int64_t first = items * thread / count, last = items * (thread + 1) / count;
-    failed |= kernel.run(&args, first, last, memory + bytes * thread) != 0;
+    failed |= kernel.run(&args, cuts[thread], cuts[thread + 1], memory + bytes * thread) != 0;
   }
   std::free(memory);
   if (failed)

@@ -1,9 +1,12 @@
 // A kernel to its two functions: items, sequences, workspace.
 //
-// Items are taken in blocks whose carried values fit the second-level cache together. Within a
-// block the tiles of a sequence are the outer loop and the items the inner one, so that rows of
-// neighbouring heads at the same steps are read together; what a sequence carries therefore lies in
-// the workspace, once for each item of the block.
+// Sequences are taken one after the other, and the heads of one in blocks whose carried values fit
+// the second-level cache together. Within a block the tiles of a sequence are the outer loop and
+// the items the inner one, so that rows of neighbouring heads at the same steps are read together;
+// what a sequence carries therefore lies in the workspace, once for each item of the block.
+//
+// Where a sequence begins and how long it is, is known when it is entered and the same for all its
+// heads: nothing inside asks whether sequences are packed.
 #include "KernelLowering.h"
 
 using namespace mlir;
@@ -41,6 +44,54 @@ void KernelLowering::emitEntry(Value args) {
       strides.back().push_back(
           LLVM::LoadOp::create(b, i64, gep(strideTable, i64, e.i64(4 * position + i)), 8));
     ++position;
+  }
+  origins.resize(strides.size());
+  if (kernel
+          ->walk([](tile::SequenceOp sequence) {
+            return sequence.getTimeAxis() ? WalkResult::interrupt() : WalkResult::advance();
+          })
+          .wasInterrupted())
+    return;
+  // Batch entries all begin at step 0 and end at the last: then a table of these two, which is not
+  // advanced from sequence to sequence, stands in for the caller's.
+  Value offsets = field(7, pointer), none = LLVM::ZeroOp::create(b, pointer);
+  packed = LLVM::ICmpOp::create(b, LLVM::ICmpPredicate::ne, offsets, none);
+  Value whole = LLVM::AllocaOp::create(b, pointer, i64, e.i64(2), 8);
+  LLVM::StoreOp::create(b, e.i64(0), whole, 8);
+  LLVM::StoreOp::create(b, times[0], gep(whole, i64, e.i64(1)), 8);
+  bounds = arith::SelectOp::create(b, packed, offsets, whole);
+}
+
+/// What is the same for all heads of a sequence: its steps, and where it begins in every operand.
+void KernelLowering::enterSequence(Value sequence) {
+  Type i64 = b.getI64Type();
+  firstItem = mul(sequence, heads);
+  Value entry = sequence, start; // the batch entry that holds its steps, and the first of them
+  int64_t tile = 1;
+  kernel->walk([&](tile::SequenceOp op) { tile = op.getTileSize(); });
+  if (packed) {
+    Value zero = e.i64(0);
+    Value at = gep(bounds, i64, arith::SelectOp::create(b, packed, sequence, zero));
+    entry = arith::SelectOp::create(b, packed, zero, sequence);
+    start = LLVM::LoadOp::create(b, i64, at, 8);
+    Value end = LLVM::LoadOp::create(b, i64, gep(at, i64, e.i64(1)), 8);
+    times[0] = arith::SubIOp::create(b, end, start);
+  }
+  for (auto [index, operand] :
+       llvm::enumerate(kernel.getOperandsAttr().getAsRange<tile::OperandAttr>())) {
+    tile::Role role = operand.getRole();
+    if (role == tile::Role::Row || role == tile::Role::Param)
+      continue;
+    bool isState = role == tile::Role::StateIn || role == tile::Role::StateOut;
+    origins[index] = mul(isState ? sequence : entry, strides[index][0]);
+    if (isState || !packed)
+      continue;
+    Value row = start;
+    // Two sequences never share a chunk: each has one more than it could fill.
+    if (role == tile::Role::ChunkTemp)
+      row = add(arith::DivUIOp::create(b, start, e.i64(tile)),
+                arith::SubIOp::create(b, sequence, entry));
+    origins[index] = add(origins[index], mul(row, strides[index][1]));
   }
 }
 
@@ -82,7 +133,8 @@ void KernelLowering::emitWorkspaceFunction() {
     return LLVM::LoadOp::create(b, i64, gep(args, i64, e.i64(3 + axis)), 8);
   };
   Value size = itemSize({time(0), time(1)}, e.i64(e.itemBytes));
-  Value count = blockSize(entry->getArgument(1), size);
+  Value heads = LLVM::LoadOp::create(b, i64, gep(args, i64, e.i64(1)), 8);
+  Value count = blockSize(min(entry->getArgument(1), heads), size);
   // The slack lets a vector of padding be read behind the last buffer.
   func::ReturnOp::create(b, add(mul(count, size), e.i64(e.tempBytes + 256)));
 }
@@ -152,8 +204,7 @@ void KernelLowering::emitSegment(ArrayRef<Operation*> ops, ArrayRef<Item> given)
   e.loop(blockStart, blockEnd, 1, {}, [&](Value item, ValueRange) {
     Value slot = arith::SubIOp::create(b, item, blockStart);
     e.itemSpace = gep(e.workspace, b.getI8Type(), add(tempSize, mul(slot, oneItemSize)));
-    batch = arith::DivUIOp::create(b, item, heads);
-    head = arith::RemUIOp::create(b, item, heads);
+    head = arith::SubIOp::create(b, item, firstItem);
     group = arith::DivUIOp::create(b, mul(head, groups), heads);
     if (innermost)
       emitPrefetch();
@@ -267,6 +318,27 @@ void KernelLowering::emitRegion(Block* block) {
   emitSegment(ops, {});
 }
 
+/// The items of a call, sequence by sequence; those of a sequence in blocks.
+void KernelLowering::emitSequences(Value first, Value last) {
+  Value step = blockSize(min(arith::SubIOp::create(b, last, first), heads), oneItemSize);
+  Value divisor = arith::MaxSIOp::create(b, heads, e.i64(1)); // Without heads there are no items.
+  Value begin = arith::DivSIOp::create(b, first, divisor);
+  Value end = arith::CeilDivSIOp::create(b, last, divisor);
+  e.loop(begin, end, 1, {}, [&](Value sequence, ValueRange) {
+    enterSequence(sequence);
+    Value from = arith::MaxSIOp::create(b, first, firstItem);
+    Value to = min(last, add(firstItem, heads));
+    auto blocks = scf::ForOp::create(b, from, to, step, ValueRange());
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(blocks.getBody());
+    blockStart = blocks.getInductionVar();
+    blockEnd = min(add(blockStart, step), to);
+    Emitter::Scope scope(e);
+    emitRegion(kernel.getBlock());
+    return SmallVector<Value>();
+  });
+}
+
 LogicalResult KernelLowering::run() {
   Type i64 = b.getI64Type(), i32 = b.getI32Type();
   Type pointer = LLVM::LLVMPointerType::get(b.getContext());
@@ -301,17 +373,7 @@ LogicalResult KernelLowering::run() {
   tempSize = e.i64(0);
   Value fixed = e.i64(0);
   oneItemSize = itemSize({times[0], times[1]}, fixed);
-  Value first = entry->getArgument(1), last = entry->getArgument(2);
-  Value step = blockSize(arith::SubIOp::create(b, last, first), oneItemSize);
-  auto blocks = scf::ForOp::create(b, first, last, step, ValueRange());
-  {
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(blocks.getBody());
-    blockStart = blocks.getInductionVar();
-    blockEnd = min(add(blockStart, step), last);
-    Emitter::Scope scope(e);
-    emitRegion(kernel.getBlock());
-  }
+  emitSequences(entry->getArgument(1), entry->getArgument(2));
   func::ReturnOp::create(b, arith::ConstantIntOp::create(b, 0, 32).getResult());
   auto patch = [&](Value constant, int64_t value) {
     constant.getDefiningOp<arith::ConstantOp>().setValueAttr(b.getI64IntegerAttr(value));

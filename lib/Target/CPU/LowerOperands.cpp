@@ -22,7 +22,7 @@ Buffer KernelLowering::userBuffer(Operation* op, tile::OperandAttr operand, int 
   }
   auto sequence = op->getParentOfType<tile::SequenceOp>();
   bool lifted = sequence && sequence.getTileSize() > 1;
-  Value offset;
+  Value offset = origins[index];
   auto accumulate = [&](Value count, Value by) {
     if (!count)
       return;
@@ -34,7 +34,6 @@ Buffer KernelLowering::userBuffer(Operation* op, tile::OperandAttr operand, int 
     // A ring of rows behind the item's other buffers.
     buffer.storage = b.getF32Type();
     Value base = gep(e.itemSpace, b.getI8Type(), e.i64(0));
-    SmallVector<Value> sizes{times[0], times[1]};
     Value before = oneItemSize;
     Value start; // bytes of the rings from this one to the last
     for (auto& [other, ring] : rings) {
@@ -60,9 +59,7 @@ Buffer KernelLowering::userBuffer(Operation* op, tile::OperandAttr operand, int 
       dims.push_back({sequence.getAxis().getName(), sequence.getTileSize(), ring.elements});
   } else {
     buffer.base = pointers[index];
-    bool timed = role == tile::Role::In || role == tile::Role::Out || role == tile::Role::Temp;
-    if (role != tile::Role::Param)
-      accumulate(batch, strides[index][0]);
+    bool timed = isTimed(role);
     if (timed)
       for (auto [axis, start] : timeStarts)
         accumulate(start, strides[index][1 + axis]);
@@ -205,7 +202,7 @@ void KernelLowering::emitPrefetch() {
       bytes *= axis.getSize();
     if (bytes < line || bytes > longest)
       continue;
-    Value offset = add(mul(batch, strides[index][0]), mul(add(head, e.i64(1)), strides[index][3]));
+    Value offset = add(origins[index], mul(add(head, e.i64(1)), strides[index][3]));
     for (auto [axis, start] : timeStarts)
       offset = add(offset, mul(start, strides[index][1 + axis]));
     all.push_back({gep(pointers[index], b.getI8Type(), mul(offset, unit)),

@@ -93,6 +93,10 @@ class Data:
         """The tokens first .. last, starting from the given states."""
         return Data({n: a[:, first:last] for n, a in self.inputs.items()}, self.params, states, self.heads)
 
+    def sequence(self, n, offsets):
+        """One of packed sequences."""
+        return self.span(offsets[n], offsets[n + 1], {name: a[n:n + 1] for name, a in self.states.items()})
+
     def map(self, function):
         return Data(*({n: function(a) for n, a in part.items()} for part in (self.inputs, self.params, self.states)),
                     self.heads)
@@ -119,8 +123,18 @@ def draw(case, *, batch=2, tokens=37, heads=3, groups=1, initial=False, seed=0):
     )
 
 
-def expected(case, data):
-    """Outputs and final states by the case's step, a plain loop over time in the precision of the data."""
+def joined(results):
+    """Outputs and states of several sequences as those of packed ones."""
+    outputs, states = zip(*results)
+    return tuple({name: np.concatenate([part[name] for part in parts], axis) for name in parts[0]}
+                 for parts, axis in ((outputs, 1), (states, 0)))
+
+
+def expected(case, data, offsets=None):
+    """Outputs and final states by the case's step, a plain loop over time in the precision of the data; of packed
+    sequences one by one."""
+    if offsets is not None:
+        return joined(expected(case, data.sequence(n, offsets)) for n in range(len(offsets) - 1))
 
     def per_head(operand, array, axis):
         if operand.scope == "head":

@@ -73,8 +73,8 @@ static Case gla(std::string name, int64_t K, int64_t V, Sizes sizes, std::string
   c.reference = [=](ItemView a) {
     std::vector<double> S(K * V);
     std::copy_n(a.at("S", 's'), K * V, S.begin());
-    for (int64_t step = 0; step < sizes.time; ++step) {
-      int64_t t = reverse ? sizes.time - 1 - step : step;
+    for (int64_t step = 0; step < a.sizes.time; ++step) {
+      int64_t t = reverse ? a.sizes.time - 1 - step : step;
       double *q = a.at("q", 'i', t), *k = a.at("k", 'i', t), *v = a.at("v", 'i', t);
       double *g = a.at("g", 'i', t), *o = a.at("o", 'o', t);
       for (int64_t i = 0; i < K; ++i)
@@ -148,7 +148,7 @@ static Case gdr(std::string name, int64_t K, int64_t V, Sizes sizes) {
   c.reference = [=](ItemView a) {
     std::vector<double> S(K * V);
     std::copy_n(a.at("S", 's'), K * V, S.begin());
-    for (int64_t t = 0; t < sizes.time; ++t) {
+    for (int64_t t = 0; t < a.sizes.time; ++t) {
       double *q = a.at("q", 'i', t), *k = a.at("k", 'i', t), *v = a.at("v", 'i', t);
       double decay = std::exp(*a.at("g", 'i', t)), beta = *a.at("beta", 'i', t);
       double* o = a.at("o", 'o', t);
@@ -228,7 +228,7 @@ static Case mamba2(std::string name, int64_t P, int64_t N, Sizes sizes) {
   c.reference = [=](ItemView a) {
     std::vector<double> h(P * N);
     std::copy_n(a.at("h", 's'), P * N, h.begin());
-    for (int64_t t = 0; t < sizes.time; ++t) {
+    for (int64_t t = 0; t < a.sizes.time; ++t) {
       double *x = a.at("x", 'i', t), *B = a.at("B", 'i', t), *C = a.at("C", 'i', t);
       double dt = *a.at("dt", 'i', t), decay = std::exp(dt * *a.at("A", 'p'));
       for (int64_t p = 0; p < P; ++p) {
@@ -300,7 +300,7 @@ static Case mamba1(std::string name, int64_t P, int64_t N, Sizes sizes) {
     std::vector<double> h(P * N);
     std::copy_n(a.at("h", 's'), P * N, h.begin());
     double* A = a.at("A", 'p');
-    for (int64_t t = 0; t < sizes.time; ++t) {
+    for (int64_t t = 0; t < a.sizes.time; ++t) {
       double *x = a.at("x", 'i', t), *B = a.at("B", 'i', t), *C = a.at("C", 'i', t);
       double* dt = a.at("dt", 'i', t);
       for (int64_t p = 0; p < P; ++p) {

@@ -36,7 +36,7 @@ static std::array<int64_t, 4> outer(const Operand& o, const Sizes& s) {
     return {1, 1, 1, heads};
   if (o.role == 's' || o.role == 'S')
     return {s.batch, 1, 1, heads};
-  return {s.batch, s.time, s.time1, heads};
+  return {s.offsets.empty() ? s.batch : 1, s.rows(), s.time1, heads};
 }
 
 static int64_t elementCount(const Operand& o, const Sizes& s) {
@@ -48,6 +48,8 @@ double* ItemView::at(const std::string& name, char role, int64_t t, int64_t x) c
   for (const Operand& o : operands)
     if (o.name == name && o.role == role) {
       auto d = outer(o, sizes);
+      if (!sizes.offsets.empty())
+        t += sizes.offsets[batch];
       int64_t h = o.scope == 'h' ? head : o.scope == 'g' ? head * sizes.groups / sizes.heads : 0;
       int64_t b = d[0] == 1 ? 0 : batch;
       int64_t row = ((b * d[1] + (d[1] == 1 ? 0 : t)) * d[2] + (d[2] == 1 ? 0 : x)) * d[3] + h;
@@ -179,11 +181,11 @@ struct Run {
 };
 } // namespace
 
-static void prepare(const Case& test, Arrays& arrays, Run& run) {
+static void prepare(const Case& test, const Sizes& s, Arrays& arrays, Run& run) {
   std::mt19937 random(7);
   for (const Operand& o : test.operands) {
-    auto d = outer(o, test.sizes);
-    int64_t count = elementCount(o, test.sizes), parts = isComplex(o) ? 2 : 1;
+    auto d = outer(o, s);
+    int64_t count = elementCount(o, s), parts = isComplex(o) ? 2 : 1;
     int64_t inner = product(o.axes);
     std::string unit = o.storage == "complex<f32>"   ? "f32"
                        : o.storage == "complex<f64>" ? "f64"
@@ -202,14 +204,22 @@ static void prepare(const Case& test, Arrays& arrays, Run& run) {
       values[i] = o.null ? 0 : get(at, unit);
     }
     run.images.push_back(std::move(image));
+    // A batch entry of packed sequences is never left: its stride may be anything.
+    bool isState = o.role == 's' || o.role == 'S';
+    int64_t batchStride =
+        s.offsets.empty() || isState ? d[1] * d[2] * d[3] * inner : int64_t(1) << 40;
     run.strides.insert(run.strides.end(),
-                       {d[1] * d[2] * d[3] * inner, d[2] * d[3] * inner, d[3] * inner, inner});
+                       {batchStride, d[2] * d[3] * inner, d[3] * inner, inner});
   }
   for (auto [i, o] : llvm::enumerate(test.operands))
     run.pointers.push_back(o.null ? nullptr : run.images[i].data());
-  const Sizes& s = test.sizes;
-  run.args = {s.batch,           s.heads, s.groups, {s.time, s.time1}, run.pointers.data(),
-              run.strides.data()};
+  run.args = {s.batch,
+              s.heads,
+              s.groups,
+              {s.rows(), s.time1},
+              run.pointers.data(),
+              run.strides.data(),
+              s.offsets.empty() ? nullptr : s.offsets.data()};
 }
 
 /// Runs items [first, last) with a workspace that is poisoned first.
@@ -230,28 +240,21 @@ static bool runPart(const cpu::Kernel& kernel, const ssmc_kernel_args& args, int
   return good;
 }
 
-bool ssmc::test::runCase(const Case& test, const cpu::TargetSpec& target,
-                         const std::string& targetName) {
-  auto fail = [&](const std::string& why) {
-    std::printf("FAIL %-28s %-8s %s\n", test.name.c_str(), targetName.c_str(), why.c_str());
-    return false;
-  };
-  std::string error, object = compileText(test.text, target, cpu::Output::Object);
-  if (object.empty())
-    return fail("does not compile");
-  auto jit = cpu::Jit::load(object, error);
-  if (!jit)
-    return fail(error);
-  cpu::Kernel kernel = jit->lookup(test.kernel, error);
-  if (!kernel.run)
-    return fail(error);
+static bool fail(const std::string& name, const std::string& targetName, const std::string& why) {
+  std::printf("FAIL %-28s %-8s %s\n", name.c_str(), targetName.c_str(), why.c_str());
+  return false;
+}
 
+/// Runs a compiled case on arrays of these sizes.
+static bool runSizes(const Case& test, const std::string& name, const cpu::Kernel& kernel,
+                     const std::string& targetName, const Sizes& s) {
+  auto fail = [&](const std::string& why) { return ::fail(name, targetName, why); };
   Arrays arrays;
-  Run run, split;
-  prepare(test, arrays, run);
+  Run run, split, threads;
+  prepare(test, s, arrays, run);
   Arrays unused;
-  prepare(test, unused, split);
-  const Sizes& s = test.sizes;
+  prepare(test, s, unused, split);
+  prepare(test, s, unused, threads);
   int64_t items = s.batch * s.heads;
   if (!runPart(kernel, run.args, 0, items))
     return fail("bad run");
@@ -259,16 +262,24 @@ bool ssmc::test::runCase(const Case& test, const cpu::TargetSpec& target,
   for (int64_t first = 0; first < items; first += first + 1)
     if (!runPart(kernel, split.args, first, std::min(items, first + first + 1)))
       return fail("bad split run");
+  std::string error;
+  if (!cpu::launch(kernel, threads.args, 3, error))
+    return fail(error);
   for (auto [i, o] : llvm::enumerate(test.operands)) {
-    if (run.images[i].bytes != split.images[i].bytes)
+    if (run.images[i].bytes != split.images[i].bytes ||
+        run.images[i].bytes != threads.images[i].bytes)
       return fail("operand " + o.name + " depends on the cut into items");
     if (!run.images[i].guardsIntact())
       return fail("written outside of operand " + o.name);
   }
 
-  for (int64_t b = 0; b < s.batch; ++b)
+  for (int64_t b = 0; b < s.batch; ++b) {
+    Sizes one = s;
+    if (!s.offsets.empty())
+      one.time = s.offsets[b + 1] - s.offsets[b];
     for (int64_t h = 0; h < s.heads; ++h)
-      test.reference({s, arrays, test.operands, b, h});
+      test.reference({one, arrays, test.operands, b, h});
+  }
   bool good = true;
   double worst = 0;
   for (auto [i, o] : llvm::enumerate(test.operands)) {
@@ -294,8 +305,30 @@ bool ssmc::test::runCase(const Case& test, const cpu::TargetSpec& target,
     }
   }
   if (good)
-    std::printf("ok   %-28s %-8s %.2g\n", test.name.c_str(), targetName.c_str(), worst);
+    std::printf("ok   %-28s %-8s %.2g\n", name.c_str(), targetName.c_str(), worst);
   return good;
+}
+
+bool ssmc::test::runCase(const Case& test, const cpu::TargetSpec& target,
+                         const std::string& targetName) {
+  std::string error, object = compileText(test.text, target, cpu::Output::Object);
+  if (object.empty())
+    return fail(test.name, targetName, "does not compile");
+  auto jit = cpu::Jit::load(object, error);
+  if (!jit)
+    return fail(test.name, targetName, error);
+  cpu::Kernel kernel = jit->lookup(test.kernel, error);
+  if (!kernel.run)
+    return fail(test.name, targetName, error);
+  bool good = runSizes(test, test.name, kernel, targetName, test.sizes);
+  if (test.text.find("axis 1") != std::string::npos)
+    return good;
+  Sizes packed = test.sizes;
+  packed.batch = 5;
+  packed.offsets = {0};
+  for (int64_t length : {int64_t(0), packed.time, int64_t(1), int64_t(0), packed.time / 2 + 3})
+    packed.offsets.push_back(packed.offsets.back() + length);
+  return runSizes(test, test.name + " packed", kernel, targetName, packed) && good;
 }
 
 double ssmc::test::timeCase(const Case& test, const cpu::TargetSpec& target, int threads,
@@ -307,7 +340,7 @@ double ssmc::test::timeCase(const Case& test, const cpu::TargetSpec& target, int
     return -1;
   Arrays arrays;
   Run run;
-  prepare(test, arrays, run);
+  prepare(test, test.sizes, arrays, run);
   std::vector<double> times;
   const Sizes& s = test.sizes;
   for (int round = 0; round < 25; ++round) {

@@ -23,6 +23,12 @@ struct Operand {
 
 struct Sizes {
   int64_t batch = 2, heads = 3, groups = 1, time = 37, time1 = 1;
+  /// Of packed sequences: where each begins, and where the last one ends. Then `batch` is their
+  /// number, and `time` the steps of one of them.
+  std::vector<int64_t> offsets = {};
+
+  /// Steps along the time axis of an array.
+  int64_t rows() const { return offsets.empty() ? time : offsets.back(); }
 };
 
 /// The arrays of a run, as doubles, by name and role ("S/s"). A complex number is two of them.
@@ -55,7 +61,8 @@ Case interpretedCase(std::string name, const std::string& text, Sizes sizes = {}
 /// All cases; `timeOnly` ones are built for measuring.
 std::vector<Case> allCases();
 
-/// Runs a case for one target; prints and returns whether it is right.
+/// Runs a case for one target, and again with packed sequences where it has one time axis; prints
+/// and returns whether it is right.
 bool runCase(const Case& test, const cpu::TargetSpec& target, const std::string& targetName);
 
 /// ns per step and head of a kernel on random arrays: the least of several runs.
