@@ -140,6 +140,6 @@ Error driver::lowerModule(mlir::ModuleOp module, Stage stage, const LoweringOpti
       return make_error<InternalError>("stage 'schedule' failed");
     form.erase();
   }
-  derive::expandSteps(module, [](mlir::Operation*) { return false; });
+  derive::expandSteps(module, cpu::lowersSteps);
   return verifyAfter(module, "schedule");
 }

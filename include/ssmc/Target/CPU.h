@@ -19,6 +19,7 @@
 
 namespace mlir {
 class ModuleOp;
+class Operation;
 class Pass;
 class OpPassManager;
 } // namespace mlir
@@ -47,6 +48,9 @@ struct TargetSpec {
 std::unique_ptr<mlir::Pass> createHoistReciprocals();
 std::unique_ptr<mlir::Pass> createSplitFolds();
 std::unique_ptr<mlir::Pass> createLowerTileToLoops(int64_t lanes, int64_t registers);
+
+/// Whether this target has loops of its own for an op over the steps of a chunk.
+bool lowersSteps(mlir::Operation* op);
 
 /// Registers the passes of this target by name.
 void registerPasses();

@@ -60,7 +60,7 @@ static int64_t laneScore(Emitter& e, Value value, StringRef label, DenseSet<Valu
   if (auto found = e.buffers.find(value); found != e.buffers.end())
     return found->second.isUnit(label) ? 1 : -6; // a gather
   Operation* op = value.getDefiningOp();
-  if (!op || isa<ssm::FoldOp>(op))
+  if (!op || e.isWhole(op))
     return 0;
   if (auto relabel = dyn_cast<ssm::RelabelOp>(op)) {
     for (auto [from, to] : llvm::zip(relabel.getFrom().getAsRange<StringAttr>(),

@@ -132,7 +132,7 @@ void Emitter::hoist(Value value, const Point& point) {
     evaluate(value, point);
     return;
   }
-  if (buffers.contains(value) || !op || isa<ssm::FoldOp, tile::LoadOp>(op))
+  if (buffers.contains(value) || !op || isWhole(op) || isa<tile::LoadOp>(op))
     return;
   // A renamed label could stand for another index inside the loop.
   Point inner = operandPoint(op, point);

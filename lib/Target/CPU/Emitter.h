@@ -115,13 +115,32 @@ struct Item {
   SmallVector<StringRef> inner;
 };
 
-/// A loop nest over `space`, or a fold.
+/// A contraction that is computed in register-blocked tiles: sum over `reduced` of left * right,
+/// where `row` is a label of the left side alone and `lane` one of the right side alone.
+struct Product {
+  Value left, right;
+  StringRef row, lane;
+  SmallVector<StringRef> reduced;
+};
+
+/// The accumulators of a tile of a product: so many rows by so many vectors.
+struct TileShape {
+  int64_t rows = 1, parts = 1;
+};
+
+/// Bounds of a loop over one label; what has no bound runs over the label's extent.
+struct Bounds {
+  StringRef label;
+  Value lower, upper;
+};
+
+/// A loop nest over `space`, or an op that is emitted as a whole.
 struct Nest {
   int64_t stage = 0;
   SmallVector<StringRef> space; ///< labels looped over
   SmallVector<StringRef> kept;  ///< those of them that the reductions keep
   std::vector<Item> items;
-  Operation* fold = nullptr;
+  Operation* whole = nullptr;
 
   bool reduces() const;
   /// The extent of one of its labels.
@@ -179,12 +198,38 @@ public:
   void placeFold(ssm::FoldOp fold, const Point& point, Between between, bool nested);
   Lanes asLanes(Lanes value, ssm::ArrayType type, const Point& point, StringRef lane);
 
+  //===-- ops that are emitted as a whole (EmitProduct.cpp, EmitGram.cpp, EmitSolve.cpp, EmitSteps.cpp)
+  //===---------------------------------------------------------------------------------------===//
+  /// A fold, a product, or an op over the steps of a chunk.
+  bool isWhole(Operation* op);
+  /// Emits one that is no fold; its results have their buffers.
+  void emitWhole(Operation* op);
+  /// Brings sums of products to the shape of Product, and remembers them.
+  void findProducts(Operation* kernel);
+  TileShape tileFor(int64_t laneExtent) const;
+  /// The value with `lane` in strips of `width` contiguous lanes: where it lies, or a copy.
+  Buffer panelOf(Value value, StringRef lane, int64_t width);
+  /// Adds, for each row of a tile, left * right summed over the labels `reduced`.
+  SmallVector<Value> accumulate(Value left, const Buffer& right, const Point& point, StringRef row, int64_t rows,
+                                ArrayRef<StringRef> reduced, Bounds bounds, SmallVector<Value> sums);
+  /// Runs over an array's labels but for those of the point.
+  void forEach(ssm::ArrayType type, ArrayRef<StringRef> except, Point point,
+               llvm::function_ref<void(const Point&)> body);
+  /// Runs over strips of lanes along a label, or once where there is none.
+  void forStrips(StringRef lane, int64_t extent, int64_t parts, const Point& point,
+                 llvm::function_ref<void(const Point&)> body);
+  /// Runs over blocks of a label's positions; those past a dynamic extent count up to a whole block.
+  void forBlocks(StringRef label, int64_t extent, int64_t step, Value lower,
+                 llvm::function_ref<void(Index first, int64_t count)> body);
+
   //===-- layout (Layout.cpp) -----------------------------------------------------------------===//
   Buffer makeBuffer(ssm::ArrayType type, Buffer::Place place, LanePreference preference,
                     StringRef time = {});
   /// A buffer that holds one strip of `lane`.
   Buffer makeScratch(ssm::ArrayType type, const Point& point);
   void choosePreferences(Operation* kernel);
+  /// A buffer of the workspace with `lane` in strips of `width`, which lie one after the other.
+  Buffer makePanel(ssm::ArrayType type, StringRef lane, int64_t width);
 
   mlir::ImplicitLocOpBuilder& b;
   Shape shape;
@@ -192,6 +237,9 @@ public:
   llvm::DenseMap<Value, Lanes> bound;
   llvm::DenseMap<Value, LanePreference> preferences;
   llvm::DenseMap<Operation*, LanePreference> foldLanes;
+  llvm::DenseMap<Operation*, Product> products;
+  /// Copies made by panelOf: of a value, by lane and width.
+  std::map<std::tuple<void*, StringRef, int64_t>, Buffer> panels;
   /// Loops over these labels stop at a value known when running.
   std::map<StringRef, Value> dynamicExtents;
   /// Where the folds around the emitted code stand.
@@ -217,6 +265,15 @@ private:
   Lanes reduceInline(Operation* op, const Point& point);
   Lanes emitPosition(ssm::PositionOp position, const Point& point);
   Value reduceLanes(Operation* op, Value vector);
+  void packTransposed(const Buffer& from, const Buffer& to, ssm::ArrayType type, StringRef unit, StringRef lane);
+  void emitProduct(ssm::SumOp sum);
+  void emitGram(ssm::GramOp gram);
+  void emitGramRows(ssm::GramOp gram, const Point& point, Index first, int64_t count, const Buffer& keys,
+                    const Buffer& decayed, const Buffer& queries, const Buffer& passed);
+  void emitSolve(ssm::SolveOp solve);
+  void emitSolveTile(ssm::SolveOp solve, const Point& point, StringRef lane, Index first, int64_t count);
+  void emitSpan(ssm::SpanOp span);
+  void emitAlong(Operation* op, StringRef label, bool reverse);
   void emitLoops(Nest& nest, ArrayRef<StringRef> labels, StringRef lane, Point point);
   void emitReducedLoops(Nest& nest, ArrayRef<StringRef> labels, StringRef lane, Point point);
   void emitBody(Nest& nest, const Point& point, SmallVectorImpl<Lanes>& accumulators);
@@ -236,6 +293,10 @@ SmallVector<StringRef> reducedLabels(Operation* op);
 ssm::ArrayType arrayType(Value value);
 /// A vector of the target's width, or the scalar type itself.
 Type vectorLike(Type element, Type like);
+/// Whether a value is 0 wherever the position along `columns` is past that along `rows`.
+bool isCausal(Value value, StringRef rows, StringRef columns);
+/// The label of a solve's right sides that lanes run along; empty where there is none.
+StringRef solveLane(ssm::SolveOp solve);
 /// The element type in registers: i1 stays i1.
 inline int64_t roundUp(int64_t value, int64_t to) {
   return (value + to - 1) / to * to;

@@ -104,6 +104,29 @@ Buffer Emitter::makeScratch(ssm::ArrayType type, const Point& point) {
   return buffer;
 }
 
+Buffer Emitter::makePanel(ssm::ArrayType type, StringRef lane, int64_t width) {
+  Buffer buffer;
+  buffer.element = type.getElementType();
+  buffer.storage = storageOf(b, type);
+  SmallVector<Dim> dims;
+  int64_t stride = width;
+  for (ssm::AxisAttr axis : llvm::reverse(type.getAxes())) {
+    if (axis.getName() == lane)
+      continue;
+    // Room for whole vectors along any label: a transposition writes them.
+    dims.push_back({axis.getName(), axis.getSize(), stride});
+    stride *= roundUp(axis.getSize(), shape.lanes);
+  }
+  buffer.dims.assign(dims.rbegin(), dims.rend());
+  int64_t extent = roundUp(type.find(lane).getSize(), shape.lanes);
+  Dim last{lane, extent, 1};
+  last.block = width;
+  last.blockStride = stride;
+  buffer.dims.push_back(last);
+  buffer.offset = reserve(*this, Buffer::Place::Temp, stride * (roundUp(extent, width) / width));
+  return buffer;
+}
+
 /// Hands the lane label of each fold to what it reads, carries and stacks.
 void Emitter::choosePreferences(Operation* kernel) {
   auto prefer = [&](Value value, LanePreference lane, bool overrides = false) {
@@ -131,10 +154,22 @@ void Emitter::choosePreferences(Operation* kernel) {
           prefer(operand, lane);
     });
   });
+  // States are read by products in panels; what a product makes has its lanes contiguous.
+  kernel->walk([&](Operation* op) {
+    auto found = products.find(op);
+    if (found == products.end())
+      return;
+    const Product& product = found->second;
+    ssm::AxisAttr axis = arrayType(product.right).find(product.lane);
+    LanePreference lane{product.lane, tileFor(axis.getSize()).parts * shape.lanes};
+    if (isa<BlockArgument>(product.right) || persistent.contains(product.right))
+      prefer(product.right, lane);
+    prefer(op->getResult(0), lane);
+  });
   // A sum outside of folds runs along a label that it keeps: what is kept for a whole sequence, or
   // made for it, has that label contiguous.
   kernel->walk([&](Operation* op) {
-    if (!isReduction(op) || op->getParentOfType<ssm::FoldOp>())
+    if (!isReduction(op) || products.contains(op) || op->getParentOfType<ssm::FoldOp>())
       return;
     StringRef lane;
     int64_t extent = 0;
@@ -174,7 +209,7 @@ void Emitter::choosePreferences(Operation* kernel) {
     });
     // What a value is computed from, position by position, should lie alike.
     kernel->walk([&](Operation* op) {
-      if (op->getNumResults() != 1 || isa<ssm::FoldOp, tile::SequenceOp>(op) ||
+      if (op->getNumResults() != 1 || isWhole(op) || isa<tile::SequenceOp>(op) ||
           op->getParentOfType<ssm::FoldOp>())
         return;
       if (preferences.contains(op->getResult(0)) && !isa<ssm::RelabelOp>(op))

@@ -189,7 +189,7 @@ void KernelLowering::emitSegment(ArrayRef<Operation*> ops, ArrayRef<Item> given)
     rest.push_back(op);
     for (Value result : op->getResults())
       if (e.persistent.contains(result) && isa<ssm::ArrayType>(result.getType())) {
-        if (isa<tile::LoadOp, ssm::FoldOp>(op))
+        if (isa<tile::LoadOp>(op) || e.isWhole(op))
           roots.push_back({result, false, /*toBuffer=*/false});
         else
           roots.push_back(
@@ -201,6 +201,7 @@ void KernelLowering::emitSegment(ArrayRef<Operation*> ops, ArrayRef<Item> given)
     return;
   auto savedBuffers = e.buffers;
   auto savedBound = e.bound;
+  auto savedPanels = e.panels;
   e.loop(blockStart, blockEnd, 1, {}, [&](Value item, ValueRange) {
     Value slot = arith::SubIOp::create(b, item, blockStart);
     e.itemSpace = gep(e.workspace, b.getI8Type(), add(tempSize, mul(slot, oneItemSize)));
@@ -235,6 +236,7 @@ void KernelLowering::emitSegment(ArrayRef<Operation*> ops, ArrayRef<Item> given)
       savedBuffers[value] = buffer;
   e.buffers = std::move(savedBuffers);
   e.bound = std::move(savedBound);
+  e.panels = std::move(savedPanels);
 }
 
 /// The label of the steps of a tile, and every name that it is given inside: columns of a matrix over steps.
@@ -247,6 +249,11 @@ static SmallVector<StringRef> namesOfSteps(tile::SequenceOp sequence) {
       for (auto [from, to] : llvm::zip(ssm::strings(relabel.getFrom()), ssm::strings(relabel.getTo())))
         if (names.contains(from))
           names.insert(to);
+    });
+    sequence.walk([&](Operation* op) {
+      auto rows = op->getAttrOfType<StringAttr>("rows"), columns = op->getAttrOfType<StringAttr>("columns");
+      if (rows && columns && names.contains(rows.getValue()))
+        names.insert(columns.getValue());
     });
   }
   return names.takeVector();
@@ -353,6 +360,7 @@ LogicalResult KernelLowering::run() {
     for (ssm::AxisAttr axis : operand.getAxes())
       ring.elements *= axis.getSize();
   });
+  e.findProducts(kernel);
   findPersistent();
   e.choosePreferences(kernel);
   e.emitLoad = [this](tile::LoadOp load) { emitLoad(load); };

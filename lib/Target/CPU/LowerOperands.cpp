@@ -119,7 +119,11 @@ void KernelLowering::emitLoad(tile::LoadOp load) {
                     user.isUnit(operand.getAxes().back().getName());
   bool suits = lane.label.empty() || (contiguous && user.isUnit(lane.label) && lane.width &&
                                       type.find(lane.label).getSize() % lane.width == 0);
-  if (contiguous && suits && !conditional && !e.persistent.contains(value) &&
+  // Products read rows again and again, which are heads apart, and past the last step.
+  bool isReadAgain = llvm::any_of(*load->getBlock(), [&](Operation& op) {
+    return e.isWhole(&op) && !isa<ssm::FoldOp>(op);
+  });
+  if (contiguous && suits && !conditional && !e.persistent.contains(value) && !isReadAgain &&
       !isReadByFold(value)) {
     e.buffers[value] = user;
     return;

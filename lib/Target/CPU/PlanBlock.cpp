@@ -42,11 +42,13 @@ struct Plan {
 
   bool isInline(Value value) {
     Operation* op = value.getDefiningOp();
-    return op && ops.contains(op) && !e.isLeaf(value) && !isa<ssm::FoldOp, tile::LoadOp>(op) &&
+    return op && ops.contains(op) && !e.isLeaf(value) && !e.isWhole(op) && !isa<tile::LoadOp>(op) &&
            !(isReduction(op) && !e.isUnrolled(op));
   }
   void need(Value value);
   void needCaptured(Operation* fold, Value value);
+  void needWhole(Operation* op);
+  void keepOperand(Value value);
   int64_t stageOf(Value value);
   void collect(Value value, llvm::SetVector<Value>& seen);
   bool renames(Value value, Value leaf, DenseSet<Value>& seen, bool renamed);
@@ -88,7 +90,7 @@ bool Emitter::isUnrolled(Operation* op) {
       return false;
     if (isLeaf(value) || isa<ssm::AtOp, tile::LoadOp>(def))
       continue;
-    if (isExpensive(def) || isa<ssm::FoldOp>(def) || isReduction(def))
+    if (isExpensive(def) || isWhole(def) || isReduction(def))
       return false;
     llvm::append_range(work, def->getOperands());
   }
@@ -110,8 +112,31 @@ void Plan::need(Value value) {
   } else {
     for (Value operand : op->getOperands())
       need(operand);
+    if (e.isWhole(op))
+      needWhole(op);
   }
   needed.insert(op);
+}
+
+/// What an op reads again and again is computed once, before it.
+void Plan::keepOperand(Value value) {
+  while (isInline(value) && isa<ssm::RelabelOp>(value.getDefiningOp()))
+    value = value.getDefiningOp()->getOperand(0);
+  if (isInline(value) && !isRenaming(value.getDefiningOp()) && !isa<ssm::PositionOp>(value.getDefiningOp()))
+    kept.insert(value);
+}
+
+void Plan::needWhole(Operation* op) {
+  if (auto found = e.products.find(op); found != e.products.end()) {
+    keepOperand(found->second.left);
+    // The right side is packed where it does not lie in panels; lanes of steps want a transposition.
+    if (e.dynamicExtents.count(found->second.lane))
+      keepOperand(found->second.right);
+    return;
+  }
+  auto solve = dyn_cast<ssm::SolveOp>(op);
+  for (Value operand : solve ? solve.getLower() : op->getOperands())
+    keepOperand(operand);
 }
 
 void Plan::needCaptured(Operation* fold, Value value) {
@@ -142,7 +167,7 @@ int64_t Plan::stageOf(Value value) {
   if (!op || !ops.contains(op) || e.isLeaf(value))
     return 0;
   int64_t stage = stages.lookup(op);
-  return stage + (isa<ssm::FoldOp>(op) || (isReduction(op) && !e.isUnrolled(op)));
+  return stage + (e.isWhole(op) || (isReduction(op) && !e.isUnrolled(op)));
 }
 
 /// The leaves and inline values that `value` is computed from.
@@ -150,7 +175,7 @@ void Plan::collect(Value value, llvm::SetVector<Value>& seen) {
   if (!seen.insert(value))
     return;
   Operation* op = value.getDefiningOp();
-  if (!op || e.isLeaf(value) || isa<ssm::FoldOp, tile::LoadOp>(op) ||
+  if (!op || e.isLeaf(value) || e.isWhole(op) || isa<tile::LoadOp>(op) ||
       (ops.contains(op) && !isInline(value)))
     return;
   for (Value operand : op->getOperands())
@@ -189,7 +214,7 @@ void Plan::addItem(Item item, int64_t stage) {
       }
   }
   for (Nest& nest : nests) {
-    if (nest.fold || nest.stage != stage || nest.space != ArrayRef(space))
+    if (nest.whole || nest.stage != stage || nest.space != ArrayRef(space))
       continue;
     if (item.reduces && nest.reduces() && nest.kept != ArrayRef(keeps))
       continue;
@@ -238,14 +263,14 @@ void Emitter::emitBlock(ArrayRef<Operation*> opList, SmallVector<Item> roots, co
     if (!plan.needed.contains(op) || isa<tile::LoadOp>(op))
       continue;
     int64_t stage = 0;
-    if (isa<ssm::FoldOp>(op)) {
+    if (isWhole(op)) {
       op->walk([&](Operation* inner) {
         for (Value operand : inner->getOperands())
           stage = std::max(stage, plan.stageOf(operand));
       });
       Nest nest;
       nest.stage = plan.stages[op] = stage;
-      nest.fold = op;
+      nest.whole = op;
       plan.nests.push_back(nest);
       continue;
     }
@@ -277,6 +302,9 @@ void Emitter::emitBlock(ArrayRef<Operation*> opList, SmallVector<Item> roots, co
     llvm::SetVector<Value> seen;
     for (Item& item : nest.items)
       plan.collect(item.computed(), seen);
+    if (nest.whole && !isa<ssm::FoldOp>(nest.whole))
+      for (Value operand : nest.whole->getOperands())
+        plan.collect(operand, seen);
     for (Value value : seen)
       if (plan.isInline(value) && isExpensive(value.getDefiningOp()) &&
           !plan.kept.contains(value) && !plan.free(arrayType(value)).empty())
@@ -286,10 +314,10 @@ void Emitter::emitBlock(ArrayRef<Operation*> opList, SmallVector<Item> roots, co
     if (count > 1)
       plan.addItem({value, false, true, true, bufferFor(value)}, plan.stageOf(value));
 
-  // Within a stage: nests that leave values for others first, folds last.
+  // Within a stage: nests that leave values for others first, folds and their like last.
   auto rank = [&](const Nest& nest) {
     bool defines = llvm::any_of(nest.items, [](const Item& item) { return item.defines; });
-    return std::tuple(nest.stage, nest.fold ? 2 : defines ? 0 : 1, &nest - plan.nests.data());
+    return std::tuple(nest.stage, nest.whole ? 2 : defines ? 0 : 1, &nest - plan.nests.data());
   };
   SmallVector<std::tuple<int64_t, int, ptrdiff_t>> order;
   for (const Nest& nest : plan.nests)
@@ -310,8 +338,8 @@ void Emitter::emitBlock(ArrayRef<Operation*> opList, SmallVector<Item> roots, co
       for (auto [other, reader] : llvm::enumerate(plan.nests)) {
         if (other < position)
           continue;
-        if (reader.fold && other > position) {
-          reader.fold->walk([&](Operation* inner) {
+        if (reader.whole && other > position) {
+          reader.whole->walk([&](Operation* inner) {
             for (Value operand : inner->getOperands()) {
               llvm::SetVector<Value> seen;
               plan.collect(operand, seen);
@@ -344,11 +372,17 @@ void Emitter::emitBlock(ArrayRef<Operation*> opList, SmallVector<Item> roots, co
 
   DenseMap<Value, Buffer> shadows;
   for (Nest& nest : plan.nests) {
-    if (nest.fold) {
+    if (nest.whole && !isa<ssm::FoldOp>(nest.whole)) {
+      for (Value result : nest.whole->getResults())
+        buffers[result] = bufferFor(result);
+      emitWhole(nest.whole);
+      continue;
+    }
+    if (nest.whole) {
       for (auto [fold, value] : plan.ahead)
-        if (fold == nest.fold)
+        if (fold == nest.whole)
           evaluate(value, point);
-      emitFold(cast<ssm::FoldOp>(nest.fold), point, between);
+      emitFold(cast<ssm::FoldOp>(nest.whole), point, between);
       continue;
     }
     // What already lies where it belongs need not be written.

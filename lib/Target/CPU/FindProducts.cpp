@@ -1,0 +1,154 @@
+// Finds contractions that are worth a register-blocked product.
+//
+// A sum over a product of arrays is one where the factors fall into two sides: a label that is kept and borne by the
+// left side alone gives the rows of a tile, one that is borne by the right side alone its lanes. Nothing else is asked
+// of it, so that any recurrence's contraction is found. The factors of each side are multiplied first, and the sum is
+// then of left * right.
+#include "Emitter.h"
+
+using namespace mlir;
+using namespace ssmc;
+using namespace ssmc::cpu;
+
+namespace {
+struct Sides {
+  StringRef row, lane;
+  SmallVector<Value> left, right, neither;
+
+  /// Takes the factors of a value apart as far as is needed.
+  bool split(Value value) {
+    bool rows = arrayType(value).has(row), lanes = arrayType(value).has(lane);
+    if (!arrayType(value).isReal())
+      return false;
+    if (!rows || !lanes) {
+      (rows ? left : lanes ? right : neither).push_back(value);
+      return true;
+    }
+    auto mul = value.getDefiningOp<ssm::MulOp>();
+    return mul && split(mul.getLhs()) && split(mul.getRhs());
+  }
+};
+} // namespace
+
+static Value multiply(OpBuilder& b, Location loc, ArrayRef<Value> factors) {
+  Value product = factors.front();
+  for (Value factor : factors.drop_front())
+    product = ssm::MulOp::create(b, loc, product, factor);
+  return product;
+}
+
+/// Labels of few positions are left to the nests, whose accumulators suit them.
+static constexpr int64_t fewest = 4;
+
+static std::optional<Product> match(ssm::SumOp sum, StringRef row, StringRef lane) {
+  auto type = arrayType(sum.getOperand());
+  auto mul = sum.getOperand().getDefiningOp<ssm::MulOp>();
+  Sides sides{row, lane, {}, {}, {}};
+  if (!mul || !sides.split(mul) || sides.left.empty() || sides.right.empty())
+    return {};
+  // What bears neither label belongs to the side that has to be computed anyway.
+  bool rightIsRead = sides.right.size() == 1 && (isa<BlockArgument>(sides.right[0]) ||
+                                                 isa<tile::LoadOp>(sides.right[0].getDefiningOp()));
+  llvm::append_range(rightIsRead ? sides.left : sides.right, sides.neither);
+  Product product;
+  product.row = row;
+  product.lane = lane;
+  OpBuilder b(sum);
+  product.left = multiply(b, sum.getLoc(), sides.left);
+  product.right = multiply(b, sum.getLoc(), sides.right);
+  for (StringRef label : reducedLabels(sum)) {
+    if (!arrayType(product.left).has(label) && !arrayType(product.right).has(label))
+      return {};
+    product.reduced.push_back(label);
+  }
+  if (arrayType(product.left).unionWith(arrayType(product.right)) != type)
+    return {};
+  // The label that is contiguous in most arrays innermost.
+  llvm::sort(product.reduced, [&](StringRef x, StringRef y) {
+    return type.find(x).getSize() < type.find(y).getSize();
+  });
+  return product;
+}
+
+void Emitter::findProducts(Operation* kernel) {
+  // States read by a product tell the lanes of what is added to them.
+  llvm::StringMap<int64_t> asLane;
+  auto isSteps = [&](Operation* op, StringRef label) {
+    auto sequence = op->getParentOfType<tile::SequenceOp>();
+    return sequence && label.starts_with(sequence.getAxis().getName());
+  };
+  SmallVector<ssm::SumOp> sums;
+  kernel->walk([&](ssm::SumOp sum) {
+    if (!sum->getParentOfType<ssm::FoldOp>())
+      sums.push_back(sum);
+  });
+  // Sums over a state's labels first: they leave no choice.
+  llvm::stable_sort(sums, [&](ssm::SumOp x, ssm::SumOp y) {
+    auto stepsKept = [&](ssm::SumOp sum) {
+      return llvm::count_if(arrayType(sum.getResult()).getAxes(),
+                            [&](ssm::AxisAttr axis) { return isSteps(sum, axis.getName()); });
+    };
+    return (stepsKept(x) > 0) > (stepsKept(y) > 0);
+  });
+  for (ssm::SumOp sum : sums) {
+    auto type = arrayType(sum.getOperand());
+    int64_t count = 1;
+    for (StringRef label : reducedLabels(sum))
+      count *= type.find(label).getSize();
+    if (count < 2 * fewest)
+      continue;
+    SmallVector<ssm::AxisAttr> lanes(arrayType(sum.getResult()).getAxes()), rows = lanes;
+    auto laneScore = [&](ssm::AxisAttr axis) {
+      return std::tuple(!isSteps(sum, axis.getName()), asLane.lookup(axis.getName()), axis.getSize());
+    };
+    std::reverse(lanes.begin(), lanes.end()); // Of equals the last, which is contiguous.
+    llvm::stable_sort(lanes, [&](auto x, auto y) { return laneScore(x) > laneScore(y); });
+    llvm::stable_sort(rows, [&](auto x, auto y) { return x.getSize() > y.getSize(); });
+    for (ssm::AxisAttr lane : lanes)
+      for (ssm::AxisAttr row : rows) {
+        if (lane == row || lane.getSize() < fewest || row.getSize() < fewest || products.contains(sum))
+          continue;
+        std::optional<Product> product = match(sum, row.getName(), lane.getName());
+        if (!product)
+          continue;
+        OpBuilder b(sum);
+        sum.getOperandMutable().assign(
+            ssm::MulOp::create(b, sum.getLoc(), product->left, product->right).getResult());
+        products[sum] = *product;
+        asLane[product->lane] += isa<BlockArgument>(product->right);
+      }
+  }
+}
+
+//===-- Zeros ---------------------------------------------------------------------------------------===//
+
+bool ssmc::cpu::isCausal(Value value, StringRef rows, StringRef columns) {
+  Operation* op = value.getDefiningOp();
+  auto isTriangle = [&](auto triangle) {
+    return triangle.getRows() == rows && triangle.getColumns() == columns;
+  };
+  if (!op)
+    return false;
+  if (auto span = dyn_cast<ssm::SpanOp>(op))
+    return isTriangle(span);
+  if (auto gram = dyn_cast<ssm::GramOp>(op))
+    return isTriangle(gram);
+  if (isa<ssm::MulOp>(op))
+    return isCausal(op->getOperand(0), rows, columns) || isCausal(op->getOperand(1), rows, columns);
+  if (isa<ssm::AddOp, ssm::SubOp>(op))
+    return isCausal(op->getOperand(0), rows, columns) && isCausal(op->getOperand(1), rows, columns);
+  if (isa<ssm::NegOp>(op))
+    return isCausal(op->getOperand(0), rows, columns);
+  if (auto relabel = dyn_cast<ssm::RelabelOp>(op)) {
+    StringRef names[] = {rows, columns};
+    for (StringRef& name : names)
+      for (auto [from, to] :
+           llvm::zip(ssm::strings(relabel.getFrom()), ssm::strings(relabel.getTo())))
+        if (to == name) {
+          name = from;
+          break;
+        }
+    return isCausal(relabel.getOperand(), names[0], names[1]);
+  }
+  return false;
+}
