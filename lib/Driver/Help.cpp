@@ -40,6 +40,9 @@ B, T, H and G come from the arrays, or from --batch, --time, --heads and --group
 the N sequences of a file are packed: B is 1 for inputs and outputs, N for states. Without any --in,
 inputs are random. Without --out, a summary of the outputs is printed. Nothing is written unless
 everything can be.
+
+With --cotangent also the gradient is computed, of a loss L with dL = Re(sum of conj(cotangent) dz)
+over the outputs and final states z; --grad-out writes it for inputs, params and initial states.
 )";
   case Command::Check:
     return R"(usage: ssmc check SPEC.ssm… [options]

@@ -171,9 +171,9 @@ Error driver::checkNames(const NamedPaths& paths, StringRef option, ArrayRef<Ope
   for (auto& [name, path] : paths) {
     if (is_contained(names, name))
       continue;
-    for (auto& [others, right] : {std::pair(&signature.inputs, "--in"),
+    for (auto& [others, right] : {std::pair(&signature.inputs, "--in or --grad-out"),
                                   std::pair(&signature.states, "--state-in or --state-out"),
-                                  std::pair(&signature.outputs, "--out")})
+                                  std::pair(&signature.outputs, "--out or --cotangent")})
       for (const Operand& other : *others)
         if (other.name == name)
           return createStringError(option + " " + name + "=…: '" + name + "' is for " + right);
@@ -197,15 +197,15 @@ std::string driver::numpyName(DType dtype) {
   return text;
 }
 
-/// Whether an array of `found` can stand for the operand, converted.
-static Error checkDType(const Operand& operand, StringRef path, DType found) {
+/// Whether an array of `found` can stand for the operand, or what is `of` it, converted.
+static Error checkDType(const Operand& operand, StringRef of, StringRef path, DType found) {
   bool bits = found == DType::U16 && operand.dtype == DType::BF16;
   bool fits = operand.type.isComplex() ? runtime::isFloat(found) || runtime::isComplex(found)
               : operand.type.isReal()  ? runtime::isFloat(found) || bits
                                        : !runtime::isComplex(found) && !runtime::isFloat(found);
   if (fits)
     return Error::success();
-  return createStringError(operand.describe() + " ('" + path + "') holds " +
+  return createStringError(of + operand.describe() + " ('" + path + "') holds " +
                            (runtime::isComplex(found) ? "complex numbers (" + numpyName(found) + ")"
                                                       : numpyName(found)) +
                            ", expected " +
@@ -217,14 +217,14 @@ static Error checkDType(const Operand& operand, StringRef path, DType found) {
 
 /// Checks one file's header and learns sizes from it. A state of packed sequences has their number,
 /// not the batch.
-static Error checkFile(const Operand& operand, StringRef path, ssm::RecurrenceOp declared,
-                       Inputs& inputs) {
+static Error checkFile(const Operand& operand, StringRef of, StringRef path,
+                       ssm::RecurrenceOp declared, Inputs& inputs) {
   Expected<runtime::NpyHeader> header = runtime::readNpyHeader(path);
   if (!header)
-    return createStringError(operand.describe() + ": " + toString(header.takeError()));
-  if (Error error = checkDType(operand, path, header->dtype))
+    return createStringError(of + operand.describe() + ": " + toString(header.takeError()));
+  if (Error error = checkDType(operand, of, path, header->dtype))
     return error;
-  std::string what = fmt::format("{} ('{}')", operand.describe(), path.str());
+  std::string what = fmt::format("{} ('{}')", (of + operand.describe()).str(), path.str());
   SmallVector<int64_t> shape(header->shape);
   if (operand.kind == Operand::State && inputs.isPacked() && !shape.empty()) {
     if (shape[0] != inputs.sequences())
@@ -259,14 +259,25 @@ static Error checkDimsBound(ssm::RecurrenceOp declared, const Options& options,
   return createStringError(message);
 }
 
-static Error readFiles(ArrayRef<Operand> operands, const NamedPaths& paths, ArrayMap& arrays) {
+namespace {
+/// Arrays that come from files.
+struct Source {
+  ArrayRef<Operand> operands;
+  StringRef of; ///< what of the operands it is, in messages
+  const NamedPaths& paths;
+  ArrayMap& arrays;
+};
+} // namespace
+
+static Error readFiles(const Source& source) {
+  auto& [operands, of, paths, arrays] = source;
   for (const Operand& operand : operands) {
     const std::string* path = pathOf(paths, operand.name);
     if (!path)
       continue;
     Expected<Array> array = runtime::readNpyAs(*path, operand.dtype);
     if (!array)
-      return createStringError(operand.describe() + ": " + toString(array.takeError()));
+      return createStringError(of + operand.describe() + ": " + toString(array.takeError()));
     arrays[operand.name] = std::move(*array);
   }
   return Error::success();
@@ -305,11 +316,15 @@ Expected<Inputs> driver::gatherInputs(ssm::RecurrenceOp declared, const Signatur
       return offsets.takeError();
     inputs.offsets = std::move(*offsets);
   }
-  for (auto& [operands, paths] :
-       {std::pair(&signature.inputs, &options.in), std::pair(&signature.states, &options.stateIn)}) {
-    for (const Operand& operand : *operands)
-      if (const std::string* path = pathOf(*paths, operand.name))
-        if (Error error = checkFile(operand, *path, declared, inputs))
+  const Source sources[] = {
+      {signature.inputs, "", options.in, inputs.operands},
+      {signature.states, "", options.stateIn, inputs.states},
+      {signature.outputs, "the cotangent of ", options.cotangent, inputs.cotangents.outputs},
+      {signature.states, "the cotangent of ", options.cotangent, inputs.cotangents.states}};
+  for (const Source& source : sources) {
+    for (const Operand& operand : source.operands)
+      if (const std::string* path = pathOf(source.paths, operand.name))
+        if (Error error = checkFile(operand, source.of, *path, declared, inputs))
           return error;
     if (inputs.isPacked())
       if (Error error = fitSizes(declared, inputs.offsets, inputs.sizes))
@@ -324,10 +339,9 @@ Expected<Inputs> driver::gatherInputs(ssm::RecurrenceOp declared, const Signatur
     return error;
   if (Error error = checkMemoryFor(declared, signature, inputs))
     return error;
-  if (Error error = readFiles(signature.inputs, options.in, inputs.operands))
-    return error;
-  if (Error error = readFiles(signature.states, options.stateIn, inputs.states))
-    return error;
+  for (const Source& source : sources)
+    if (Error error = readFiles(source))
+      return error;
   Expected<ArrayMap> drawn = randomInputs(declared, random, inputs.sizes, options.seed);
   if (!drawn)
     return drawn.takeError();

@@ -37,6 +37,8 @@ llvm::Expected<Signature> signatureOf(ssm::RecurrenceOp declared, runtime::DType
 struct Inputs {
   reference::Sizes sizes;
   runtime::ArrayMap operands, states;
+  /// Of outputs and final states, where a gradient is asked for.
+  reference::Results cotangents;
   /// Where packed sequences begin, and where the last one ends; empty where the sequences are batch
   /// entries.
   std::vector<int64_t> offsets;
@@ -57,7 +59,8 @@ llvm::Expected<reference::Sizes> sizesFromOptions(ssm::RecurrenceOp declared,
 /// Gives what is still unknown the sizes of a small example.
 void completeSizes(ssm::RecurrenceOp declared, reference::Sizes& sizes);
 
-/// Checks --in, --state-in and --cu-seqlens against the signature and each other by the files' headers alone,
+/// Checks --in, --state-in, --cotangent and --cu-seqlens against the signature and each other by the
+/// files' headers alone,
 /// then that all arrays fit into memory, then reads them. What --in does not name is random where
 /// that is asked for, and else an error that lists it.
 llvm::Expected<Inputs> gatherInputs(ssm::RecurrenceOp declared, const Signature& signature,

@@ -253,6 +253,13 @@ static const OptionRow rows[] = {
        o.cuSeqlens = v.str();
        return v.empty() ? createStringError("--cu-seqlens needs a file name") : Error::success();
      }},
+    {"--cotangent", "NAME=FILE.npy", run,
+     "the cotangent of an output or of a final state, of its shape; missing ones are zero. Asks\n"
+     "for the gradient (--target reference only)",
+     [](Options& o, StringRef v) -> Error { return addPath(o.cotangent, "--cotangent", v); }},
+    {"--grad-out", "NAME=FILE.npy", run,
+     "where to write the gradient of an input, a param, or a state before the first step",
+     [](Options& o, StringRef v) -> Error { return addPath(o.gradOut, "--grad-out", v); }},
     {"--random-in", "", run,
      "random numbers that suit the recurrence for whatever --in does not name",
      [](Options& o, StringRef) -> Error {
@@ -288,7 +295,6 @@ ArrayRef<OptionRow> driver::optionTable() {
 }
 
 ArrayRef<AbsentOption> driver::absentOptions() {
-  static constexpr AbsentOption absent[] = {
-      {"--grad", false}, {"--cotangent", true}, {"--grad-out", true}, {"--html", true}};
+  static constexpr AbsentOption absent[] = {{"--grad", false}, {"--html", true}};
   return absent;
 }

@@ -93,7 +93,8 @@ Error Parser::parseOption(StringRef argument) {
   }
   if (!(row->commands & unsigned(options.command)))
     return createStringError("option " + name + " has no meaning for " + nameOf(options.command));
-  bool repeats = is_contained({"--in", "--out", "--state-in", "--state-out"}, name);
+  bool repeats = is_contained(
+      {"--in", "--out", "--state-in", "--state-out", "--cotangent", "--grad-out"}, name);
   if (!repeats && is_contained(given, name))
     return createStringError("option " + name + " is given twice");
   given.push_back(row->name);
@@ -122,8 +123,10 @@ Error Parser::checkTogether() {
   if (options.specs.size() > 1 && options.command != Command::Check &&
       options.command != Command::Explain)
     return createStringError("one declaration at a time, not also '" + options.specs[1] + "'");
+  if (!options.gradOut.empty() && options.cotangent.empty())
+    return createStringError("--grad-out needs a --cotangent: without any, every gradient is zero");
   SmallVector<std::pair<StringRef, StringRef>> written;
-  for (const NamedPaths* paths : {&options.out, &options.stateOut})
+  for (const NamedPaths* paths : {&options.out, &options.stateOut, &options.gradOut})
     for (auto& [name, path] : *paths) {
       for (auto& [other, otherPath] : written)
         if (otherPath == path)

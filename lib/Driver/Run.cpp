@@ -3,6 +3,7 @@
 #include "Kernels.h"
 #include "Output.h"
 #include "Packed.h"
+#include "RunGradient.h"
 
 #include "ssmc/Driver/Driver.h"
 #include "ssmc/Runtime/Npy.h"
@@ -70,16 +71,42 @@ static Error writeArrays(ArrayRef<std::pair<std::string, const Array*>> files) {
   return Error::success();
 }
 
-static Error writeResults(const Options& options, const Results& results) {
+namespace {
+/// Everything that a run computed.
+struct Computed {
+  Results results;
+  reference::Gradients gradients; ///< empty where none is asked for
+
+  /// The gradient of an input, a param or an initial state, or null.
+  const Array* gradientOf(StringRef name) const {
+    for (const runtime::ArrayMap* arrays : {&gradients.operands, &gradients.states})
+      if (auto it = arrays->find(name); it != arrays->end())
+        return &it->second;
+    return nullptr;
+  }
+  /// An output or a final state, or null.
+  const Array* resultOf(const Operand& operand) const {
+    auto& arrays = operand.kind == Operand::State ? results.states : results.outputs;
+    auto it = arrays.find(operand.name);
+    return it == arrays.end() ? nullptr : &it->second;
+  }
+};
+} // namespace
+
+static Error writeComputed(const Options& options, const Signature& signature,
+                           const Computed& computed) {
   SmallVector<std::pair<std::string, const Array*>> files;
-  for (auto& [paths, arrays] :
-       {std::pair(&options.out, &results.outputs), std::pair(&options.stateOut, &results.states)})
-    for (auto& [name, path] : *paths) {
-      auto array = arrays->find(name);
-      if (array == arrays->end())
-        return make_error<InternalError>("no result '" + name + "'");
-      files.push_back({path, &array->second});
-    }
+  for (auto& [paths, operands] : {std::pair(&options.out, &signature.outputs),
+                                  std::pair(&options.stateOut, &signature.states)})
+    for (auto& [name, path] : *paths)
+      for (const Operand& operand : *operands)
+        if (operand.name == name)
+          files.push_back({path, computed.resultOf(operand)});
+  for (auto& [name, path] : options.gradOut)
+    files.push_back({path, computed.gradientOf(name)});
+  for (auto& [path, array] : files)
+    if (!array)
+      return make_error<InternalError>("no result for '" + path + "'");
   return writeArrays(files);
 }
 
@@ -110,41 +137,56 @@ static Statistics statisticsOf(const Array& array) {
   return result;
 }
 
-static void printSummary(const Signature& signature, const Results& results, raw_ostream& os) {
-  os << fmt::format("{:<10} {:<20} {:<22} {:<10} {:>10} {:>10}\n", "result", "axes", "shape",
-                    "type", "RMS", "largest");
+namespace {
+/// One array of the summary.
+struct Row {
+  const Operand& operand;
+  bool isGradient;
+  const Array& array;
+};
+} // namespace
+
+static std::vector<Row> rowsOf(const Signature& signature, const Computed& computed) {
+  std::vector<Row> rows;
   for (const std::vector<Operand>* operands : {&signature.outputs, &signature.states})
-    for (const Operand& operand : *operands) {
-      auto& arrays = operand.kind == Operand::State ? results.states : results.outputs;
-      auto array = arrays.find(operand.name);
-      if (array == arrays.end())
-        continue;
-      Statistics statistics = statisticsOf(array->second);
-      os << fmt::format(
-          "{:<10} {:<20} {:<22} {:<10} {:>10.4g} {:>10.4g}{}\n", operand.name,
-          reference::formatLayout(operand.layout), runtime::formatShape(array->second.getShape()),
-          runtime::name(array->second.getDType()).str(), statistics.rms, statistics.largest,
-          statistics.strange ? fmt::format("  {} are NaN or infinite", statistics.strange) : "");
-    }
+    for (const Operand& operand : *operands)
+      if (const Array* array = computed.resultOf(operand))
+        rows.push_back({operand, false, *array});
+  for (const std::vector<Operand>* operands : {&signature.inputs, &signature.states})
+    for (const Operand& operand : *operands)
+      if (const Array* array = computed.gradientOf(operand.name))
+        rows.push_back({operand, true, *array});
+  return rows;
 }
 
-static json::Value summaryJson(const Signature& signature, const Results& results) {
+static void printSummary(ArrayRef<Row> rows, raw_ostream& os) {
+  os << fmt::format("{:<10} {:<20} {:<22} {:<10} {:>10} {:>10}\n", "result", "axes", "shape",
+                    "type", "RMS", "largest");
+  for (const Row& row : rows) {
+    Statistics statistics = statisticsOf(row.array);
+    os << fmt::format(
+        "{:<10} {:<20} {:<22} {:<10} {:>10.4g} {:>10.4g}{}\n",
+        (row.isGradient ? "grad " : "") + row.operand.name,
+        reference::formatLayout(row.operand.layout), runtime::formatShape(row.array.getShape()),
+        runtime::name(row.array.getDType()).str(), statistics.rms, statistics.largest,
+        statistics.strange ? fmt::format("  {} are NaN or infinite", statistics.strange) : "");
+  }
+}
+
+static json::Value summaryJson(ArrayRef<Row> rows) {
   json::Array list;
-  for (const std::vector<Operand>* operands : {&signature.outputs, &signature.states})
-    for (const Operand& operand : *operands) {
-      auto& arrays = operand.kind == Operand::State ? results.states : results.outputs;
-      auto array = arrays.find(operand.name);
-      if (array == arrays.end())
-        continue;
-      Statistics statistics = statisticsOf(array->second);
-      list.push_back(json::Object{{"name", operand.name},
-                                  {"kind", operand.kind == Operand::State ? "state" : "output"},
-                                  {"shape", json::Array(array->second.getShape())},
-                                  {"dtype", runtime::name(array->second.getDType())},
-                                  {"rms", statistics.rms},
-                                  {"largest", statistics.largest},
-                                  {"not_finite", statistics.strange}});
-    }
+  for (const Row& row : rows) {
+    Statistics statistics = statisticsOf(row.array);
+    list.push_back(json::Object{{"name", row.operand.name},
+                                {"kind", row.isGradient                       ? "gradient"
+                                         : row.operand.kind == Operand::State ? "state"
+                                                                              : "output"},
+                                {"shape", json::Array(row.array.getShape())},
+                                {"dtype", runtime::name(row.array.getDType())},
+                                {"rms", statistics.rms},
+                                {"largest", statistics.largest},
+                                {"not_finite", statistics.strange}});
+  }
   return list;
 }
 
@@ -166,6 +208,8 @@ static Error checkOutputs(ssm::RecurrenceOp declared, const Signature& signature
     for (auto& [name, path] : *paths)
       if (Error error = checkWritable(path))
         return error;
+  if (Error error = checkGradientOptions(declared, signature, options))
+    return error;
   if (!options.json.empty())
     return checkWritable(options.json);
   return Error::success();
@@ -187,18 +231,30 @@ Expected<int> driver::runCommand(const Options& options, Console& console) {
     return inputs.takeError();
   if (!reference)
     warnOfNonlinear(*spec, console);
+  Computed computed;
+  // First what needs the most memory and may be refused.
+  if (options.wantsGradient()) {
+    Expected<reference::Gradients> gradients =
+        computeGradient(spec->recurrence(), *signature, options, *inputs);
+    if (!gradients)
+      return gradients.takeError();
+    computed.gradients = std::move(*gradients);
+  }
   Expected<Results> results = compute(*spec, options, *signature, *inputs);
   if (!results)
     return results.takeError();
-  if (Error error = writeResults(options, *results))
+  computed.results = std::move(*results);
+  if (Error error = writeComputed(options, *signature, computed))
     return error;
+  std::vector<Row> rows = rowsOf(*signature, computed);
   if (!options.json.empty()) {
-    json::Value summary = summaryJson(*signature, *results);
+    json::Value summary = summaryJson(rows);
     if (Error error =
             writeOutput(options.json, [&](raw_ostream& os) { os << formatv("{0:2}\n", summary); }))
       return error;
   }
-  if (options.out.empty() && options.stateOut.empty() && options.json != "-")
-    printSummary(*signature, *results, outs());
+  bool writesFiles = !options.out.empty() || !options.stateOut.empty() || !options.gradOut.empty();
+  if (!writesFiles && options.json != "-")
+    printSummary(rows, outs());
   return Done;
 }

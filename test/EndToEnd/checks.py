@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+import gradients
 from cases import registry
 from comparison import Mismatch, agree
 from precision import CPU_BF16, CPU_F32, REFERENCE, doubled, rounded
@@ -144,6 +145,9 @@ def of(case):
             checks[f"{target.name}.token_by_token"] = split(target, 5, (1, 2, 3, 4))
         if case.grouped:
             checks[f"{target.name}.groups"] = whole(target, heads=4, groups=2)
+    checks["reference.gradient"] = gradients.of_reference(initial=False)
+    if case.axes == 1 and case.carried:
+        checks["reference.gradient_of_states"] = gradients.of_reference(initial=True)
     checks["cpu_f32.even_sizes"] = whole(CPU_F32, size=32, tokens=64, batch=1, heads=2)
     if case.axes == 1:
         checks["cpu_f32.many_tokens"] = whole(CPU_F32, tokens=523, batch=1, heads=2)

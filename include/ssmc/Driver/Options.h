@@ -54,6 +54,9 @@ struct Options {
   std::string output; ///< -o
 
   NamedPaths in, out, stateIn, stateOut;
+  NamedPaths cotangent; ///< of outputs and final states
+  NamedPaths gradOut;   ///< of inputs, params and initial states
+  bool wantsGradient() const { return !cotangent.empty(); }
   bool randomIn = false;
   std::string cuSeqlens; ///< --cu-seqlens; empty: sequences are batch entries
 

@@ -52,6 +52,54 @@ named("outputs_on_one_path", flags("--state-out", "S=out-o.npy"), "out-o.npy")
 named("state_unknown", lambda a: a.states.update(R=np.zeros((BATCH, HEADS, K, V), np.float32)), "R")
 named("state_out_unknown", flags("--state-out", "R=R.npy"), "R")
 
+REFERENCE = ("--target", "reference", "--cotangent", "o=in-v.npy")
+named("cotangent_unknown", flags(*REFERENCE, "--cotangent", "p=in-v.npy"), "p")
+named("cotangent_of_an_input", flags(*REFERENCE, "--cotangent", "q=in-q.npy"), "q")
+named("cotangent_twice", flags(*REFERENCE, "--cotangent", "o=in-v.npy"), "o")
+named("cotangent_without_path", flags("--target", "reference", "--cotangent", "o"), "o")
+named("gradient_unknown", flags(*REFERENCE, "--grad-out", "p=p.npy"), "p")
+named("gradient_of_an_output", flags(*REFERENCE, "--grad-out", "o=o.npy"), "o")
+named("gradient_of_a_state_not_given", flags(*REFERENCE, "--grad-out", "S=dS.npy"), "S", "--state-in")
+named("gradient_twice", flags(*REFERENCE, "--grad-out", "q=dq.npy", "--grad-out", "q=dq2.npy"), "q")
+named("gradients_on_one_path", flags(*REFERENCE, "--grad-out", "q=d.npy", "--grad-out", "k=d.npy"), "d.npy")
+named("gradient_on_the_path_of_an_output", flags(*REFERENCE, "--grad-out", "q=out-o.npy"), "out-o.npy")
+named("gradient_in_no_folder", flags(*REFERENCE, "--grad-out", "q=nowhere/q.npy"), "nowhere/q.npy")
+named("gradient_without_cotangent", flags("--target", "reference", "--grad-out", "q=dq.npy"), "--cotangent")
+for target in ((), ("--target", "cpu")):
+    named(f"gradient_on_{target[-1] if target else 'the_default_target'}",
+          flags(*target, "--cotangent", "o=in-v.npy", "--grad-out", "q=dq.npy"), "gradients", "cpu", "reference")
+
+
+@test
+def gradient_when_checking(ssmc):
+    spec = gated_delta_rule().arguments(ssmc)[1]
+    refused(ssmc, ["check", spec, "--cotangent", "o=in-v.npy"], "--cotangent")
+
+
+@test
+def gradient_of_a_truth_value(ssmc):
+    spec = gated_delta_rule().arguments(ssmc)[1].parents[1] / "test/EndToEnd/declarations/reset_attention.ssm"
+    refused(ssmc, ["run", spec, "--dims", f"K={K},V={V}", "--time", "3", "--target", "reference",
+                   "--cotangent", f"o={ssmc.save('do', zeros(V))}", "--grad-out", "reset=dr.npy"], "reset")
+
+
+@test
+def gradient_of_the_border_of_a_plane(ssmc):
+    spec = gated_delta_rule().arguments(ssmc)[1].parents[1] / "zoo/mamba2d.ssm"
+    for option in ("--cotangent", "--grad-out"):
+        refused(ssmc, ["run", spec, "--dims", f"P={V},N={K}", "--target", "reference",
+                       "--cotangent", f"o={ssmc.save('do', zeros(V))}", option, "h=h.npy"], "h")
+
+
+@test
+def gradient_that_is_too_large(ssmc):
+    """The states of all steps do not fit what the reference keeps."""
+    spec = gated_delta_rule().arguments(ssmc)[1]
+    state = np.zeros((1, 1, 1024, 1024), np.float32)
+    refused(ssmc, ["run", spec, "--dims", "K=1024,V=1024", "--batch", "1", "--heads", "1", "--time", "1025",
+                   "--target", "reference", "--cotangent", f"S={ssmc.save('dS', state)}"], "gradient", "GiB")
+
+
 named("dims_missing", lambda a: a.dims.clear(), "K")
 named("dims_missing_one", lambda a: a.dims.pop("V"), "V")
 named("dims_unknown", lambda a: a.dims.update(W=3), "W")

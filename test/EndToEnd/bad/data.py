@@ -166,6 +166,28 @@ def state_truncated(ssmc):
     attempt.is_refused(ssmc, "S", "broken.npy")
 
 
+def spoilt_cotangent(name, value, *culprits):
+    """A test that the gated delta rule with this cotangent is refused."""
+
+    def run(ssmc):
+        attempt = gated_delta_rule()
+        path = ssmc.save("cotangent", value) if isinstance(value, np.ndarray) else value
+        attempt.extra = ["--target", "reference", "--cotangent", f"{name}={path}", "--grad-out", "q=dq.npy"]
+        attempt.is_refused(ssmc, name, "cotangent", *culprits)
+
+    return run
+
+
+named("cotangent_of_wrong_rank", spoilt_cotangent("o", np.zeros((BATCH, TOKENS, V))))
+named("cotangent_of_wrong_size", spoilt_cotangent("o", zeros(V + 1), str(V + 1)))
+named("cotangent_of_another_time", spoilt_cotangent("o", np.zeros((BATCH, TOKENS + 1, HEADS, V)), str(TOKENS + 1)))
+named("cotangent_of_integers", spoilt_cotangent("o", zeros(V, dtype=np.int64), "int64"))
+named("cotangent_complex_for_real", spoilt_cotangent("o", zeros(V, dtype=np.complex64), "complex"))
+named("cotangent_of_a_state_of_wrong_size", spoilt_cotangent("S", np.zeros((BATCH, HEADS, V, K))))
+named("cotangent_of_a_state_with_time", spoilt_cotangent("S", np.zeros((BATCH, TOKENS, HEADS, K, V))))
+named("cotangent_missing", spoilt_cotangent("o", "nowhere.npy", "nowhere.npy"))
+
+
 def random_attempt():
     rng = np.random.default_rng(1)
     attempt = gated_delta_rule()
