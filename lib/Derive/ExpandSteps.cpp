@@ -239,23 +239,19 @@ SmallVector<Value> Expander::expand() {
 void derive::expandSteps(Operation* root, llvm::function_ref<bool(Operation*)> keep) {
   SmallVector<Operation*> work;
   root->walk([&](Operation* op) { work.push_back(op); });
-  // A gram may become a span, which is expanded in turn.
+  // A gram or an apply may become a product with a span, which is expanded in turn.
   while (!work.empty()) {
     Operation* op = work.pop_back_val();
-    if (keep(op))
+    if (op == root || keep(op))
       continue;
+    Operation* before = op->getPrevNode();
     SmallVector<Value> values = Expander(op).expand();
     if (values.empty())
       continue;
     op->replaceAllUsesWith(values);
-    SmallVector<Operation*> made;
-    for (Value value : values)
-      if (Operation* def = value.getDefiningOp())
-        for (Value operand : def->getOperands())
-          if (auto span = operand.getDefiningOp<SpanOp>())
-            made.push_back(span);
+    for (Operation* made = op->getPrevNode(); made != before; made = made->getPrevNode())
+      work.push_back(made);
     op->erase();
-    llvm::append_range(work, made);
   }
 }
 

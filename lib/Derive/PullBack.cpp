@@ -143,8 +143,9 @@ bool derive::isExponential(Value value) {
 bool derive::hasPullBack(Operation* op) {
   if (auto scan = dyn_cast<ScanOp>(op))
     return scan.getSemiring() == Semiring::PlusTimes;
-  if (auto gram = dyn_cast<GramOp>(op))
-    return isExponential(gram.getDecay()) && !gram.getA().getType().isComplex() && !gram.getB().getType().isComplex();
+  if (auto gram = dyn_cast<GramOp>(op)) // Else a product and a span.
+    return llvm::any_of(strings(gram.getOver()), [&](StringRef label) { return gram.getDecay().getType().has(label); }) &&
+           isExponential(gram.getDecay()) && !gram.getA().getType().isComplex() && !gram.getB().getType().isComplex();
   if (isa<SpanOp, CumprodOp>(op))
     return isExponential(op->getOperand(0));
   return !isa<ApplyOp>(op);
@@ -195,12 +196,14 @@ void PullBack::visitGram(GramOp gram, Value g) {
 void PullBack::visitSpan(SpanOp span, Value g) {
   Location loc = span.getLoc();
   StringAttr rows = span.getRowsAttr(), columns = span.getColumnsAttr();
-  Value through = mul(g, span.getResult());
-  Value byRow = SumOp::create(b, loc, through, b.getArrayAttr(columns));
-  Value byColumn = RelabelOp::create(b, loc, SumOp::create(b, loc, through, b.getArrayAttr(rows)),
-                                     b.getArrayAttr(columns), b.getArrayAttr(rows));
-  Value later = cumsum(byRow, rows, span.getStrict(), /*reverse=*/true);
-  addToLog(span.getDecay(), SubOp::create(b, loc, later, cumsum(byColumn, rows, false, /*reverse=*/true)));
+  // What passes through step l comes from before it and goes to it or behind it. Sums of just that: a difference of
+  // larger sums would lose digits.
+  Value later = cumsum(mul(g, span.getResult()), rows, span.getStrict(), /*reverse=*/true);
+  Value row = PositionOp::create(b, loc, span.getDecay().getType().find(span.getRows()));
+  Value column = RelabelOp::create(b, loc, row, b.getArrayAttr(rows), b.getArrayAttr(columns));
+  Value isBefore = CmpOp::create(b, loc, CmpPredicate::lt, column, row);
+  Value through = SelectOp::create(b, loc, isBefore, later, ConstantOp::create(b, loc, 0.0));
+  addToLog(span.getDecay(), SumOp::create(b, loc, through, b.getArrayAttr(columns)));
 }
 
 void PullBack::visitCumprod(CumprodOp product, Value g) {

@@ -1,8 +1,8 @@
 #include "CheckGradients.h"
 #include "CheckCases.h"
 #include "Gradients.h"
+#include "RunGradient.h"
 
-#include "ssmc/Reference/Gradient.h"
 #include "ssmc/Runtime/Compare.h"
 
 using namespace llvm;
@@ -19,7 +19,8 @@ ArrayRef<GradientChecker::Case> GradientChecker::cases() {
                               {"whole chunks", 64, true, Gates::Usual},
                               {"ten chunks", 173, true, Gates::Usual},
                               {"strong gates", 61, true, Gates::Strong},
-                              {"weak gates", 61, true, Gates::Weak}};
+                              {"weak gates", 61, true, Gates::Weak},
+                              {"packed", 143, true, Gates::Usual, {0, 21, 1, 0, 83, 38, 0}}};
   return list;
 }
 
@@ -81,10 +82,15 @@ GradientChecker::dataFor(const Case& test, const Signature& signature, DType dty
   if (!dims)
     return dims.takeError();
   sizes.dims = std::move(*dims);
-  sizes.batch = 2;
+  sizes.batch = test.lengths.empty() ? 2 : 1;
   sizes.heads = 2;
   sizes.groups = options.groups.value_or(1);
   sizes.time = {test.time};
+  if (!test.lengths.empty()) {
+    made.inputs.offsets = {0};
+    for (int64_t length : test.lengths)
+      made.inputs.offsets.push_back(made.inputs.offsets.back() + length);
+  }
   Expected<ArrayMap> operands =
       randomInputs(declared, signature.inputs, sizes, options.seed, test.gates);
   if (!operands)
@@ -92,33 +98,22 @@ GradientChecker::dataFor(const Case& test, const Signature& signature, DType dty
   made.inputs.operands = std::move(*operands);
   if (test.initialState) {
     Expected<ArrayMap> states =
-        randomStates(declared, signature.states, sizes, options.seed);
+        randomStates(declared, signature.states, made.inputs.stateSizes(), options.seed);
     if (!states)
       return states.takeError();
     made.inputs.states = std::move(*states);
   }
   Expected<ArrayMap> outputs = randomCotangents(signature.outputs, declared, sizes, options.seed);
-  Expected<ArrayMap> states = randomCotangents(signature.states, declared, sizes, options.seed);
+  Expected<ArrayMap> states =
+      randomCotangents(signature.states, declared, made.inputs.stateSizes(), options.seed);
   if (!outputs || !states)
     return outputs ? states.takeError() : outputs.takeError();
-  made.outputs = std::move(*outputs);
-  made.states = std::move(*states);
-  reference::Results cotangents;
-  for (auto [from, to] : {std::pair(&made.outputs, &cotangents.outputs),
-                          std::pair(&made.states, &cotangents.states)})
-    for (auto& [name, array] : *from) {
-      Expected<Array> copy = array.clone();
-      if (!copy)
-        return copy.takeError();
-      (*to)[name] = std::move(*copy);
-    }
-  auto expected = reference::differentiate(declared, sizes, made.inputs.operands,
-                                           made.inputs.states, cotangents, options.threads);
+  made.inputs.cotangents.outputs = std::move(*outputs);
+  made.inputs.cotangents.states = std::move(*states);
+  auto expected = referenceGradient(declared, signature, made.inputs, options.threads);
   if (!expected)
     return expected.takeError();
-  made.expected = std::move(expected->operands);
-  for (auto& [name, array] : expected->states)
-    made.expected[name] = std::move(array);
+  made.expected = std::move(*expected);
   return &made;
 }
 
@@ -151,25 +146,27 @@ std::vector<GradientFinding> GradientChecker::check(Form form, std::optional<int
       problem(test.name, data.takeError());
       continue;
     }
-    Expected<ArrayMap> found =
-        runGradients(*compiled, declared, *signature, (*data)->inputs, (*data)->outputs,
-                     (*data)->states, options.threads, /*poison=*/true);
+    Expected<reference::Gradients> found =
+        runGradients(*compiled, declared, *signature, (*data)->inputs, options.threads, /*poison=*/true);
     if (!found) {
       problem(test.name, found.takeError());
       continue;
     }
     GradientFinding& finding = findings.emplace_back();
     finding.test = test.name;
-    for (auto& [name, expected] : (*data)->expected) {
-      auto it = found->find(name);
-      Expected<runtime::Difference> difference =
-          it == found->end() ? createStringError("no gradient of '" + name + "'")
-                             : runtime::compare(it->second, expected);
-      if (difference)
-        finding.errors[name] = difference->relative;
-      else
-        finding.problem = toString(difference.takeError());
-    }
+    for (auto [reference, computed] :
+         {std::pair(&(*data)->expected.operands, &found->operands),
+          std::pair(&(*data)->expected.states, &found->states)})
+      for (auto& [name, expected] : *reference) {
+        auto it = computed->find(name);
+        Expected<runtime::Difference> difference =
+            it == computed->end() ? createStringError("no gradient of '" + name + "'")
+                                  : runtime::compare(it->second, expected);
+        if (difference)
+          finding.errors[name] = difference->relative;
+        else
+          finding.problem = toString(difference.takeError());
+      }
   }
   return findings;
 }

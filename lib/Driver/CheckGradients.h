@@ -3,6 +3,8 @@
 
 #include "Kernels.h"
 
+#include "ssmc/Reference/Gradient.h"
+
 #include "ssmc/Runtime/Random.h"
 
 #include <map>
@@ -36,11 +38,11 @@ private:
     int64_t time;
     bool initialState;
     Gates gates;
+    llvm::SmallVector<int64_t, 8> lengths = {}; ///< of packed sequences
   };
   struct Data {
     Inputs inputs;
-    runtime::ArrayMap outputs, states; ///< cotangents
-    runtime::ArrayMap expected;
+    reference::Gradients expected;
   };
   static llvm::ArrayRef<Case> cases();
   llvm::Expected<const Data*> dataFor(const Case& test, const Signature& signature,

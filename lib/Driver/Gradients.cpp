@@ -11,7 +11,7 @@ using runtime::Array;
 using runtime::ArrayMap;
 using runtime::DType;
 
-std::string driver::cotangentName(StringRef name) { return ("d:" + name).str(); }
+static std::string cotangentName(StringRef name) { return ("d:" + name).str(); }
 
 /// Sums [outer, summed, kept, inner] over `summed` in ascending order.
 static Expected<Array> sum(const Array& array, int64_t outer, int64_t summed, int64_t inner,
@@ -51,10 +51,12 @@ static Error addTo(Array& sum, const Array& term) {
   return Error::success();
 }
 
-Expected<ArrayMap> driver::runGradients(const CompiledRecurrence& adjoint, ssm::RecurrenceOp declared,
-                                        const Signature& signature, const Inputs& inputs,
-                                        const ArrayMap& outputCotangents, const ArrayMap& stateCotangents,
-                                        unsigned threads, bool poison) {
+Expected<reference::Gradients>
+driver::runGradients(const CompiledRecurrence& adjoint, ssm::RecurrenceOp declared,
+                     const Signature& signature, const Inputs& inputs, unsigned threads,
+                     bool poison) {
+  const ArrayMap &outputCotangents = inputs.cotangents.outputs,
+                 &stateCotangents = inputs.cotangents.states;
   const reference::Sizes& sizes = inputs.sizes;
   ArrayMap zeros; // cotangents of outputs that are not given
   for (auto out : declared.getBlock()->getOps<ssm::OutOp>()) {
@@ -90,7 +92,7 @@ Expected<ArrayMap> driver::runGradients(const CompiledRecurrence& adjoint, ssm::
   if (Error error = launch->run(threads))
     return std::move(error);
 
-  ArrayMap gradients;
+  reference::Gradients gradients;
   for (auto in : declared.getBlock()->getOps<ssm::InOp>()) {
     std::string name = in.getName().str();
     if (!in.getType().isReal() && !in.getType().isComplex())
@@ -105,7 +107,7 @@ Expected<ArrayMap> driver::runGradients(const CompiledRecurrence& adjoint, ssm::
       Expected<Array> zero = Array::create(operand->dtype, *shape);
       if (!zero)
         return zero.takeError();
-      gradients[name] = std::move(*zero);
+      gradients.operands[name] = std::move(*zero);
       continue;
     }
     Array whole = std::move(found->second);
@@ -145,12 +147,12 @@ Expected<ArrayMap> driver::runGradients(const CompiledRecurrence& adjoint, ssm::
     }
     if (Error error = whole.reshape(*shape))
       return std::move(error);
-    gradients[name] = std::move(whole);
+    gradients.operands[name] = std::move(whole);
   }
   for (auto state : declared.getBlock()->getOps<ssm::StateOp>()) {
     auto found = launch->states.find(cotangentName(state.getName()));
-    if (found != launch->states.end())
-      gradients[state.getName().str()] = std::move(found->second);
+    if (found != launch->states.end() && inputs.states.contains(state.getName()))
+      gradients.states[state.getName().str()] = std::move(found->second);
   }
-  return std::move(gradients);
+  return gradients;
 }

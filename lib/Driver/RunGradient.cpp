@@ -1,4 +1,5 @@
 #include "RunGradient.h"
+#include "Gradients.h"
 #include "OptionTable.h"
 #include "Output.h"
 #include "Slices.h"
@@ -9,12 +10,15 @@ using namespace ssmc::driver;
 using reference::Gradients;
 using runtime::ArrayMap;
 
-/// Which targets have gradients is known here alone; computeGradient has one for each of them.
-static Error checkHasGradient(const Options& options) {
-  if (options.target && options.target->kind == Target::Reference)
+static bool isReference(const Options& options) {
+  return options.target && options.target->kind == Target::Reference;
+}
+
+static Error checkHasGradient(ssm::RecurrenceOp declared, const Options& options) {
+  if (isReference(options) || declared.getNumTimeAxes() == 1)
     return Error::success();
-  return notAvailable("gradients with --target cpu, as its forms have none yet; --cotangent and "
-                      "--grad-out need --target reference");
+  return notAvailable("gradients of two time axes with --target cpu; --cotangent and --grad-out "
+                      "need --target reference");
 }
 
 /// With two time axes a state is no operand, though the declaration has one of that name.
@@ -31,7 +35,7 @@ Error driver::checkGradientOptions(ssm::RecurrenceOp declared, const Signature& 
                                    const Options& options) {
   if (!options.wantsGradient())
     return Error::success();
-  if (Error error = checkHasGradient(options))
+  if (Error error = checkHasGradient(declared, options))
     return error;
   for (auto& [paths, option, operands] :
        {std::tuple(&options.cotangent, "--cotangent", &signature.outputs),
@@ -78,7 +82,7 @@ static Expected<Inputs> sliceSequence(const Signature& signature, const Inputs& 
   });
   for (auto& [to, from, operands] :
        {std::tuple(&one.operands, &inputs.operands, &signature.inputs),
-        std::tuple(&one.cotangents.outputs, &inputs.cotangents.outputs, &outputs)}) {
+        std::tuple(&one.cotangents.outputs, &inputs.cotangents.outputs, &std::as_const(outputs))}) {
     Expected<ArrayMap> span = sliceTime(*from, *operands, first, last);
     if (!span)
       return span.takeError();
@@ -134,12 +138,27 @@ static Expected<Gradients> differentiateEach(ssm::RecurrenceOp declared, const S
   return whole;
 }
 
+Expected<Gradients> driver::referenceGradient(ssm::RecurrenceOp declared,
+                                              const Signature& signature, const Inputs& inputs,
+                                              unsigned threads) {
+  if (inputs.isPacked())
+    return differentiateEach(declared, signature, inputs, threads);
+  return reference::differentiate(declared, inputs.sizes, inputs.operands, inputs.states,
+                                  inputs.cotangents, threads);
+}
+
 Expected<Gradients> driver::computeGradient(ssm::RecurrenceOp declared, const Signature& signature,
                                             const Options& options, const Inputs& inputs) {
-  if (Error error = checkHasGradient(options))
-    return error;
-  if (inputs.isPacked())
-    return differentiateEach(declared, signature, inputs, options.threads);
-  return reference::differentiate(declared, inputs.sizes, inputs.operands, inputs.states,
-                                  inputs.cotangents, options.threads);
+  if (isReference(options))
+    return referenceGradient(declared, signature, inputs, options.threads);
+  LoweringOptions lowering = {inputs.sizes.dims, options.dtype.value_or(runtime::DType::F32),
+                              options.form, options.chunk};
+  lowering.adjoint = true;
+  Expected<cpu::TargetSpec> target = targetOf(options);
+  if (!target)
+    return target.takeError();
+  Expected<CompiledRecurrence> adjoint = CompiledRecurrence::compile(declared, lowering, *target);
+  if (!adjoint)
+    return adjoint.takeError();
+  return runGradients(*adjoint, declared, signature, inputs, options.threads);
 }
