@@ -2,8 +2,7 @@
 
 #include "llvm/ADT/TypeSwitch.h"
 
-#include <cmath>
-#include <numbers>
+#include <optional>
 
 using namespace llvm;
 using namespace ssmc;
@@ -66,143 +65,28 @@ bool ssmc::reference::isSame(Value a, Value b, unsigned depth) {
   return x->hasTrait<mlir::OpTrait::IsCommutative>() && alike(0, 1) && alike(1, 0);
 }
 
-static bool isComplex(Value value) {
+bool ssmc::reference::isComplex(Value value) {
   return cast<ssm::ArrayType>(value.getType()).isComplex();
 }
 
-//===-- Intervals ---------------------------------------------------------------------------===//
-
-static constexpr double inf = std::numeric_limits<double>::infinity();
-
-static Interval rangeOfFill(const FillSpec* spec, ssm::InOp operand) {
-  if (!operand.getType().isComplex() && !operand.getType().isReal())
-    return operand.getType().isBool() ? Interval{0, 1} : Interval();
-  if (!spec)
-    return {};
-  switch (spec->fill) {
-  case Fill::Normal:
-    return {};
-  case Fill::NegativeLog:
-    return {-inf, 0};
-  case Fill::UnitInterval:
-    return {0, spec->scale};
-  case Fill::Positive:
-    return {0, inf};
-  case Fill::UnitNorm:
-    return {-1, 1};
-  case Fill::PhaseAngle:
-    return {-spec->scale * std::numbers::pi, spec->scale * std::numbers::pi};
-  case Fill::Bool:
-    return {0, 1};
-  case Fill::Zero:
-    return {0, 0};
-  }
-  llvm_unreachable("all fills are listed");
-}
-
-/// The hull of the products of the ends; 0 * inf counts as 0.
-static Interval product(Interval a, Interval b) {
-  auto times = [](double x, double y) { return x == 0 || y == 0 ? 0 : x * y; };
-  auto ends = {times(a.low, b.low), times(a.low, b.high), times(a.high, b.low),
-               times(a.high, b.high)};
-  return {std::min(ends), std::max(ends)};
-}
-
-Interval Assumptions::rangeOf(Value value) const {
-  Operation* op = value.getDefiningOp();
-  if (!op || isa<ssm::FoldOp>(op))
-    return {};
-  if (auto it = ranges.find(value); it != ranges.end())
-    return it->second;
-  Interval range = computeRange(op);
-  ranges[value] = range;
-  return range;
-}
-
-Interval Assumptions::computeRange(Operation* op) const {
-  Value value = op->getResult(0);
-  auto range = [&](unsigned index) { return rangeOf(op->getOperand(index)); };
-  auto monotone = [&](double (*f)(double)) -> Interval {
-    return isComplex(value) ? Interval() : Interval{f(range(0).low), f(range(0).high)};
-  };
-  return TypeSwitch<Operation*, Interval>(op)
-      .Case([&](ssm::InOp in) { return rangeOfFill(find(in), in); })
-      .Case([&](ssm::ConstantOp constant) {
-        double number = constant.getValue().convertToDouble();
-        return Interval{number, number};
-      })
-      .Case([&](ssm::NegOp) { return Interval{-range(0).high, -range(0).low}; })
-      .Case([&](ssm::AddOp) {
-        return Interval{range(0).low + range(1).low, range(0).high + range(1).high};
-      })
-      .Case([&](ssm::SubOp) {
-        return Interval{range(0).low - range(1).high, range(0).high - range(1).low};
-      })
-      .Case([&](ssm::MulOp) {
-        if (isComplex(op->getOperand(0)) && isComplex(op->getOperand(1)))
-          return Interval();
-        if (isSame(op->getOperand(0), op->getOperand(1)))
-          return Interval{0, product(range(0), range(0)).high};
-        return product(range(0), range(1));
-      })
-      .Case([&](ssm::DivOp) {
-        // One over something at least 1, and quotients of known sign.
-        Interval x = range(0), y = range(1);
-        if (isComplex(op->getOperand(1)) || y.low < 0)
-          return Interval();
-        return product(x, {0, y.low > 0 ? 1 / y.low : inf});
-      })
-      .Case([&](ssm::MaxOp) {
-        return Interval{std::max(range(0).low, range(1).low),
-                        std::max(range(0).high, range(1).high)};
-      })
-      .Case([&](ssm::MinOp) {
-        return Interval{std::min(range(0).low, range(1).low),
-                        std::min(range(0).high, range(1).high)};
-      })
-      .Case([&](ssm::SelectOp) {
-        return Interval{std::min(range(1).low, range(2).low),
-                        std::max(range(1).high, range(2).high)};
-      })
-      .Case([&](ssm::SumOp) {
-        return Interval{range(0).low < 0 ? -inf : 0, range(0).high > 0 ? inf : 0};
-      })
-      .Case([&](ssm::ExpOp) { return monotone([](double x) { return std::exp(x); }); })
-      .Case([&](ssm::TanhOp) { return monotone([](double x) { return std::tanh(x); }); })
-      .Case(
-          [&](ssm::SigmoidOp) { return monotone([](double x) { return 1 / (1 + std::exp(-x)); }); })
-      .Case([&](ssm::SoftplusOp) {
-        return monotone(
-            [](double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); });
-      })
-      .Case([&](ssm::ReluOp) { return monotone([](double x) { return std::max(x, 0.0); }); })
-      .Case([&](ssm::SqrtOp) {
-        return monotone([](double x) { return x > 0 ? std::sqrt(x) : 0.0; });
-      })
-      .Case(
-          [&](ssm::LogOp) { return monotone([](double x) { return x > 0 ? std::log(x) : -inf; }); })
-      .Case<ssm::AbsOp, ssm::RsqrtOp>(
-          [&](auto) { return isComplex(value) ? Interval() : Interval{0, inf}; })
-      .Case<ssm::SinOp, ssm::CosOp>(
-          [&](auto) { return isComplex(value) ? Interval() : Interval{-1, 1}; })
-      .Case([&](ssm::SignOp) { return Interval{-1, 1}; })
-      .Case([&](ssm::CmpOp) { return Interval{0, 1}; })
-      .Case<ssm::MaximumOp, ssm::RelabelOp, ssm::BroadcastOp, ssm::AtOp, ssm::CastOp, ssm::RealOp,
-            ssm::ConjOp>([&](auto) { return range(0); })
-      .Default([](Operation*) { return Interval(); });
-}
-
-//===-- Requests ----------------------------------------------------------------------------===//
-
-bool Assumptions::require(Value value, Property property) {
+/// A request of its own: it is met, or leaves no trace.
+template <typename Attempt> bool Assumptions::tryAlone(Attempt attempt) {
   auto before = chosen;
   assumed.clear();
   isRate = false;
   fuel = 4096;
-  if (attempt(value, property))
+  if (attempt())
     return true;
   restore(std::move(before));
   return false;
+}
+
+bool Assumptions::require(Value value, Property property) {
+  return tryAlone([&] { return attempt(value, property); });
+}
+
+bool Assumptions::requireContracting(Value x, Value y) {
+  return tryAlone([&] { return attemptQuotient(x, y); });
 }
 
 /// Both properties, or neither operand touched.
@@ -265,8 +149,46 @@ bool ssmc::reference::dependsOnParamsAlone(Value value) {
   return true;
 }
 
-bool Assumptions::attemptProduct(Value x, Value y, Property property) {
+static void collectFactors(Value value, SmallVectorImpl<Value>& factors) {
+  auto mul = value.getDefiningOp<ssm::MulOp>();
+  if (!mul || factors.size() > 16) {
+    factors.push_back(value);
+    return;
+  }
+  collectFactors(mul.getLhs(), factors);
+  collectFactors(mul.getRhs(), factors);
+}
+
+/// What is left of a product when real squares, which are positive as they are, are taken out;
+/// nothing if it has none.
+static std::optional<SmallVector<Value>> withoutSquares(ssm::MulOp mul) {
+  SmallVector<Value> factors, left;
+  collectFactors(mul, factors);
+  for (Value factor : factors) {
+    auto* twin =
+        find_if(left, [&](Value other) { return !isComplex(other) && isSame(factor, other); });
+    if (twin == left.end())
+      left.push_back(factor);
+    else
+      left.erase(twin);
+  }
+  if (left.size() == factors.size())
+    return std::nullopt;
+  return left;
+}
+
+bool Assumptions::attemptProduct(ssm::MulOp mul, Property property) {
   using P = Property;
+  bool wantsSign = property == P::NonPositive || property == P::NonNegative;
+  if (std::optional<SmallVector<Value>> left = wantsSign ? withoutSquares(mul) : std::nullopt) {
+    if (left->empty())
+      return property == P::NonNegative;
+    if (left->size() == 1)
+      return attempt(left->front(), property);
+    if (property == P::NonNegative)
+      return all_of(*left, [&](Value factor) { return attempt(factor, property); });
+  }
+  Value x = mul.getLhs(), y = mul.getRhs();
   if (property == P::UnitInterval || property == P::Contracting)
     return both(x, property, y, property);
   if (property == P::NonNegative)
@@ -300,6 +222,18 @@ bool Assumptions::attemptDifference(Value x, Value y, Property property) {
     return range.low == 1 && range.high == 1 && attempt(y, P::UnitInterval);
   }
   llvm_unreachable("all properties are listed");
+}
+
+/// (a + z) / (a - z) has a modulus of at most one where a >= 0 and Re z <= 0: the bilinear rule.
+bool Assumptions::attemptQuotient(Value x, Value y) {
+  auto sum = x.getDefiningOp<ssm::AddOp>();
+  auto difference = y.getDefiningOp<ssm::SubOp>();
+  if (!sum || !difference || isComplex(difference.getLhs()))
+    return false;
+  Value a = difference.getLhs(), z = difference.getRhs();
+  return ((isSame(sum.getLhs(), a) && isSame(sum.getRhs(), z)) ||
+          (isSame(sum.getLhs(), z) && isSame(sum.getRhs(), a))) &&
+         both(a, Property::NonNegative, z, Property::NonPositive);
 }
 
 bool Assumptions::attempt(Value value, Property property) {
@@ -337,9 +271,11 @@ bool Assumptions::attempt(Value value, Property property) {
                                           : property == P::NonNegative ? P::NonPositive
                                                                        : property);
       })
-      .Case([&](ssm::MulOp mul) { return attemptProduct(mul.getLhs(), mul.getRhs(), property); })
+      .Case([&](ssm::MulOp mul) { return attemptProduct(mul, property); })
       .Case([&](ssm::DivOp div) {
-        return wantsSign && both(div.getLhs(), property, div.getRhs(), P::NonNegative);
+        return wantsSign
+                   ? both(div.getLhs(), property, div.getRhs(), P::NonNegative)
+                   : property == P::Contracting && attemptQuotient(div.getLhs(), div.getRhs());
       })
       .Case([&](ssm::AddOp) { return wantsSign && pair(0, 1); })
       .Case([&](ssm::SubOp sub) { return attemptDifference(sub.getLhs(), sub.getRhs(), property); })

@@ -28,6 +28,8 @@ public:
 
   /// Shows that a value has a property, filling operands that are still free where that helps.
   bool require(mlir::Value value, Property property);
+  /// The same of x / y, that it is contracting, where the two meet only as factors of a product.
+  bool requireContracting(mlir::Value x, mlir::Value y);
   Interval rangeOf(mlir::Value value) const;
 
   bool isFree(ssm::InOp operand) const { return !chosen.operands.contains(operand); }
@@ -44,9 +46,11 @@ public:
 private:
   bool attempt(mlir::Value value, Property property);
   bool attemptOperand(ssm::InOp operand, Property property);
-  bool attemptProduct(mlir::Value x, mlir::Value y, Property property);
+  bool attemptProduct(ssm::MulOp mul, Property property);
+  bool attemptQuotient(mlir::Value x, mlir::Value y);
   bool attemptDifference(mlir::Value x, mlir::Value y, Property property);
   bool both(mlir::Value x, Property ofX, mlir::Value y, Property ofY);
+  template <typename Attempt> bool tryAlone(Attempt attempt);
   Interval computeRange(mlir::Operation* op) const;
   struct Chosen {
     llvm::DenseMap<mlir::Operation*, runtime::FillSpec> operands;
@@ -69,6 +73,8 @@ private:
 
 /// Whether no operand that varies in time, and no state, has a part in a value.
 bool dependsOnParamsAlone(mlir::Value value);
+
+bool isComplex(mlir::Value value);
 
 /// Whether two values are computed alike; the order of commutative operands does not matter. Says
 /// no where the answer lies more than `depth` ops away.

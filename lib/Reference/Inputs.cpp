@@ -63,7 +63,21 @@ static ssm::InOp rootOf(Value value) {
 
 /// Makes every coefficient on a way without contraction at most one in modulus.
 void Chooser::stabilise(const Path& path) {
-  for (Value factor : path.outer)
+  // 1 / y and x contract together where x / y does.
+  SmallVector<Value> factors(path.outer);
+  for (Value factor : path.outer) {
+    auto div = factor.getDefiningOp<ssm::DivOp>();
+    auto one = div ? div.getLhs().getDefiningOp<ssm::ConstantOp>() : nullptr;
+    if (!one || std::abs(one.getValue().convertToDouble()) > 1)
+      continue;
+    auto* partner =
+        find_if(factors, [&](Value x) { return assumptions.requireContracting(x, div.getRhs()); });
+    if (partner == factors.end())
+      continue;
+    factors.erase(partner);
+    factors.erase(find(factors, factor));
+  }
+  for (Value factor : factors)
     provenStable &= assumptions.require(factor, Property::Contracting);
   for (Value term : path.added)
     provenStable &= assumptions.require(term, Property::NonPositive);

@@ -81,9 +81,10 @@ def gated_oja(x, p, s):
     return dict(o=read(x.q, S)), dict(S=S)
 
 
+# ba stays away from zero, where log(A) bends too sharply for differences of the step.
 @recurrence("precond_gated_delta_rule", K=12, V=20,
             inputs=dict(q=unit("K"), k=unit("K"), v=normal("V"), g=log_decay(), beta=uniform(0, 1), ga=log_decay(),
-                        ba=uniform(0, 1)),
+                        ba=uniform(0.2, 1)),
             params=dict(c=uniform(-1, 0)), states=dict(A=uniform(0, 1, "K"), S=normal("K V")), outputs=dict(o="V"))
 def precond_gated_delta_rule(x, p, s):
     A = np.exp(x.ga)[..., None] * s.A + x.ba[..., None] * x.k**2

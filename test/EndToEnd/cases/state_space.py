@@ -81,8 +81,8 @@ def lmu(x, p, s):
                         a=contraction("P N"), B=normal("P N"), C=normal("P N"), D=normal("P")),
             states=dict(x=normal("P N")), outputs=dict(y="P"))
 def spacetime(x, p, s):
-    state = p.a * s.x[..., -1:] + p.B * x.u[..., None]
-    state[..., 1:] += s.x[..., :-1]
+    A = p.shift[:, None] + outer(p.a, p.last[:, None])
+    state = apply(A, s.x) + p.B * x.u[..., None]
     return dict(y=np.sum(p.C * state, axis=-1) + p.D * x.u), dict(x=state)
 
 

@@ -151,6 +151,33 @@ TEST(householderStepsOfAFold) {
   CHECK(chosen(plan, "beta", Fill::UnitInterval) && chosen(plan, "v", Fill::Normal));
 }
 
+TEST(bilinearRule) {
+  // (a + z) / (a - z), as one quotient and as a product with 1 / (a - z), for Re z <= 0.
+  const std::string parts = R"(
+    %dt = ssm.in "dt" [] param : []
+    %z = ssm.in "z" [] param : [] complex<f32>
+    %two = ssm.constant 2.0
+    %one = ssm.constant 1.0
+    %a = ssm.div %two, %dt : [], []
+    %b = ssm.div %two, %dt : [], []
+    %sum = ssm.add %z, %b : [] complex<f32>, []
+    %difference = ssm.sub %a, %z : [], [] complex<f32>
+  )";
+  for (const char* quotient :
+       {"%c = ssm.div %sum, %difference : [] complex<f32>, [] complex<f32>",
+        "%r = ssm.div %one, %difference : [], [] complex<f32>\n"
+        "%c = ssm.mul %r, %sum : [] complex<f32>, [] complex<f32>"}) {
+    auto plan = choose(parts + quotient + R"(
+      ssm.state "S" [] : [] complex<f32>
+      %p = ssm.prev "S" by [1] : [] complex<f32>
+      %S = ssm.mul %c, %p : [] complex<f32>, [] complex<f32>
+      ssm.update "S", %S : [] complex<f32>
+    )");
+    CHECK(plan.provenStable && chosen(plan, "dt", Fill::Positive) &&
+          chosen(plan, "z", Fill::NegativeLog));
+  }
+}
+
 TEST(severalEarlierValuesShare) {
   auto plan = choose(R"(
     %a = ssm.in "a" [] : []
@@ -183,6 +210,27 @@ TEST(complexCoefficients) {
   CHECK(plan.provenStable && chosen(plan, "a", Fill::UnitInterval) &&
         plan.operands["a"].scale == 0.7);
   CHECK(chosen(plan, "theta", Fill::PhaseAngle) && chosen(plan, "r", Fill::Bool));
+}
+
+TEST(squaresArePositive) {
+  // log of a decaying sum of b k k: of the sign of b, whatever k is.
+  auto plan = choose(R"(
+    %k = ssm.in "k" [] : []
+    %b = ssm.in "b" [] : []
+    %g = ssm.in "g" [] : []
+    ssm.state "A" [] : []
+    %p = ssm.prev "A" by [1] : []
+    %a = ssm.exp %g : []
+    %d = ssm.mul %a, %p : [], []
+    %bk = ssm.mul %b, %k : [], []
+    %bkk = ssm.mul %bk, %k : [], []
+    %A = ssm.add %d, %bkk : [], []
+    ssm.update "A", %A : []
+    %l = ssm.log %A : []
+    ssm.out "l" [], %l : []
+  )");
+  CHECK(chosen(plan, "k", Fill::Normal) && chosen(plan, "b", Fill::Positive));
+  CHECK(plan.states["A"].fill == Fill::Positive);
 }
 
 TEST(domainsOfFunctions) {
