@@ -87,7 +87,7 @@ void KernelLowering::enterSequence(Value sequence) {
     if (isState || !packed)
       continue;
     Value row = start;
-    // Two sequences never share a chunk: each has one more than it could fill.
+    // No two sequences share a chunk: one more for each makes room for the parts at their ends.
     if (role == tile::Role::ChunkTemp)
       row = add(arith::DivUIOp::create(b, start, e.i64(tile)),
                 arith::SubIOp::create(b, sequence, entry));
