@@ -67,7 +67,7 @@ def Tile_OperandAttr : AttrDef<Tile_Dialect, "Operand"> {
     it: each `head`, each `group` of heads, or all (`shared`).
 
     - `in`, `out`, `temp`: one array per batch entry, time step and head: `[B, T, H, axes…]`; packed
-      sequences share one batch entry, and no kernel knows whether they do. A `temp`
+      sequences share one batch entry, which no body of a kernel knows of. A `temp`
       is written by one pass and read by another.
     - `chunk_temp`: as `temp`, with one array per tile of steps instead of one per step.
     - `param`: `[H, axes…]`. - `state_in`, `state_out`: `[B, H, axes…]`, the pointer may be null.

@@ -42,9 +42,12 @@ std::vector<CheckCase> driver::checkCases(ssm::RecurrenceOp declared, bool dimsG
     // None at all, at both ends too; one step; less than a tile, tiles and a part, several chunks.
     SmallVector<int64_t, 8> lengths = {0, 21, 1, 0, 131, 48, 0};
     SmallVector<int64_t, 2> total = {std::accumulate(lengths.begin(), lengths.end(), int64_t(0))};
-    cases.push_back({.name = "packed", .batch = 1, .time = total, .lengths = lengths,
-                     .initialState = true});
-    cases.push_back({.name = "same bits packed", .mode = Case::Bits, .batch = 1, .time = total,
+    cases.push_back(
+        {.name = "packed", .batch = 1, .time = total, .lengths = lengths, .initialState = true});
+    cases.push_back({.name = "same bits packed",
+                     .mode = Case::Bits,
+                     .batch = 1,
+                     .time = total,
                      .lengths = lengths});
     if (isCausal(declared)) {
       cases.push_back(

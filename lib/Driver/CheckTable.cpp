@@ -41,8 +41,7 @@ void driver::printLine(const Line& line, bool verbose, bool color, raw_ostream& 
     os << fmt::format("    {:<16} {:<34}  ", test.name,
                       fmt::format("{}={} T={} H={}{}", test.lengths.empty() ? "B" : "N",
                                   test.lengths.empty() ? test.batch : int64_t(test.lengths.size()),
-                                  steps, test.heads,
-                                  test.initialState ? ", states in" : ""));
+                                  steps, test.heads, test.initialState ? ", states in" : ""));
     if (finding.problem.empty())
       os << fmt::format("{:>11} {:>9}  {}\n", errorText(finding.outputs), errorText(finding.states),
                         failed ? "FAIL" : "ok");

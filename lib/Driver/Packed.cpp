@@ -58,9 +58,8 @@ Error driver::fitSizes(ssm::RecurrenceOp declared, ArrayRef<int64_t> offsets,
   return Error::success();
 }
 
-Expected<Results>
-driver::runEachSequence(const Signature& signature, const Inputs& inputs,
-                        function_ref<Expected<Results>(const Inputs&)> run) {
+Expected<Results> driver::runEachSequence(const Signature& signature, const Inputs& inputs,
+                                          function_ref<Expected<Results>(const Inputs&)> run) {
   Results results;
   int64_t count = inputs.sequences(), total = inputs.sizes.time[0];
   // Where there is no sequence, one of no steps tells what the results look like.

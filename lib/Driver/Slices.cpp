@@ -66,7 +66,8 @@ Expected<ArrayMap> driver::sliceBatch(const ArrayMap& arrays, int64_t entry) {
     if (!part)
       return part.takeError();
     if (bytes)
-      std::memcpy(part->getData(), static_cast<const char*>(whole.getData()) + entry * bytes, bytes);
+      std::memcpy(part->getData(), static_cast<const char*>(whole.getData()) + entry * bytes,
+                  bytes);
     result[name] = std::move(*part);
   }
   return result;

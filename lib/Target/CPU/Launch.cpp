@@ -7,14 +7,16 @@
 #include <cstdlib>
 #include <vector>
 
-/// Where the stretch of a thread begins: stretches are of neighbouring items, as a thread then reads
-/// neighbouring heads together, and of about as many steps each.
+/// Where the stretch of a thread begins: stretches are of neighbouring items, as a thread then
+/// reads neighbouring heads together, and of about as many steps each.
 static int64_t firstItemOf(int64_t thread, int64_t count, const ssmc_kernel_args& args) {
   int64_t items = args.batch * args.heads;
   if (!args.offsets || thread == count)
     return items * thread / count;
   // An item costs its steps, and one more for its states.
-  auto costBefore = [&](int64_t sequence) { return (args.offsets[sequence] + sequence) * args.heads; };
+  auto costBefore = [&](int64_t sequence) {
+    return (args.offsets[sequence] + sequence) * args.heads;
+  };
   int64_t share = int64_t(double(costBefore(args.batch)) * double(thread) / double(count));
   int64_t sequence = 0, after = args.batch; // the last sequence that begins within the share
   while (after - sequence > 1) {

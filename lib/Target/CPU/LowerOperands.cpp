@@ -4,7 +4,39 @@
 using namespace mlir;
 using namespace ssmc;
 using namespace ssmc::cpu;
-//------------------------------------------------------------------------------------===//
+
+/// What is the same for all heads of a sequence: its steps, and where it begins in every operand.
+void KernelLowering::enterSequence(Value sequence) {
+  Type i64 = b.getI64Type();
+  firstItem = mul(sequence, heads);
+  Value entry = sequence, start; // the batch entry that holds its steps, and the first of them
+  int64_t tile = 1;
+  kernel->walk([&](tile::SequenceOp op) { tile = op.getTileSize(); });
+  if (packed) {
+    Value zero = e.i64(0);
+    Value at = gep(bounds, i64, arith::SelectOp::create(b, packed, sequence, zero));
+    entry = arith::SelectOp::create(b, packed, zero, sequence);
+    start = LLVM::LoadOp::create(b, i64, at, 8);
+    Value end = LLVM::LoadOp::create(b, i64, gep(at, i64, e.i64(1)), 8);
+    times[0] = arith::SubIOp::create(b, end, start);
+  }
+  for (auto [index, operand] :
+       llvm::enumerate(kernel.getOperandsAttr().getAsRange<tile::OperandAttr>())) {
+    tile::Role role = operand.getRole();
+    if (role == tile::Role::Row || role == tile::Role::Param)
+      continue;
+    bool isState = role == tile::Role::StateIn || role == tile::Role::StateOut;
+    origins[index] = mul(isState ? sequence : entry, strides[index][0]);
+    if (isState || !packed)
+      continue;
+    Value row = start;
+    // No two sequences share a chunk: one more for each makes room for the parts at their ends.
+    if (role == tile::Role::ChunkTemp)
+      row = add(arith::DivUIOp::create(b, start, e.i64(tile)),
+                arith::SubIOp::create(b, sequence, entry));
+    origins[index] = add(origins[index], mul(row, strides[index][1]));
+  }
+}
 
 Buffer KernelLowering::userBuffer(Operation* op, tile::OperandAttr operand, int index,
                                   tile::Part part, Type element, int64_t row) {

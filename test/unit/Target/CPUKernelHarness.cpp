@@ -208,8 +208,7 @@ static void prepare(const Case& test, const Sizes& s, Arrays& arrays, Run& run) 
     bool isState = o.role == 's' || o.role == 'S';
     int64_t batchStride =
         s.offsets.empty() || isState ? d[1] * d[2] * d[3] * inner : int64_t(1) << 40;
-    run.strides.insert(run.strides.end(),
-                       {batchStride, d[2] * d[3] * inner, d[3] * inner, inner});
+    run.strides.insert(run.strides.end(), {batchStride, d[2] * d[3] * inner, d[3] * inner, inner});
   }
   for (auto [i, o] : llvm::enumerate(test.operands))
     run.pointers.push_back(o.null ? nullptr : run.images[i].data());
