@@ -319,6 +319,7 @@ static Case mamba1(std::string name, int64_t P, int64_t N, Sizes sizes) {
 }
 
 std::vector<Case> moreCases();
+std::vector<Case> chunkCases();
 
 std::vector<Case> ssmc::test::allCases() {
   std::vector<Case> cases{
@@ -345,6 +346,8 @@ std::vector<Case> ssmc::test::allCases() {
       mamba1("*mamba1 N16 D1536", 1536, 16, {1, 1, 1, 1024}),
   };
   for (Case& c : moreCases())
+    cases.push_back(c);
+  for (Case& c : chunkCases())
     cases.push_back(c);
   return cases;
 }

@@ -2,6 +2,7 @@
 #include "TileInterpreter.h"
 
 #include "dialects/Tile/Tile.h"
+#include "ssmc/Derive/Passes.h"
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
@@ -148,6 +149,8 @@ Case ssmc::test::interpretedCase(std::string name, const std::string& text, Size
   Case test{std::move(name), text, {}, sizes};
   if (!*module)
     return test;
+  // Ops over steps mean what their loops over the steps say.
+  derive::expandSteps(module->get(), [](mlir::Operation*) { return false; });
   auto kernel = *(*module)->getOps<tile::KernelOp>().begin();
   test.kernel = kernel.getSymName().str();
   test.operands = operandsOf(kernel);

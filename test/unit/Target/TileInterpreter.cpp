@@ -132,6 +132,17 @@ void Interpreter::runOp(Operation& op) {
   Tensor result = empty(op.getResult(0).getType());
   if (auto constant = dyn_cast<ssm::ConstantOp>(op)) {
     result.data[0] = constant.getValue().convertToDouble();
+  } else if (auto positions = dyn_cast<ssm::PositionOp>(op)) {
+    for (auto [i, value] : llvm::enumerate(result.data))
+      value = double(i);
+  } else if (auto last = dyn_cast<ssm::LastOp>(op)) {
+    std::string label = last.getLabel().str();
+    int64_t count = valid.count(label) ? valid[label] : last.getOperand().getType().find(label).getSize();
+    forEach(result.type, [&](Position& position) {
+      Position inner = position;
+      inner[label] = count - 1;
+      at(result, position) = at(values[last.getOperand()], inner);
+    });
   } else if (isa<ssm::SumOp, ssm::MaximumOp>(op)) {
     Tensor& source = values[op.getOperand(0)];
     bool sum = isa<ssm::SumOp>(op);
