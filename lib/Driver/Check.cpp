@@ -6,6 +6,7 @@
 #include "Output.h"
 #include "Packed.h"
 
+#include "ssmc/Analysis/Passes.h"
 #include "ssmc/Driver/Driver.h"
 #include "ssmc/Runtime/Compare.h"
 
