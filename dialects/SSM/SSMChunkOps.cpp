@@ -152,14 +152,15 @@ SSM_INFER(GramOp)
 
 static LogicalResult infer(ApplyOp::Adaptor op, MLIRContext*, std::optional<Location> location,
                            SmallVectorImpl<Type>& inferred) {
-  for (Value value : {op.getMatrix(), op.getB(), op.getDecay()}) {
+  Value all[] = {op.getMatrix(), op.getB(), op.getDecay()};
+  for (auto [i, value] : llvm::enumerate(all)) {
     if (!typeOf(value).has(op.getRows())) // apply_c1
       return missing(location, op.getRows(), typeOf(value));
-    if (typeOf(value).has(op.getColumns()) != (value == op.getMatrix())) // apply_c1
+    if (typeOf(value).has(op.getColumns()) != (i == 0)) // apply_c1
       return emitOptionalError(location, "the matrix, and it alone, bears '", op.getColumns(),
                                "', found ", typeOf(value));
   }
-  ArrayType type = unite({op.getMatrix(), op.getB(), op.getDecay()}, location); // apply_c2
+  ArrayType type = unite(all, location); // apply_c2
   if (!type)
     return failure();
   inferred.push_back(type.without({op.getColumns()}));

@@ -22,14 +22,19 @@ def ChunkOp : Op<SSM_Dialect, "chunk", [SingleBlock, NoTerminator, NoRegionArgum
 
     Example, a decayed sum, 64 steps at a time:
     ```mlir
-    ssm.chunk over [t: 64] {
-      %xt = ssm.steps %x over [t: 64] : [i: D]
-      %at = ssm.steps %a over [t: 64] : []
-      %h0 = ssm.prev "h" by [1] : [i: D]
-      %h = ssm.scan plus_times %at, %xt from %h0 along "t" : [t: 64], [i: D, t: 64], [i: D]
-      %h1 = ssm.last %h "t" : [i: D, t: 64]
-      ssm.update "h", %h1 : [i: D]
-      ssm.out "o" [i], %h : [i: D, t: 64]
+    ssm.recurrence @decayed_sum time [t] dims(D) form "scan" {
+      %x = ssm.in "x" [i] : [i: D]
+      %a = ssm.in "a" [] : []
+      ssm.state "h" [i] : [i: D]
+      ssm.chunk over [t: 64] {
+        %xt = ssm.steps %x over [t: 64] : [i: D]
+        %at = ssm.steps %a over [t: 64] : []
+        %h0 = ssm.prev "h" by [1] : [i: D]
+        %h = ssm.scan plus_times %at, %xt from %h0 along "t" : [t: 64], [i: D, t: 64], [i: D]
+        %h1 = ssm.last %h "t" : [i: D, t: 64]
+        ssm.update "h", %h1 : [i: D]
+        ssm.out "o" [i], %h : [i: D, t: 64]
+      }
     }
     ```
   }];

@@ -200,8 +200,10 @@ LogicalResult ChunkedForm::addSystem(SystemOp system) {
     isElementwise &= !isa<FeedbackOp>(op) && (!from || from.empty());
   }
   StateOp state = old.getState(states.front());
-  std::string why = " is read other than through a contraction";
-  if (options.eliminate && system.getSemiring() == Semiring::PlusTimes)
+  bool canEliminate = options.eliminate && system.getSemiring() == Semiring::PlusTimes;
+  std::string why = canEliminate ? " is read other than through a contraction"
+                                 : " depends on a contraction of itself, which is no scan";
+  if (canEliminate)
     for (auto& key : subsetsOf(cast<ArrayType>(state.getType()))) {
       if (!onlyContracted(state, key))
         continue;

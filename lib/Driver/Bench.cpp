@@ -1,10 +1,11 @@
 // `ssmc bench`: how long each form takes, and what that is of what the machine can do.
 #include "Commands.h"
-#include "Kernels.h"
+#include "Forms.h"
 #include "Limits.h"
 #include "Output.h"
 #include "Structure.h"
 
+#include "ssmc/Analysis/Passes.h"
 #include "ssmc/Driver/Driver.h"
 
 #include "llvm/Support/JSON.h"
@@ -54,6 +55,19 @@ static Expected<Timing> measure(CompiledRecurrence::Launch& launch, unsigned thr
   return timing;
 }
 
+static Expected<Timing> measureForm(ssm::RecurrenceOp declared, const LoweringOptions& lowering,
+                                    const cpu::TargetSpec& target, const Signature& signature,
+                                    const Inputs& inputs, unsigned threads, unsigned repeat) {
+  Expected<CompiledRecurrence> compiled = CompiledRecurrence::compile(declared, lowering, target);
+  if (!compiled)
+    return compiled.takeError();
+  // States are in the cache when a model decodes, so they are read and written here too.
+  Expected<CompiledRecurrence::Launch> launch = compiled->prepare(signature, inputs);
+  if (!launch)
+    return launch.takeError();
+  return measure(*launch, threads, repeat);
+}
+
 Expected<int> driver::benchCommand(const Options& options, Console& console) {
   Expected<Spec> spec = loadSpec(options.specs.front(), options, console);
   if (!spec)
@@ -75,18 +89,21 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
   Expected<Inputs> inputs = gatherInputs(declared, *signature, options);
   if (!inputs)
     return inputs.takeError();
-  Expected<CompiledRecurrence> compiled =
-      CompiledRecurrence::compile(declared, {inputs->sizes.dims, dtype, options.form, options.chunk}, *target);
-  if (!compiled)
-    return compiled.takeError();
-  // States are in the cache when a model decodes, so they are read and written here too.
-  Expected<CompiledRecurrence::Launch> launch = compiled->prepare(*signature, *inputs);
-  if (!launch)
-    return launch.takeError();
+  ssm::RecurrenceOp normal;
+  mlir::OwningOpRef<mlir::ModuleOp> module = copyOf(declared, normal);
+  Expected<FormList> forms = formsOf(analysis::normalize(normal), options);
+  if (!forms)
+    return forms.takeError();
   unsigned threads = options.threads ? options.threads : defaultThreads();
-  Expected<Timing> timing = measure(*launch, threads, options.repeat);
-  if (!timing)
-    return timing.takeError();
+  std::vector<Timing> timings;
+  for (const FormChoice& form : forms->present) {
+    Expected<Timing> timing =
+        measureForm(declared, {inputs->sizes.dims, dtype, form.form, form.chunk}, *target,
+                    *signature, *inputs, threads, options.repeat);
+    if (!timing)
+      return timing.takeError();
+    timings.push_back(std::move(*timing));
+  }
 
   Expected<Explanation> facts = explain(declared, options);
   if (!facts)
@@ -103,31 +120,42 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
       2 * facts->costs.stateBytes.evaluate(facts->dims).value_or(0) *
           double(inputs->sequences() * sizes.heads);
   MachineLimits limits = measureLimits(threads);
-  double median = timing->quantile(0.5);
-  double gflops = operations / median * 1e-6, gbytes = bytes / median * 1e-6;
   double limit = std::max(operations / limits.gflops, bytes / limits.gbytes) * 1e-6;
   bool byMemory = bytes / limits.gbytes > operations / limits.gflops;
 
-  json::Object result{{"form", "recurrent"},
-                      {"target", options.target ? options.target->text() : "cpu"},
-                      {"dtype", runtime::name(dtype)},
-                      {"threads", int64_t(threads)},
-                      {"repeat", int64_t(timing->ms.size())},
-                      {"median_ms", median},
-                      {"min_ms", timing->ms.front()},
-                      {"p25_ms", timing->quantile(0.25)},
-                      {"p75_ms", timing->quantile(0.75)},
-                      {"max_ms", timing->ms.back()},
-                      {"tokens_per_s", steps / median * 1e3},
-                      {"gflops", gflops},
-                      {"gbytes_per_s", gbytes},
-                      {"limit_ms", limit},
-                      {"limit", byMemory ? "memory" : "arithmetic"},
-                      {"share_of_limit", limit / median},
-                      {"machine_gflops", limits.gflops},
-                      {"machine_gbytes_per_s", limits.gbytes}};
+  json::Array results;
+  std::string rows;
+  for (auto [form, timing] : zip(forms->present, timings)) {
+    double median = timing.quantile(0.5);
+    double gflops = operations / median * 1e-6, gbytes = bytes / median * 1e-6;
+    results.push_back(json::Object{{"form", nameOf(form.form)},
+                                   {"chunk", form.chunk},
+                                   {"target", options.target ? options.target->text() : "cpu"},
+                                   {"dtype", runtime::name(dtype)},
+                                   {"threads", int64_t(threads)},
+                                   {"repeat", int64_t(timing.ms.size())},
+                                   {"median_ms", median},
+                                   {"min_ms", timing.ms.front()},
+                                   {"p25_ms", timing.quantile(0.25)},
+                                   {"p75_ms", timing.quantile(0.75)},
+                                   {"max_ms", timing.ms.back()},
+                                   {"tokens_per_s", steps / median * 1e3},
+                                   {"gflops", gflops},
+                                   {"gbytes_per_s", gbytes},
+                                   {"limit_ms", limit},
+                                   {"limit", byMemory ? "memory" : "arithmetic"},
+                                   {"share_of_limit", limit / median},
+                                   {"machine_gflops", limits.gflops},
+                                   {"machine_gbytes_per_s", limits.gbytes}});
+    rows += fmt::format(
+        "{:<12} {:>10.4g} {:>10.4g} {:>10.4g} {:>10.4g} {:>10.4g} {:>12.4g} {:>9.4g} {:>8.3g} "
+        "{:>16}\n",
+        form.text(), median, timing.ms.front(), timing.quantile(0.25), timing.quantile(0.75),
+        timing.ms.back(), steps / median * 1e3, gflops, gbytes,
+        fmt::format("{:.0f} % {}", 100 * limit / median, byMemory ? "memory" : "arithmetic"));
+  }
   if (!options.json.empty()) {
-    json::Value value = std::move(result);
+    json::Value value = std::move(results);
     if (Error error =
             writeOutput(options.json, [&](raw_ostream& os) { os << formatv("{0:2}\n", value); }))
       return error;
@@ -143,16 +171,11 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
   outs() << fmt::format("{}: {}={} T={} H={}{}, {}, {} threads, {} runs\n\n",
                         declared.getSymName().str(), inputs->isPacked() ? "packed N" : "B",
                         inputs->sequences(), time, sizes.heads, shape, runtime::name(dtype).str(),
-                        threads, timing->ms.size());
-  outs() << fmt::format("{:<10} {:>10} {:>10} {:>10} {:>10} {:>10} {:>12} {:>9} {:>8} {:>16}\n",
+                        threads, options.repeat);
+  outs() << fmt::format("{:<12} {:>10} {:>10} {:>10} {:>10} {:>10} {:>12} {:>9} {:>8} {:>16}\n",
                         "form", "median ms", "min", "25 %", "75 %", "max", "steps/s", "GFLOP/s",
-                        "GB/s", "share of limit");
-  outs() << fmt::format(
-      "{:<10} {:>10.4g} {:>10.4g} {:>10.4g} {:>10.4g} {:>10.4g} {:>12.4g} {:>9.4g} {:>8.3g} "
-      "{:>16}\n\n",
-      "recurrent", median, timing->ms.front(), timing->quantile(0.25), timing->quantile(0.75),
-      timing->ms.back(), steps / median * 1e3, gflops, gbytes,
-      fmt::format("{:.0f} % {}", 100 * limit / median, byMemory ? "memory" : "arithmetic"));
+                        "GB/s", "share of limit")
+         << rows << '\n';
   outs() << fmt::format(
       "limit measured on {} threads: {:.4g} GFLOP/s of f32 multiply-adds, {:.3g} GB/s of copying\n",
       threads, limits.gflops, limits.gbytes);

@@ -6,6 +6,7 @@
 #include "Output.h"
 #include "Packed.h"
 
+#include "ssmc/Analysis/Passes.h"
 #include "ssmc/Driver/Driver.h"
 #include "ssmc/Runtime/Compare.h"
 
@@ -25,22 +26,26 @@ namespace {
 struct CheckedTarget {
   std::string name;
   cpu::TargetSpec spec;
+  /// Whether forms of blocks are tried on a few cases only.
+  bool brief = false;
 };
 
-/// One recurrence under check. Data and what the reference makes of them are the same for all
-/// targets, so they are made once.
+/// One recurrence under check. Data and what the reference makes of them are the same for all forms
+/// and targets, so they are made once.
 class Checker {
 public:
   Checker(ssm::RecurrenceOp declared, const Options& options)
       : declared(declared), options(options) {}
-  Expected<Line> check(const CheckedTarget& target, DType dtype);
   Error prepare();
+  const FormList& getForms() const { return forms; }
+  Expected<Line> check(const FormChoice& form, const CheckedTarget& target, DType dtype);
 
 private:
   struct Data {
     Inputs inputs;
     Results expected;
   };
+  std::vector<CheckCase> casesOf(const FormChoice& form, bool brief) const;
   Expected<const Data*> dataFor(const CheckCase& test, const Signature& signature, DType dtype);
   Expected<Results> compute(const CheckCase& test, const CompiledRecurrence& compiled,
                             const Signature& signature, const Data& data);
@@ -49,8 +54,11 @@ private:
 
   ssm::RecurrenceOp declared;
   const Options& options;
-  std::vector<CheckCase> cases;
-  std::map<std::pair<const CheckCase*, DType>, Data> data;
+  FormList forms;
+  /// What the data of a case depend on.
+  using Key = std::tuple<DType, int64_t, int64_t, SmallVector<int64_t, 2>, SmallVector<int64_t, 8>,
+                         bool, Gates, bool>;
+  std::map<Key, Data> data;
 };
 
 } // namespace
@@ -60,26 +68,44 @@ static double boundOf(DType dtype) {
 }
 
 Error Checker::prepare() {
-  cases = checkCases(declared, !options.dims.empty());
-  for (CheckCase& test : cases) {
-    if (test.lengths.empty())
-      test.batch = options.batch.value_or(test.batch);
-    test.heads = options.heads.value_or(test.heads);
-    // The lengths are what most cases are about; only the plain one takes another.
-    if (!options.time.empty() && StringRef(test.name) == "odd sizes") {
-      if (options.time.size() != declared.getNumTimeAxes())
-        return createStringError("--time gives " + Twine(options.time.size()) + " sizes, '" +
-                                 declared.getSymName() + "' has " +
-                                 Twine(declared.getNumTimeAxes()) + " time axes");
-      test.time.assign(options.time.begin(), options.time.end());
-    }
+  ssm::RecurrenceOp normal;
+  mlir::OwningOpRef<mlir::ModuleOp> module = copyOf(declared, normal);
+  normal = analysis::normalize(normal);
+  // The lengths are what most cases are about; only the plain one takes another.
+  if (!options.time.empty() && options.time.size() != declared.getNumTimeAxes())
+    return createStringError("--time gives " + Twine(options.time.size()) + " sizes, '" +
+                             declared.getSymName() + "' has " + Twine(declared.getNumTimeAxes()) +
+                             " time axes");
+  Expected<FormList> found = formsOf(normal, options);
+  if (!found)
+    return found.takeError();
+  forms.absent = std::move(found->absent);
+  for (const FormChoice& form : found->present) {
+    forms.present.push_back(form);
+    // Blocks of two sizes: what holds of one may hold by accident.
+    if (form.chunk && !options.chunk)
+      forms.present.push_back({form.form, *form.chunk == 16 ? 64 : 16});
   }
   return Error::success();
 }
 
+std::vector<CheckCase> Checker::casesOf(const FormChoice& form, bool brief) const {
+  std::vector<CheckCase> cases = checkCases(declared, !options.dims.empty(), form.chunk, brief);
+  for (CheckCase& test : cases) {
+    if (test.lengths.empty())
+      test.batch = options.batch.value_or(test.batch);
+    test.heads = options.heads.value_or(test.heads);
+    if (!options.time.empty() && StringRef(test.name) == "odd sizes")
+      test.time.assign(options.time.begin(), options.time.end());
+  }
+  return cases;
+}
+
 Expected<const Checker::Data*> Checker::dataFor(const CheckCase& test, const Signature& signature,
                                                 DType dtype) {
-  auto [entry, isNew] = data.try_emplace({&test, dtype});
+  auto [entry, isNew] = data.try_emplace(
+      Key(dtype, test.batch, test.heads, test.time, test.lengths, test.initialState, test.gates,
+          test.evenSizes));
   Data& result = entry->second;
   if (!isNew)
     return &result;
@@ -214,14 +240,19 @@ Error Checker::tryCase(const CheckCase& test, const CompiledRecurrence& compiled
   return Error::success();
 }
 
-Expected<Line> Checker::check(const CheckedTarget& target, DType dtype) {
+Expected<Line> Checker::check(const FormChoice& form, const CheckedTarget& target, DType dtype) {
   Expected<Signature> signature = signatureOf(declared, dtype);
   if (!signature)
     return signature.takeError();
-  Line line = {
-      declared.getSymName().str(), target.name, runtime::name(dtype).str(), "", boundOf(dtype), {}};
+  Line line = {declared.getSymName().str(),
+               target.name,
+               runtime::name(dtype).str(),
+               "",
+               form,
+               boundOf(dtype),
+               {}};
   std::map<bool, std::optional<CompiledRecurrence>> compiled;
-  for (const CheckCase& test : cases) {
+  for (const CheckCase& test : casesOf(form, target.brief && form.chunk)) {
     Finding& finding = line.findings.emplace_back(Finding{test});
     auto dims = checkDims(declared, options, test.evenSizes);
     if (!dims)
@@ -232,8 +263,7 @@ Expected<Line> Checker::check(const CheckedTarget& target, DType dtype) {
         for (auto& [name, size] : *dims)
           line.dims += fmt::format("{}{}={}", line.dims.empty() ? "" : " ", name, size);
       Expected<CompiledRecurrence> result =
-          CompiledRecurrence::compile(
-              declared, {*dims, dtype, options.form, options.chunk}, target.spec);
+          CompiledRecurrence::compile(declared, {*dims, dtype, form.form, form.chunk}, target.spec);
       if (!result) {
         finding.problem = toString(result.takeError());
         continue;
@@ -263,16 +293,23 @@ static Expected<std::vector<CheckedTarget>> targetsOf(const Options& options) {
   if (host.isX86()) {
     // Narrower vectors than this machine's, which are the widest of another.
     if (host.has("avx512f") && host.has("avx2") && host.has("fma"))
-      targets.push_back({"cpu avx2", {host.triple, "+avx2,+fma"}});
+      targets.push_back({"cpu avx2", {host.triple, "+avx2,+fma"}, /*brief=*/true});
     if (host.has("avx2"))
-      targets.push_back({"cpu x86-64", {host.triple, ""}});
+      targets.push_back({"cpu x86-64", {host.triple, ""}, /*brief=*/true});
   }
   return targets;
 }
 
+namespace {
+struct Table {
+  std::vector<Line> lines;
+  std::vector<AbsentLine> absent;
+};
+} // namespace
+
 static Error checkSpec(StringRef path, const Options& options, Console& console,
                        ArrayRef<CheckedTarget> targets, Progress& progress, bool print,
-                       std::vector<Line>& lines) {
+                       Table& table) {
   Expected<Spec> spec = loadSpec(path, options, console, /*single=*/false);
   if (!spec)
     return spec.takeError();
@@ -283,16 +320,27 @@ static Error checkSpec(StringRef path, const Options& options, Console& console,
     Checker checker(declared, options);
     if (Error error = checker.prepare())
       return error;
-    for (const CheckedTarget& target : targets)
-      for (DType dtype : dtypes) {
-        progress.advance(declared.getSymName());
-        Expected<Line> line = checker.check(target, dtype);
-        if (!line)
-          return line.takeError();
-        if (print)
-          printLine(*line, options.verbose, console.hasColor(outs()), outs());
-        lines.push_back(std::move(*line));
-      }
+    for (const FormChoice& form : checker.getForms().present)
+      for (const CheckedTarget& target : targets)
+        for (DType dtype : dtypes) {
+          // One size of blocks is enough on each further target and for each further type.
+          bool isFurther = form.chunk && !options.chunk && *form.chunk != defaultChunk(form.form);
+          if ((target.brief && !options.chunk && form.chunk.value_or(16) != 16) ||
+              (isFurther && dtype != dtypes.front() && !target.brief))
+            continue;
+          progress.advance(declared.getSymName());
+          Expected<Line> line = checker.check(form, target, dtype);
+          if (!line)
+            return line.takeError();
+          if (print)
+            printLine(*line, options.verbose, console.hasColor(outs()), outs());
+          table.lines.push_back(std::move(*line));
+        }
+    for (const AbsentForm& form : checker.getForms().absent) {
+      table.absent.push_back({declared.getSymName().str(), form});
+      if (print && options.verbose)
+        printLine(table.absent.back(), outs());
+    }
   }
   return Error::success();
 }
@@ -306,23 +354,22 @@ Expected<int> driver::checkCommand(const Options& options, Console& console) {
       return error;
   bool print = options.json != "-";
   if (print)
-    outs() << fmt::format("{:<28} {:<11} {:<10} {:<5} {:>5} {:>9} {:>9} {:>8}\n", "recurrence",
-                          "target", "form", "type", "cases", "outputs", "states", "bound");
-  std::vector<Line> lines;
+    printHeader(outs());
+  Table table;
   {
     Progress progress("checking");
     for (const std::string& path : options.specs)
-      if (Error error = checkSpec(path, options, console, *targets, progress, print, lines))
+      if (Error error = checkSpec(path, options, console, *targets, progress, print, table))
         return error;
   }
   if (!options.json.empty()) {
-    json::Value value = toJson(lines);
+    json::Value value = toJson(table.lines, table.absent);
     if (Error error =
             writeOutput(options.json, [&](raw_ostream& os) { os << formatv("{0:2}\n", value); }))
       return error;
   }
   unsigned cases = 0, failures = 0;
-  for (const Line& line : lines) {
+  for (const Line& line : table.lines) {
     cases += line.findings.size();
     failures += line.failures();
   }

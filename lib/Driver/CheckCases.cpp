@@ -15,9 +15,14 @@ static bool isCausal(ssm::RecurrenceOp declared) {
   return causal;
 }
 
-std::vector<CheckCase> driver::checkCases(ssm::RecurrenceOp declared, bool dimsGiven) {
+std::vector<CheckCase> driver::checkCases(ssm::RecurrenceOp declared, bool dimsGiven,
+                                          std::optional<int64_t> chunk, bool brief) {
   using Case = CheckCase;
   std::vector<Case> cases;
+  if (brief)
+    return {{.name = "odd sizes", .time = {37}, .initialState = true},
+            {.name = "a step more", .time = {*chunk * 2 + 1}},
+            {.name = "strong gates", .time = {61}, .initialState = true, .gates = Gates::Strong}};
   if (declared.getNumTimeAxes() > 1) {
     cases = {{.name = "odd sizes", .time = {5, 7}},
              {.name = "one step", .time = {1, 1}},
@@ -33,12 +38,18 @@ std::vector<CheckCase> driver::checkCases(ssm::RecurrenceOp declared, bool dimsG
     cases = {{.name = "odd sizes", .time = {37}},
              {.name = "one step", .time = {1}, .initialState = true},
              {.name = "no step", .time = {0}, .initialState = true},
-             {.name = "whole tiles", .time = {48}},
              {.name = "4096 steps", .batch = 1, .heads = 1, .time = {4096}},
              {.name = "initial state", .time = {37}, .initialState = true},
              {.name = "strong gates", .time = {61}, .initialState = true, .gates = Gates::Strong},
              {.name = "weak gates", .time = {61}, .initialState = true, .gates = Gates::Weak},
              {.name = "same bits", .mode = Case::Bits, .time = {37}, .initialState = true}};
+    if (chunk)
+      cases.insert(cases.end(), {{.name = "whole chunks", .time = {*chunk * 2}},
+                                 {.name = "a step more", .time = {*chunk * 2 + 1}},
+                                 {.name = "a step less", .time = {*chunk * 2 - 1}},
+                                 {.name = "ten chunks", .batch = 1, .time = {*chunk * 10 + 3}}});
+    else
+      cases.push_back({.name = "whole tiles", .time = {48}});
     // None at all, at both ends too; one step; less than a tile, tiles and a part, several chunks.
     SmallVector<int64_t, 8> lengths = {0, 21, 1, 0, 131, 48, 0};
     SmallVector<int64_t, 2> total = {std::accumulate(lengths.begin(), lengths.end(), int64_t(0))};

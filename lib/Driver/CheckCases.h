@@ -26,8 +26,10 @@ struct CheckCase {
   bool evenSizes = false;
 };
 
-/// The cases that make sense for a recurrence.
-std::vector<CheckCase> checkCases(ssm::RecurrenceOp declared, bool dimsGiven);
+/// The cases that make sense for a recurrence, in a form of blocks of `chunk` steps if given. A `brief`
+/// list is for a target that shares its form with another, which is checked in full.
+std::vector<CheckCase> checkCases(ssm::RecurrenceOp declared, bool dimsGiven,
+                                  std::optional<int64_t> chunk, bool brief);
 
 /// Sizes of the dims for a case: given ones, else defaults, else small odd (or even) ones.
 llvm::Expected<std::map<std::string, int64_t, std::less<>>>

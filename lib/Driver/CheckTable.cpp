@@ -16,6 +16,19 @@ static std::string errorText(double error) {
   return error == 0 ? "0" : std::isfinite(error) ? fmt::format("{:.1e}", error) : "inf";
 }
 
+static constexpr const char* columns = "{:<28} {:<11} {:<12} {:<5} {:>5} {:>9} {:>9} {:>8}";
+
+void driver::printHeader(raw_ostream& os) {
+  os << fmt::format(columns, "recurrence", "target", "form", "type", "cases", "outputs", "states",
+                    "bound")
+     << '\n';
+}
+
+void driver::printLine(const AbsentLine& line, raw_ostream& os) {
+  os << fmt::format("{:<28} {:<11} {:<12} none: {}\n", line.recurrence, "",
+                    nameOf(line.form.form).str(), line.form.reason);
+}
+
 void driver::printLine(const Line& line, bool verbose, bool color, raw_ostream& os) {
   double outputs = 0, states = 0;
   for (const Finding& finding : line.findings) {
@@ -23,9 +36,10 @@ void driver::printLine(const Line& line, bool verbose, bool color, raw_ostream& 
     states = std::max(states, finding.states);
   }
   unsigned failures = line.failures();
-  os << fmt::format("{:<28} {:<11} {:<10} {:<5} {:>5} {:>9} {:>9} {:>8}  ", line.recurrence,
-                    line.target, "recurrent", line.dtype, line.findings.size(), errorText(outputs),
-                    errorText(states), errorText(line.bound));
+  os << fmt::format(columns, line.recurrence, line.target, line.form.text(), line.dtype,
+                    line.findings.size(), errorText(outputs), errorText(states),
+                    errorText(line.bound))
+     << "  ";
   WithColor(os, failures ? raw_ostream::RED : raw_ostream::GREEN, failures > 0, false,
             color ? ColorMode::Enable : ColorMode::Disable)
       << (failures ? "FAIL" : "ok");
@@ -50,7 +64,7 @@ void driver::printLine(const Line& line, bool verbose, bool color, raw_ostream& 
   }
 }
 
-json::Value driver::toJson(ArrayRef<Line> lines) {
+json::Value driver::toJson(ArrayRef<Line> lines, ArrayRef<AbsentLine> absent) {
   json::Array list;
   // JSON has no infinity.
   auto number = [](double error) {
@@ -60,7 +74,9 @@ json::Value driver::toJson(ArrayRef<Line> lines) {
     for (const Finding& finding : line.findings)
       list.push_back(json::Object{{"recurrence", line.recurrence},
                                   {"target", line.target},
-                                  {"form", "recurrent"},
+                                  {"form", nameOf(line.form.form)},
+                                  {"chunk", line.form.chunk},
+                                  {"exists", true},
                                   {"dtype", line.dtype},
                                   {"dims", line.dims},
                                   {"case", finding.test.name},
@@ -69,5 +85,10 @@ json::Value driver::toJson(ArrayRef<Line> lines) {
                                   {"bound", line.bound},
                                   {"problem", finding.problem},
                                   {"ok", !finding.isOver(line.bound)}});
+  for (const AbsentLine& line : absent)
+    list.push_back(json::Object{{"recurrence", line.recurrence},
+                                {"form", nameOf(line.form.form)},
+                                {"exists", false},
+                                {"reason", line.form.reason}});
   return list;
 }

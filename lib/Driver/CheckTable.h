@@ -2,6 +2,7 @@
 #pragma once
 
 #include "CheckCases.h"
+#include "Forms.h"
 
 #include "llvm/Support/JSON.h"
 
@@ -18,9 +19,10 @@ struct Finding {
   }
 };
 
-/// One line of the table: a recurrence on a target in a type.
+/// One line of the table: a form of a recurrence on a target in a type.
 struct Line {
   std::string recurrence, target, dtype, dims;
+  FormChoice form;
   double bound;
   std::vector<Finding> findings;
 
@@ -29,9 +31,19 @@ struct Line {
   }
 };
 
+/// A form that does not exist, and why.
+struct AbsentLine {
+  std::string recurrence;
+  AbsentForm form;
+};
+
+void printHeader(llvm::raw_ostream& os);
+
 /// One line, and below it the cases that are over the bound, or all of them with `verbose`.
 void printLine(const Line& line, bool verbose, bool color, llvm::raw_ostream& os);
 
-llvm::json::Value toJson(llvm::ArrayRef<Line> lines);
+void printLine(const AbsentLine& line, llvm::raw_ostream& os);
+
+llvm::json::Value toJson(llvm::ArrayRef<Line> lines, llvm::ArrayRef<AbsentLine> absent);
 
 } // namespace ssmc::driver

@@ -1,4 +1,4 @@
-// Which row of the table of structures a system belongs to, and which forms follow from that.
+// Which row of the table of structures a system belongs to.
 #include "Structure.h"
 
 #include "llvm/ADT/STLExtras.h"
@@ -44,19 +44,14 @@ llvm::SetVector<StringRef> driver::contractedLabels(ssm::RecurrenceOp normal, St
 void driver::classify(ssm::RecurrenceOp normal, ssm::SystemOp system, SystemFacts& facts) {
   if (normal.getNumTimeAxes() > 1) {
     facts.structure = "two time axes";
-    facts.scan = "row scans";
-    facts.chunked = "tiled wavefront";
     return;
   }
   if (facts.isRegister) {
     facts.structure = "delay register";
-    facts.scan = facts.chunked = "not needed: a shift in time";
     return;
   }
   if (facts.maxPlus) {
     facts.structure = "max-plus";
-    facts.scan = "scan of (max, +)";
-    facts.chunked = "blocked scan";
     return;
   }
   bool feedback = false, dense = false;
@@ -78,21 +73,13 @@ void driver::classify(ssm::RecurrenceOp normal, ssm::SystemOp system, SystemFact
   bool all = all_of(labelsOf(type), [&](StringRef label) { return decayLabels.contains(label); });
   if (dense) {
     facts.structure = "dense transition";
-    facts.scan = "matrix products";
-    facts.chunked = "dense blocks";
   } else if (decayLabels.empty() || (onlyContracted && !(all && !feedback))) {
     facts.structure = decayLabels.empty() ? "scalar decay" : "decay over the contracted axis";
     if (feedback)
       facts.structure += " with feedback";
-    facts.scan = feedback ? "as dense" : "scan";
-    facts.chunked = feedback ? "Gram + solve" : "Gram";
   } else if (all) {
     facts.structure = type.getRank() > 1 ? "decay over both axes" : "elementwise decay";
-    facts.scan = "scan";
-    facts.chunked = "blocked scan";
   } else {
     facts.structure = "decay over the free axis";
-    facts.scan = "scan";
-    facts.chunked = "transposed system";
   }
 }

@@ -109,20 +109,26 @@ static void printForms(const Explanation& facts, Page& page) {
                    facts.passes > 1 ? fmt::format(", in {} passes over time", facts.passes) : "",
                    lanes, resident),
        ""});
-  auto forms = [&](const char* name, std::string SystemFacts::* form) {
-    std::string list;
+  for (const BlockForm& form : facts.blockForms) {
+    if (!form.reason.empty()) {
+      page.fact({nameOf(form.form).str(), "no: " + form.reason, ""});
+      continue;
+    }
+    // Systems that are treated alike stand together.
+    std::map<std::string, std::string> treatments;
     for (const SystemFacts& system : facts.systems)
-      if (system.structure != "delay register" && system.*form != "none")
-        list += (list.empty() ? "" : "; ") +
-                (facts.systems.size() > 1 ? join(system.states, ", ") + ": " : std::string()) +
-                system.*form;
-    page.fact(
-        {name,
-         list.empty() ? "no: the step is not linear" : "not in this version. To come: " + list,
-         ""});
-  };
-  forms("chunked", &SystemFacts::chunked);
-  forms("scan", &SystemFacts::scan);
+      if (!system.isRegister) {
+        std::string& states =
+            treatments[form.form == Form::Scan ? system.scan : system.chunked];
+        states += (states.empty() ? "" : ", ") + join(system.states, ", ");
+      }
+    std::string list;
+    for (auto& [how, states] : treatments)
+      list += (list.empty() ? ": " : "; ") +
+              (treatments.size() > 1 ? states + ": " : std::string()) + how;
+    page.fact({nameOf(form.form).str(),
+               fmt::format("yes: {} steps at a time{}", form.chunk, list), ""});
+  }
 }
 
 static void printCosts(const Explanation& facts, const Options& options, Page& page) {
@@ -177,6 +183,12 @@ static void printText(const Explanation& facts, const Spec& spec, const Options&
     page.fact(fact);
   printForms(facts, page);
   printCosts(facts, options, page);
+  if (options.verbose)
+    for (const BlockForm& form : facts.blockForms)
+      if (form.reason.empty()) {
+        page.title(nameOf(form.form), "the form, as --emit form writes it");
+        os << form.program << '\n';
+      }
 }
 
 static constexpr const char* legend = R"(
@@ -206,13 +218,20 @@ static json::Value toJson(const Explanation& facts) {
                                    {"terms", list(system.terms)},
                                    {"scan", system.scan},
                                    {"chunked", system.chunked}});
+  json::Object forms{{"recurrent", true}}, reasons;
+  for (const BlockForm& form : facts.blockForms) {
+    forms[nameOf(form.form)] = form.reason.empty();
+    if (!form.reason.empty())
+      reasons[nameOf(form.form)] = form.reason;
+  }
   return json::Object{
       {"name", facts.name},
       {"operands", list(facts.operands)},
       {"states", list(facts.states)},
       {"systems", std::move(systems)},
       {"outputs", list(facts.outputs)},
-      {"forms", json::Object{{"recurrent", true}, {"scan", false}, {"chunked", false}}},
+      {"forms", std::move(forms)},
+      {"reasons", std::move(reasons)},
       {"cost", json::Object{{"operations", facts.costs.operations.text()},
                             {"functions", facts.costs.functions.text()},
                             {"operand_elements", facts.costs.operandElements.text()},

@@ -20,9 +20,6 @@ struct LoweringOptions {
   bool adjoint = false;
 };
 
-/// "recurrent", "scan" …
-llvm::StringRef nameOf(Form form);
-
 /// Takes every recurrence of a module from the declaration to a stage, in place; at the last one
 /// the module holds kernels alone. Fails as an internal error, or as reported for what a
 /// declaration asks of this form that it cannot do.

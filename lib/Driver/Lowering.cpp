@@ -1,4 +1,5 @@
 // The stages of compilation, in order.
+#include "Forms.h"
 #include "Kernels.h"
 
 #include "ssmc/Analysis/Passes.h"
@@ -6,8 +7,6 @@
 #include "ssmc/Schedule/Schedule.h"
 
 #include "mlir/IR/Verifier.h"
-#include "mlir/Pass/PassManager.h"
-#include "mlir/Transforms/Passes.h"
 
 using namespace llvm;
 using namespace ssmc;
@@ -32,31 +31,6 @@ static bool isNormal(ssm::RecurrenceOp recurrence) {
                 [](ssm::UpdateOp update) { return update->hasAttr("nonlinear"); });
 }
 
-StringRef driver::nameOf(Form form) {
-  switch (form) {
-  case Form::Auto:
-    return "auto";
-  case Form::Recurrent:
-    return "recurrent";
-  case Form::Scan:
-    return "scan";
-  case Form::Chunked:
-    return "chunked";
-  }
-  llvm_unreachable("all forms are covered");
-}
-
-/// Equal reads and products are written once.
-static Error simplify(ssm::RecurrenceOp form) {
-  mlir::PassManager manager(form->getContext(), ssm::RecurrenceOp::getOperationName());
-  manager.addPass(mlir::createCanonicalizerPass());
-  manager.addPass(mlir::createCSEPass());
-  if (mlir::failed(manager.run(form)))
-    return make_error<InternalError>("simplifying a form of '" + form.getSymName().str() +
-                                     "' failed");
-  return Error::success();
-}
-
 /// Replaces a form by its adjoint.
 static Error deriveAdjoint(ssm::RecurrenceOp form) {
   // A block of steps whose states fit the second-level cache: they are all kept while it is walked back.
@@ -78,15 +52,12 @@ static Error deriveForm(ssm::RecurrenceOp recurrence, const LoweringOptions& opt
       return make_error<ReportedError>();
     return options.adjoint ? deriveAdjoint(*form) : Error::success();
   }
-  derive::ChunkOptions chunk;
-  chunk.eliminate = options.form == Form::Chunked;
-  chunk.steps = options.chunk.value_or(chunk.eliminate ? 64 : 16);
   std::string reason, name = recurrence.getSymName().str();
-  mlir::FailureOr<ssm::RecurrenceOp> form = derive::deriveChunked(recurrence, chunk, reason);
-  if (mlir::failed(form))
-    return createStringError("'" + name + "' has no " + nameOf(options.form) + " form: " + reason);
-  if (Error error = simplify(*form))
-    return error;
+  Expected<ssm::RecurrenceOp> form = deriveBlocks(recurrence, options, reason);
+  if (!form)
+    return form.takeError();
+  if (!*form)
+    return noSuchForm(name, options.form, reason);
   return options.adjoint ? deriveAdjoint(*form) : Error::success();
 }
 

@@ -291,8 +291,6 @@ void Explainer::run() {
         facts.nonlinear = reason.getValue().str();
       facts.terms.push_back({"step", text.printStep(update.getValue()), ""});
       facts.structure = "nonlinear";
-      facts.scan = "Newton over the linearised system";
-      facts.chunked = "none";
       result.systems.push_back(std::move(facts));
     }
   }
@@ -309,6 +307,45 @@ void Explainer::run() {
     result.lanes.push_back(text.label(label));
 }
 
+/// How a form of blocks computes a state: by products over the steps of a block, or at each of them.
+static std::string treatmentOf(ssm::RecurrenceOp form, const SystemFacts& facts, StringRef state,
+                               ssm::SystemOp system) {
+  bool isAtEachStep = false;
+  form->walk([&](ssm::UpdateOp update) {
+    if (update.getState() == state)
+      isAtEachStep = isa_and_nonnull<ssm::LastOp>(update.getValue().getDefiningOp());
+  });
+  auto has = [&](auto kind) {
+    return system->walk([&](decltype(kind)) { return mlir::WalkResult::interrupt(); })
+        .wasInterrupted();
+  };
+  if (!isAtEachStep)
+    return has(ssm::FeedbackOp()) ? "Gram + solve" : "Gram";
+  return !has(ssm::DecayOp()) ? "shift in time" : facts.maxPlus ? "scan of (max, +)" : "scan";
+}
+
+/// Asks the derivations which forms of blocks there are.
+static Error findBlockForms(ssm::RecurrenceOp normal, const Options& options, Explanation& result) {
+  SmallVector<ssm::SystemOp> systems(normal.getBlock()->getOps<ssm::SystemOp>());
+  for (Form form : {Form::Chunked, Form::Scan}) {
+    BlockForm& found = result.blockForms.emplace_back(BlockForm{form});
+    found.chunk = options.chunk.value_or(defaultChunk(form));
+    ssm::RecurrenceOp copy;
+    mlir::OwningOpRef<mlir::ModuleOp> module = copyOf(normal, copy);
+    Expected<ssm::RecurrenceOp> derived = deriveBlocks(
+        copy, {result.dims, runtime::DType::F32, form, found.chunk}, found.reason);
+    if (!derived)
+      return derived.takeError();
+    if (!*derived)
+      continue;
+    raw_string_ostream(found.program) << *derived;
+    for (auto [facts, system] : zip(result.systems, systems))
+      (form == Form::Scan ? facts.scan : facts.chunked) =
+          treatmentOf(*derived, facts, ssm::strings(system.getStates()).front(), system);
+  }
+  return Error::success();
+}
+
 Expected<Explanation> driver::explain(ssm::RecurrenceOp declared, const Options& options) {
   Explanation result;
   result.name = declared.getSymName().str();
@@ -320,6 +357,8 @@ Expected<Explanation> driver::explain(ssm::RecurrenceOp declared, const Options&
   mlir::OwningOpRef<mlir::ModuleOp> module = copyOf(declared, normal);
   normal = analysis::normalize(normal);
   Explainer(declared, normal, result).run();
+  if (Error error = findBlockForms(normal, options, result))
+    return std::move(error);
   mlir::FailureOr<ssm::RecurrenceOp> form = derive::deriveRecurrent(normal);
   if (mlir::failed(form))
     return make_error<ReportedError>();

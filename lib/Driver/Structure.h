@@ -1,8 +1,8 @@
 /// What the normal form says, as a struct whose fields explain it; `explain` prints it.
 #pragma once
 
+#include "Forms.h"
 #include "Polynomial.h"
-#include "Spec.h"
 
 #include "ssmc/Runtime/Array.h"
 
@@ -24,8 +24,18 @@ struct SystemFacts {
   /// Why it is not linear, and where; empty for a linear one.
   std::string nonlinear;
   mlir::Location location;
-  /// The row of the table of structures that it belongs to, and the forms that follow.
-  std::string structure, scan, chunked;
+  /// The row of the table of structures that it belongs to.
+  std::string structure;
+  /// How the form of that name computes it; empty where there is none.
+  std::string scan, chunked;
+};
+
+/// A form of blocks of steps.
+struct BlockForm {
+  Form form;
+  int64_t chunk = 0;
+  std::string reason;  ///< why there is none; empty where there is one
+  std::string program; ///< in the ssm dialect
 };
 
 struct Costs {
@@ -41,6 +51,7 @@ struct Explanation {
   std::vector<SystemFacts> systems;
   std::vector<std::string> lanes; ///< labels that the recurrent form runs side by side
   unsigned passes = 1;
+  std::vector<BlockForm> blockForms;
   Costs costs;
   std::map<std::string, int64_t, std::less<>> dims; ///< sizes where known
 };
@@ -48,7 +59,7 @@ struct Explanation {
 /// Explains one recurrence of a file.
 llvm::Expected<Explanation> explain(ssm::RecurrenceOp declared, const Options& options);
 
-/// Sets `structure`, `scan` and `chunked`.
+/// Sets `structure`.
 void classify(ssm::RecurrenceOp normal, ssm::SystemOp system, SystemFacts& facts);
 
 /// Labels over which some readout or feedback contracts a state.

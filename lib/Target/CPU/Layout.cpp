@@ -139,6 +139,8 @@ void Emitter::choosePreferences(Operation* kernel) {
     }
     return false;
   };
+  // Grams write vectors of columns.
+  kernel->walk([&](ssm::GramOp gram) { prefer(gram.getResult(), {gram.getColumns(), 0}); });
   kernel->walk([&](ssm::FoldOp fold) {
     if (isa<ssm::FoldOp>(fold->getParentOp()))
       return;

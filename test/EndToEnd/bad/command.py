@@ -119,7 +119,10 @@ named("dtype_unknown", flags("--dtype", "f33"), "f33")
 named("form_unknown", flags("--form", "circular"), "circular")
 named("option_unknown", flags("--frobnicate"), "--frobnicate")
 named("option_without_value", flags("--dtype"), "--dtype")
-named("chunk_of_zero", flags("--chunk", "0"), "0")
+named("chunk_of_zero", flags("--chunk", "0"), "--chunk", "0")
+named("chunk_too_large", flags("--chunk", "5000"), "--chunk", "5000")
+named("chunk_no_number", flags("--chunk", "x"), "--chunk", "x")
+named("scan_of_feedback", flags("--form", "scan"), "scan", "contraction")
 
 
 @test

@@ -14,7 +14,7 @@ opt = sys.argv[1]
 # Options of the whole suite, --verify-roundtrip, follow the tool.
 options = [word for word in sys.argv[2:] if word.startswith("--")]
 # Ops that need a surrounding; `in` needs none.
-NOT_ALONE = ("at", "decay", "feedback", "fold", "in", "input", "prev", "stage", "state", "update", "yield")
+NOT_ALONE = ("at", "decay", "feedback", "fold", "in", "input", "prev", "stage", "state", "steps", "update", "yield")
 errors = []
 ran = 0
 
@@ -29,11 +29,18 @@ def run(where: str, text: str) -> None:
 
 def declared(line: str) -> str | None:
     """The line in a recurrence that declares its operands, or None where they are not told."""
-    match = re.match(r"(?:%\w+ = )?(?:ssm\.(\w+)) (.*?) : (.*)$", line)
-    if not match or match[1] in NOT_ALONE:
-        return line if match and match[1] == "in" else None
-    names = re.findall(r"%(\w+)", match[2])
-    types = re.findall(r"\[([^\]]*)\]((?: complex<f32>| i1| i32)?)", match[3].split(" to ")[0])
+    op = re.match(r"(?:%\w+ = )?ssm\.(\w+) (.*)$", line)
+    if not op or op[1] in NOT_ALONE:
+        return line if op and op[1] == "in" else None
+    if op[2].startswith("over ") and "%" not in op[2]:
+        return line
+    if op[2].startswith("("):  # each operand with its type
+        typed = re.findall(r"%(\w+) : \[([^\]]*)\]()", op[2])
+        names, types = [name for name, *_ in typed], [rest for _, *rest in typed]
+    else:
+        operands, _, rest = op[2].partition(" : ")
+        names = re.findall(r"%(\w+)", operands)
+        types = re.findall(r"\[([^\]]*)\]((?: complex<f32>| i1| i32)?)", rest.split(" to ")[0])
     if not names or len(names) != len(types):
         return None
     lines = []
@@ -61,7 +68,7 @@ for path in (Path(word) for word in sys.argv[2:] if not word.startswith("--")):
         for line in re.findall(r"`([^`]*(?:ssm|tile)\.\w+ [^`]*)`", example):
             text = declared(line)
             if text and "…" not in text:
-                run(title, f"ssm.recurrence @r time [t] dims(K, V, N, J = 2) {{\n{text}\n}}\n")
+                run(title, f"ssm.recurrence @r time [t] dims(D, K, V, N, J = 2) {{\n{text}\n}}\n")
 
 print("\n".join(errors) or f"{ran} examples")
 sys.exit(bool(errors) or ran < 20)

@@ -143,6 +143,19 @@ static mlir::MLIRContext& context() {
   return *context;
 }
 
+std::vector<std::pair<std::string, cpu::TargetSpec>> ssmc::test::targetsHere() {
+  cpu::TargetSpec host = cpu::TargetSpec::host();
+  if (!host.isX86())
+    return {{"host", host}};
+  std::vector<std::pair<std::string, cpu::TargetSpec>> targets{{"x86-64", {host.triple, ""}}};
+  if (host.has("avx2") && host.has("fma"))
+    targets.push_back({"avx2", {host.triple, "+avx2,+fma"}});
+  if (host.has("avx512f") && host.has("avx512bw") && host.has("avx512vl") && host.has("avx512dq"))
+    targets.push_back(
+        {"avx512", {host.triple, "+avx2,+fma,+avx512f,+avx512bw,+avx512vl,+avx512dq"}});
+  return targets;
+}
+
 Case ssmc::test::interpretedCase(std::string name, const std::string& text, Sizes sizes) {
   auto module = std::make_shared<mlir::OwningOpRef<mlir::ModuleOp>>(
       mlir::parseSourceString<mlir::ModuleOp>(text, &context()));

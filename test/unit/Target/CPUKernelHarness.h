@@ -61,6 +61,9 @@ Case interpretedCase(std::string name, const std::string& text, Sizes sizes = {}
 /// All cases; `timeOnly` ones are built for measuring.
 std::vector<Case> allCases();
 
+/// What this machine can run, by name, the narrowest vectors first.
+std::vector<std::pair<std::string, cpu::TargetSpec>> targetsHere();
+
 /// Runs a case for one target, and again with packed sequences where it has one time axis; prints
 /// and returns whether it is right.
 bool runCase(const Case& test, const cpu::TargetSpec& target, const std::string& targetName);

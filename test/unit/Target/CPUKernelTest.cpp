@@ -78,14 +78,7 @@ int main(int argc, char** argv) {
           stdout);
     return 0;
   }
-  std::vector<std::pair<std::string, cpu::TargetSpec>> targets{{"x86-64", {host.triple, ""}}};
-  if (host.has("avx2") && host.has("fma"))
-    targets.push_back({"avx2", {host.triple, "+avx2,+fma"}});
-  if (host.has("avx512f") && host.has("avx512bw") && host.has("avx512vl") && host.has("avx512dq"))
-    targets.push_back(
-        {"avx512", {host.triple, "+avx2,+fma,+avx512f,+avx512bw,+avx512vl,+avx512dq"}});
-  if (!host.isX86())
-    targets = {{"host", host}};
+  auto targets = targetsHere();
   int failures = 0;
   for (const Case& test : cases) {
     for (auto& [name, target] : targets)

@@ -249,6 +249,7 @@ static char roleLetter(tile::Role role) {
   case tile::Role::Out:
     return 'o';
   case tile::Role::Temp:
+  case tile::Role::ChunkTemp:
     return 'T';
   case tile::Role::Row:
     return 'r';

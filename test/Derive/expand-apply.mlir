@@ -1,0 +1,48 @@
+// A matrix over steps times vectors: a decay that the matrix can take on is multiplied into it; any other goes with the
+// vectors as the steps pass, or, transposed, with what each step gathers from later ones. Spans are expanded too.
+// RUN: ssmc-opt %s --expand-steps | FileCheck %s
+
+// CHECK-LABEL: @apart
+// CHECK-NOT: ssm.span
+ssm.recurrence @apart time [t] dims(K) {
+  // CHECK: %[[M:.*]] = ssm.in "m"
+  %m = ssm.in "m" [t, s] : [s: 4, t: 4]
+  // CHECK: %[[B:.*]] = ssm.in "b"
+  %b = ssm.in "b" [K, t] : [K, t: 4]
+  %d = ssm.in "d" [t] : [t: 4]
+  // CHECK: %[[SPAN:.*]]:2 = ssm.fold over [t: 4] carry(%{{.*}} = %{{.*}} : [s: 4]) {
+  // CHECK: }
+  // CHECK: %[[LESS:.*]] = ssm.mul %[[M]], %[[SPAN]]#1
+  // CHECK: %[[VECTORS:.*]] = ssm.relabel %[[B]] [t] to [s]
+  // CHECK: %[[PRODUCT:.*]] = ssm.mul %[[LESS]], %[[VECTORS]]
+  // CHECK: %[[Y:.*]] = ssm.sum %[[PRODUCT]] over [s]
+  %y = ssm.apply %m, %b decay %d rows "t" columns "s" : [s: 4, t: 4], [K, t: 4], [t: 4]
+  // CHECK: ssm.out "y" [K, t], %[[Y]]
+  ssm.out "y" [K, t], %y : [K, t: 4]
+}
+
+// CHECK-LABEL: @inside
+ssm.recurrence @inside time [t] dims(K) {
+  // CHECK: %[[M:.*]] = ssm.in "m"
+  %m = ssm.in "m" [t, s] : [s: 4, t: 4]
+  // CHECK: %[[B:.*]] = ssm.in "b"
+  %b = ssm.in "b" [K, t] : [K, t: 4]
+  %d = ssm.in "d" [K, t] : [K, t: 4]
+  // CHECK: %[[Y:.*]]:2 = ssm.fold over [t: 4] carry(%[[HELD:.*]] = %{{.*}} : [K, s: 4]) {
+  // CHECK: %[[LESS:.*]] = ssm.mul %[[HELD]],
+  // CHECK: %[[NEXT:.*]] = ssm.select %{{.*}}, %{{.*}}, %[[LESS]]
+  // CHECK: %[[MT:.*]] = ssm.at %[[M]] "t"
+  // CHECK: %[[PRODUCT:.*]] = ssm.mul %[[MT]], %[[NEXT]]
+  // CHECK: %[[ROW:.*]] = ssm.sum %[[PRODUCT]] over [s]
+  // CHECK: ssm.yield %[[NEXT]], %[[ROW]]
+  %y = ssm.apply %m, %b decay %d rows "t" columns "s" : [s: 4, t: 4], [K, t: 4], [K, t: 4]
+  // CHECK: %[[Z:.*]]:2 = ssm.fold over [t: 4] carry(%[[LEFT:.*]] = {{.*}}, %[[SOFAR:.*]] = {{.*}}) {
+  // CHECK: %[[GATHERED:.*]] = ssm.add %[[SOFAR]],
+  // CHECK: ssm.yield %{{.*}}, %[[GATHERED]]
+  // CHECK: %[[BACK:.*]] = ssm.relabel %[[Z]]#1 [s] to [t]
+  %z = ssm.apply %m, %b decay %d rows "t" columns "s" transpose : [s: 4, t: 4], [K, t: 4], [K, t: 4]
+  // CHECK: ssm.out "y" [K, t], %[[Y]]#1
+  ssm.out "y" [K, t], %y : [K, t: 4]
+  // CHECK: ssm.out "z" [K, t], %[[BACK]]
+  ssm.out "z" [K, t], %z : [K, t: 4]
+}
