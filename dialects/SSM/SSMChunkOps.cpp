@@ -192,6 +192,83 @@ static LogicalResult infer(SolveOp::Adaptor op, MLIRContext*, std::optional<Loca
 }
 SSM_INFER(SolveOp)
 
+//===-- two labels as one
+//---------------------------------------------------------------------------------===//
+
+static LogicalResult infer(FlattenOp::Adaptor op, MLIRContext*, std::optional<Location> location,
+                           SmallVectorImpl<Type>& inferred) {
+  ArrayType type = typeOf(op.getOperand());
+  for (StringRef label : {op.getOuter(), op.getInner()})
+    if (!type.has(label)) // flatten_c1
+      return missing(location, label, type);
+  ArrayType rest = type.without({op.getOuter(), op.getInner()});
+  if (rest.has(op.getAxis().getName())) // flatten_c3
+    return emitOptionalError(location, "'", op.getAxis().getName(), "' is a label of ", rest);
+  inferred.push_back(rest.withAxis(op.getAxis()));
+  return success();
+}
+SSM_INFER(FlattenOp)
+
+static LogicalResult infer(UnflattenOp::Adaptor op, MLIRContext*, std::optional<Location> location,
+                           SmallVectorImpl<Type>& inferred) {
+  ArrayType type = typeOf(op.getOperand());
+  if (!type.has(op.getLabel())) // unflatten_c1
+    return missing(location, op.getLabel(), type);
+  ArrayType rest = type.without({op.getLabel()});
+  for (AxisAttr axis : {op.getOuter(), op.getInner()}) {
+    if (rest.has(axis.getName())) // unflatten_c3
+      return emitOptionalError(location, "'", axis.getName(), "' is a label of ", rest);
+    rest = rest.withAxis(axis);
+  }
+  inferred.push_back(rest);
+  return success();
+}
+SSM_INFER(UnflattenOp)
+
+/// Whether the extents are known not to fit.
+static bool misfit(AxisAttr flat, AxisAttr outer, AxisAttr inner) {
+  return flat.getSize() >= 0 && outer.getSize() >= 0 && inner.getSize() >= 0 &&
+         flat.getSize() != outer.getSize() * inner.getSize();
+}
+
+LogicalResult FlattenOp::verify() {
+  AxisAttr outer = getOperand().getType().find(getOuter()), inner = getOperand().getType().find(getInner());
+  if (getOuter() == getInner()) // flatten_c1
+    return emitOpError() << "'" << getOuter() << "' is one label, not two";
+  if (misfit(getAxis(), outer, inner)) // flatten_c2
+    return emitOpError() << outer.getSize() << " times " << inner.getSize() << " positions are not "
+                         << getAxis().getSize();
+  return success();
+}
+
+LogicalResult UnflattenOp::verify() {
+  AxisAttr flat = getOperand().getType().find(getLabel());
+  if (misfit(flat, getOuter(), getInner())) // unflatten_c2
+    return emitOpError() << getOuter().getSize() << " times " << getInner().getSize()
+                         << " positions are not " << flat.getSize();
+  return success();
+}
+
+/// flatten(unflatten x)  ->  x
+OpFoldResult FlattenOp::fold(FoldAdaptor) {
+  auto made = getOperand().getDefiningOp<UnflattenOp>();
+  bool back = made && made.getOperand().getType() == getType() &&
+              made.getLabelAttr() == getAxis().getLabel() &&
+              made.getOuter().getLabel() == getOuterAttr() &&
+              made.getInner().getLabel() == getInnerAttr();
+  return back ? OpFoldResult(made.getOperand()) : OpFoldResult();
+}
+
+/// unflatten(flatten x)  ->  x
+OpFoldResult UnflattenOp::fold(FoldAdaptor) {
+  auto made = getOperand().getDefiningOp<FlattenOp>();
+  bool back = made && made.getOperand().getType() == getType() &&
+              made.getAxis().getLabel() == getLabelAttr() &&
+              made.getOuterAttr() == getOuter().getLabel() &&
+              made.getInnerAttr() == getInner().getLabel();
+  return back ? OpFoldResult(made.getOperand()) : OpFoldResult();
+}
+
 //===-- verifiers
 //-----------------------------------------------------------------------------------===//
 

@@ -87,12 +87,17 @@ class SSM_AlongOp<string mnemonic, list<Trait> traits = []> : SSM_StepsOp<mnemon
 def LastOp : SSM_AlongOp<"last"> {
   let summary = "an array at the last step that exists";
   let description = [{
+    With `reverse` at the first one: the last where steps are taken from the end.
+
     Law: (last_c1) the label is one of the operand's.
 
     Example: `%e = ssm.last %x "t" : [i: K, t: 64]` has label `i`.
   }];
-  let arguments = (ins SSM_ArrayType:$operand, StrAttr:$label);
-  let assemblyFormat = "$operand $label attr-dict `:` custom<ArrayType>(type($operand))";
+  let arguments = (ins SSM_ArrayType:$operand, StrAttr:$label, UnitAttr:$reverse);
+  let assemblyFormat = "$operand $label (`reverse` $reverse^)? attr-dict `:` custom<ArrayType>(type($operand))";
+  let builders = [OpBuilder<(ins "::mlir::Value":$operand, "::mlir::StringAttr":$label), [{
+    build($_builder, $_state, operand, label, ::mlir::UnitAttr());
+  }]>];
 }
 
 def ShiftOp : SSM_AlongOp<"shift"> {
@@ -236,6 +241,51 @@ def SolveOp : Op<SSM_Dialect, "solve", [Pure, AttrSizedOperandSegments,
   let assemblyFormat = [{
     `(` $right `:` custom<ArrayTypes>(type($right)) `)` `lower` `(` $lower `:` custom<ArrayTypes>(type($lower)) `)`
     `rows` $rows `columns` $columns (`reverse` $reverse^)? attr-dict
+  }];
+}
+
+// Two labels as one, and back. Each is the other's inverse and its transpose.
+class SSM_FlatOp<string mnemonic, string transpose>
+    : SSM_StepsOp<mnemonic, SSM_TransposeMethod<transpose>.traits> {
+  let results = (outs SSM_ArrayType:$result);
+  let hasFolder = 1;
+  let hasVerifier = 1;
+  let extraClassDefinition = SSM_TransposeMethod<transpose>.text;
+}
+
+def FlattenOp : SSM_FlatOp<"flatten", "flattenBack(*this, g, x)"> {
+  let summary = "two labels as one";
+  let description = [{
+    Position [o, i] of the labels `outer` and `inner` becomes position o J + i of the new label, J the
+    extent of `inner`: the micro-steps inside each step, in the order in which they are taken. The new label
+    reaches as far as the steps that exist do.
+
+    Laws: (flatten_c1) `outer` and `inner` are two labels of the operand; (flatten_c2) the extent of the new
+    label is the product of theirs; (flatten_c3) no other label of the operand has its name.
+
+    Example: `%u = ssm.flatten %k "t" "s" to [u: 128] : [i: K, s: 2, t: 64]` has labels `i, u`.
+  }];
+  let arguments = (ins SSM_ArrayType:$operand, StrAttr:$outer, StrAttr:$inner, SSM_AxisAttr:$axis);
+  let assemblyFormat = [{
+    $operand $outer $inner `to` custom<AxisList>($axis) attr-dict `:` custom<ArrayType>(type($operand))
+  }];
+}
+
+def UnflattenOp : SSM_FlatOp<"unflatten", "unflattenBack(*this, g, x)"> {
+  let summary = "one label as two";
+  let description = [{
+    Position o J + i of the label becomes position [o, i] of the labels `outer` and `inner`, J the extent of
+    `inner`: the inverse of `ssm.flatten`.
+
+    Laws: (unflatten_c1) the label is one of the operand's; (unflatten_c2) its extent is the product of
+    theirs; (unflatten_c3) no other label of the operand has one of their names, which differ.
+
+    Example: `%x = ssm.unflatten %u "u" to [t: 64] by [s: 2] : [i: K, u: 128]` has labels `i, s, t`.
+  }];
+  let arguments = (ins SSM_ArrayType:$operand, StrAttr:$label, SSM_AxisAttr:$outer, SSM_AxisAttr:$inner);
+  let assemblyFormat = [{
+    $operand $label `to` custom<AxisList>($outer) `by` custom<AxisList>($inner) attr-dict `:`
+    custom<ArrayType>(type($operand))
   }];
 }
 

@@ -133,6 +133,16 @@ FailureOr<Term> formula::relabelBack(Term g, Term x, ArrayAttr from, ArrayAttr t
   return g.make<RelabelOp>(g.get(), to, from);
 }
 
+Term formula::flattenBack(FlattenOp op, Term g, Term x) {
+  AxisAttr outer = x.getType().find(op.getOuter()), inner = x.getType().find(op.getInner());
+  return g.make<UnflattenOp>(g.get(), op.getAxis().getLabel(), outer, inner);
+}
+
+Term formula::unflattenBack(UnflattenOp op, Term g, Term x) {
+  return g.make<FlattenOp>(g.get(), op.getOuter().getLabel(), op.getInner().getLabel(),
+                           x.getType().find(op.getLabel()));
+}
+
 //===-- Pull-back
 //-----------------------------------------------------------------------------------===//
 

@@ -112,6 +112,10 @@ mlir::FailureOr<mlir::Value> finish(Term where, mlir::FailureOr<Term> rule);
 /// The transpose of a relabel: the names back; fails for a diagonal.
 mlir::FailureOr<Term> relabelBack(Term g, Term x, mlir::ArrayAttr from, mlir::ArrayAttr to);
 
+/// The transposes of a flatten and of its inverse: each is the other.
+Term flattenBack(FlattenOp op, Term g, Term x);
+Term unflattenBack(UnflattenOp op, Term g, Term x);
+
 } // namespace ssmc::ssm::formula
 
 namespace ssmc::ssm {

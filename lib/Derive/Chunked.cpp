@@ -1,9 +1,10 @@
 // From the normal form to the chunked and the scan form.
 //
-// Systems are taken in order. A state that is read through contractions alone is eliminated (Eliminate.cpp); any
-// other is computed at every step of the chunk by a scan, if its transition is elementwise. What depends on inputs
-// and computed states alone is the declared expression over all steps at once: it gets the label of the steps from
-// its operands.
+// Systems are taken in order. States that are read through contractions alone are eliminated (Eliminate.cpp,
+// Coupled.cpp); any other is computed at every step of the chunk, by a scan if its transition is elementwise, else, if
+// it is small, one step after the other (Sequential.cpp). Steps inside a token are rows as tokens are (MicroSteps.cpp).
+// What depends on inputs and computed states alone is the declared expression over all steps at once: it gets the label
+// of the steps from its operands.
 #include "ChunkedForm.h"
 #include "Coefficient.h"
 
@@ -30,7 +31,9 @@ ChunkedForm::ChunkedForm(RecurrenceOp old, RecurrenceOp fresh, const ChunkOption
     : old(old), fresh(fresh), options(options), outer(OpBuilder::atBlockEnd(fresh.getBlock())),
       b(fresh.getContext()), context(fresh.getContext()), reader(context) {
   std::string label = strings(old.getTime()).front().str();
-  while (usesLabel(old, label) || usesLabel(old, label + "0"))
+  // Also for columns, micro-steps, and rows of micro-steps: t0, t1, t2, t20.
+  while (llvm::any_of(ArrayRef<const char*>{"", "0", "1", "2", "20"},
+                      [&](const char* end) { return usesLabel(old, label + end); }))
     label += "t";
   steps = AxisAttr::get(b.getContext(), b.getStringAttr(label), b.getI64IntegerAttr(options.steps));
   columns = b.getStringAttr(label + "0");
@@ -40,6 +43,14 @@ ChunkedForm::ChunkedForm(RecurrenceOp old, RecurrenceOp fresh, const ChunkOption
 ChunkedForm::~ChunkedForm() {
   for (Operation* op : placeholders)
     op->erase();
+}
+
+int64_t ChunkedForm::sizeOf(AxisAttr axis) {
+  auto dim = dyn_cast<StringAttr>(axis.getExtent());
+  if (!dim)
+    return axis.getSize();
+  auto known = options.sizes.find(dim.getValue());
+  return known != options.sizes.end() ? known->second : old.getDimSize(dim.getValue());
 }
 
 //===-- Values --------------------------------------------------------------------------------------===//
@@ -74,23 +85,33 @@ Value ChunkedForm::startOf(StateOp state) {
   return start;
 }
 
+StateOp ChunkedForm::registerOf(StringRef state, int64_t distance) {
+  StateOp declared = old.getState(state);
+  if (distance == 1)
+    return declared;
+  std::string name = (state + "~" + Twine(distance)).str();
+  StateOp& made = registers[name];
+  if (!made) {
+    Value init = declared.getInit() ? outerWriter->write(reader.read(declared.getInit())) : Value();
+    made = StateOp::create(outer, declared.getLoc(), name, declared.getOrder(), declared.getType(), /*hidden=*/true,
+                           init);
+  }
+  return made;
+}
+
 /// A computed state `distance` steps earlier, at every step. What reaches behind the start of the chunk comes from
 /// registers, as in the recurrent form: S~2 is the state two steps before the chunk.
 Value ChunkedForm::previous(StringRef state, int64_t distance) {
-  std::string key = state.str() + (distance > 1 ? "~" + std::to_string(distance) : "");
+  StateOp reg = registerOf(state, distance);
+  std::string key = reg.getName().str();
   if (Value known = previouses.lookup(key))
     return known;
-  StateOp declared = old.getState(state);
   Value later = distance > 1 ? previous(state, distance - 1) : computedStates[state].all;
-  StateOp reg = declared;
   if (distance > 1) {
-    Value init = declared.getInit() ? outerWriter->write(reader.read(declared.getInit())) : Value();
-    reg = StateOp::create(outer, declared.getLoc(), key, declared.getOrder(), declared.getType(), /*hidden=*/true,
-                          init);
-    Value last = LastOp::create(b, declared.getLoc(), later, steps.getLabel());
-    UpdateOp::create(b, declared.getLoc(), key, last);
+    Value last = LastOp::create(b, reg.getLoc(), later, steps.getLabel());
+    UpdateOp::create(b, reg.getLoc(), key, last);
   }
-  Value shifted = ShiftOp::create(b, declared.getLoc(), later, startOf(reg), steps.getLabel(), UnitAttr());
+  Value shifted = ShiftOp::create(b, reg.getLoc(), later, startOf(reg), steps.getLabel(), UnitAttr());
   return previouses[key] = shifted;
 }
 
@@ -107,6 +128,10 @@ Value ChunkedForm::materialize(Value leaf) {
   if (auto prev = dyn_cast<PrevOp>(op))
     if (computedStates.contains(prev.getState()) && prev.getBy().front() > 0)
       return lifted[leaf] = previous(prev.getState(), prev.getBy().front());
+  if (auto prev = dyn_cast<PrevOp>(op); prev && prev.getBy().front() < 1) {
+    (void)fail("state '" + prev.getState() + "' is read at later steps");
+    return Value();
+  }
   (void)fail("the form of '" + op->getName().getStringRef() + "' over many steps is not known");
   return Value();
 }
@@ -121,15 +146,14 @@ void ChunkedForm::computed(StringRef state, Value result, Value all) {
 //===-- Systems -------------------------------------------------------------------------------------===//
 
 /// S = a S + b elementwise: a scan. Without a decay the state is its input.
-LogicalResult ChunkedForm::scan(SystemOp system, StageOp stage, StringRef name) {
+LogicalResult ChunkedForm::scan(SystemOp system, const Transition& transition, StringRef name) {
   StateOp state = old.getState(name);
+  const Rows& rows = transition.rows;
   auto type = cast<ArrayType>(state.getType());
   bool maxPlus = system.getSemiring() == Semiring::MaxPlus;
-  SmallVector<Expr> decays, inputs;
-  bool isDecayed = false;
-  for (Operation& op : *stage.getBlock()) {
+  SmallVector<Expr> decays, inputs, first(transition.decays);
+  for (Operation& op : *StageOp(transition.stage).getBlock()) {
     if (auto decay = dyn_cast<DecayOp>(op)) {
-      isDecayed = true;
       if (maxPlus)
         decays.push_back(decay.getLog() ? reader.read(decay.getLog()) : context.constant(0));
       else
@@ -147,23 +171,27 @@ LogicalResult ChunkedForm::scan(SystemOp system, StageOp stage, StringRef name) 
     return exprs.size() == 1 ? exprs.front()
                              : context.func("ssm.max", exprs.front()->type.getElementType(), exprs);
   };
-  SmallVector<Expr> rewritten;
-  for (auto* list : {&decays, &inputs})
+  for (auto* list : {&decays, &inputs, &first})
     for (Expr& expr : *list) {
       FailureOr<Expr> replaced = replaceReads(expr);
       if (failed(replaced))
         return failure();
       expr = *replaced;
     }
-  Value input = inputs.empty() ? Value() : writeSteps(combine(inputs), isDecayed ? ArrayType() : type);
+  bool isDecayed = !decays.empty();
+  Value input = inputs.empty() ? Value() : writeRows(rows, combine(inputs), isDecayed ? ArrayType() : type);
   Value all = input;
   if (isDecayed) {
     if (!input)
       input = ConstantOp::create(b, system.getLoc(), maxPlus ? -INFINITY : 0.0);
-    all = ScanOp::create(b, system.getLoc(), system.getSemiringAttr(), writeSteps(combine(decays)), input,
-                         startOf(state), steps.getLabel(), UnitAttr());
+    Value decay = writeRows(rows, combine(decays));
+    if (rows.micro)
+      decay = mul(decay, writeFirsts(rows, combine(first)));
+    all = ScanOp::create(b, system.getLoc(), system.getSemiringAttr(), decay, input, startOf(state),
+                         rows.axis.getLabel(), UnitAttr());
+    together = true;
   }
-  computed(name, system.getNew(name), all);
+  computed(name, system.getNew(name), atSteps(rows, all, /*first=*/false));
   return reason.empty() ? success() : failure();
 }
 
@@ -184,42 +212,53 @@ static SmallVector<SmallVector<StringRef>> subsetsOf(ArrayType type) {
 
 LogicalResult ChunkedForm::addSystem(SystemOp system) {
   SmallVector<StringRef> states = strings(system.getStates());
-  auto stages = llvm::to_vector(system.getBlock()->getOps<StageOp>());
   std::string name = ("state '" + states.front() + "'").str();
-  if (states.size() > 1)
-    return fail(name + " and others depend on each other");
-  if (stages.size() > 1 || stages.front().getAxis())
-    return fail(name + " takes several steps inside one token");
-  StageOp stage = stages.front();
-  bool isElementwise = true;
-  for (Operation& op : *stage.getBlock()) {
-    auto by = op.getAttrOfType<DenseI64ArrayAttr>("by");
-    if (by && by.asArrayRef() != ArrayRef<int64_t>{1})
-      return fail(name + " reads itself at other steps than the one before");
+  // By how many steps the terms of its last stage reach back; micro-steps by none.
+  bool isElementwise = true, isFar = false;
+  auto stages = llvm::to_vector(system.getBlock()->getOps<StageOp>());
+  for (Operation& op : *stages.back().getBlock()) {
+    if (auto by = op.getAttrOfType<DenseI64ArrayAttr>("by")) {
+      if (by[0] < 0)
+        return fail(name + " is read at later steps");
+      isFar |= by[0] > 1;
+    }
     auto from = op.getAttrOfType<ArrayAttr>("from");
     isElementwise &= !isa<FeedbackOp>(op) && (!from || from.empty());
   }
-  StateOp state = old.getState(states.front());
-  bool canEliminate = options.eliminate && system.getSemiring() == Semiring::PlusTimes;
+  bool isCoupled = states.size() > 1;
+  if (isCoupled)
+    name += " and others depend on each other: it";
+  if (isFar)
+    return takeStepwise(system, name + " reads itself at other steps than the one before");
+  Transition transition;
+  if (failed(arrange(system, transition)))
+    return failure();
+  StateOp first = old.getState(states.front());
+  bool canEliminate = options.eliminate && system.getSemiring() == Semiring::PlusTimes &&
+                      !(isCoupled && transition.rows.micro);
   std::string why = canEliminate ? " is read other than through a contraction"
                                  : " depends on a contraction of itself, which is no scan";
+  if (isCoupled && !canEliminate)
+    why = " is no scan";
   if (canEliminate)
-    for (auto& key : subsetsOf(cast<ArrayType>(state.getType()))) {
-      if (!onlyContracted(state, key))
+    for (auto& key : subsetsOf(cast<ArrayType>(first.getType()))) {
+      if (!llvm::all_of(states, [&](StringRef state) { return onlyContracted(old.getState(state), key); }))
         continue;
-      auto result = std::make_unique<Eliminated>();
+      auto result = std::make_shared<Eliminated>();
       std::string saved = std::exchange(reason, "");
-      if (succeeded(eliminate(system, stage, state, key, *result))) {
-        Eliminated& made = *(eliminatedStates[state.getName()] = std::move(result));
-        solve(made);
+      if (succeeded(eliminate(system, transition, key, *result))) {
+        for (StringRef state : states)
+          eliminatedStates[state] = result;
+        solve(*result);
+        together = true;
         return reason.empty() ? success() : failure();
       }
       why = reason;
       reason = saved;
     }
-  if (isElementwise)
-    return scan(system, stage, state.getName());
-  return fail(name + why);
+  if (isElementwise && !isCoupled)
+    return scan(system, transition, states.front());
+  return takeStepwise(system, name + why);
 }
 
 //===-- The whole -----------------------------------------------------------------------------------===//
@@ -248,14 +287,20 @@ LogicalResult ChunkedForm::run() {
   for (SystemOp system : old.getBlock()->getOps<SystemOp>())
     for (auto [state, result] : llvm::zip(strings(system.getStates()), system.getResults()))
       reader.define(result, context.leaf(result, ("new " + state).str()));
+  SmallVector<UpdateOp> nonlinear; // neighbours are taken together, as they may depend on each other
+  auto takeUpdates = [&] { return nonlinear.empty() ? success() : takeStepwise(std::exchange(nonlinear, {})); };
   for (Operation& op : *old.getBlock()) {
     if (auto system = dyn_cast<SystemOp>(op)) {
-      if (failed(addSystem(system)))
+      if (failed(takeUpdates()) || failed(addSystem(system)))
         return failure();
     } else if (auto update = dyn_cast<UpdateOp>(op)) {
-      return fail("state '" + update.getState() + "' is not linear in its earlier values");
+      nonlinear.push_back(update);
     }
   }
+  if (failed(takeUpdates()))
+    return failure();
+  if (!stepwise.empty() && !together)
+    return fail(stepwise); // it would be the recurrent form
   for (OutOp out : old.getBlock()->getOps<OutOp>()) {
     FailureOr<Expr> expr = replaceReads(reader.read(out.getValue()));
     if (failed(expr))

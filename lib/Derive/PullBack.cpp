@@ -49,14 +49,7 @@ Value PullBack::conj(Value value) {
 Value PullBack::mul(Value x, Value y) { return MulOp::create(b, x.getLoc(), x, y); }
 
 Value PullBack::atEnd(Value value, StringAttr label, bool last) {
-  if (last)
-    return LastOp::create(b, value.getLoc(), value, label);
-  Location loc = value.getLoc();
-  AxisAttr axis = typeOf(value).find(label.getValue());
-  Value isFirst = CmpOp::create(b, loc, CmpPredicate::eq, PositionOp::create(b, loc, axis),
-                                ConstantOp::create(b, loc, 0.0));
-  Value kept = SelectOp::create(b, loc, isFirst, value, ConstantOp::create(b, loc, 0.0));
-  return SumOp::create(b, loc, kept, b.getArrayAttr(label));
+  return LastOp::create(b, value.getLoc(), value, label, last ? UnitAttr() : b.getUnitAttr());
 }
 
 //===-- ops over steps ------------------------------------------------------------------------------===//
@@ -64,7 +57,8 @@ Value PullBack::atEnd(Value value, StringAttr label, bool last) {
 void PullBack::visitLast(LastOp last, Value g) {
   Value nothing = zero(last.getOperand().getType());
   add(last.getOperand(),
-      ShiftOp::create(b, last.getLoc(), nothing, g, last.getLabelAttr(), /*reverse=*/b.getUnitAttr()));
+      ShiftOp::create(b, last.getLoc(), nothing, g, last.getLabelAttr(),
+                      /*reverse=*/last.getReverse() ? UnitAttr() : b.getUnitAttr()));
 }
 
 void PullBack::visitShift(ShiftOp shift, Value g) {

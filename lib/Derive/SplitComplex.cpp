@@ -257,7 +257,23 @@ FailureOr<Pair> Splitter::compute(Operation& op) {
         return each([&](Value part) { return StepsOp::create(builder, loc, part, steps.getAxis()).getResult(); });
       })
       .Case([&](LastOp last) {
-        return each([&](Value part) { return LastOp::create(builder, loc, part, last.getLabelAttr()).getResult(); });
+        return each([&](Value part) {
+          return LastOp::create(builder, loc, part, last.getLabelAttr(), last.getReverseAttr()).getResult();
+        });
+      })
+      .Case([&](FlattenOp flatten) {
+        return each([&](Value part) {
+          return FlattenOp::create(builder, loc, part, flatten.getOuterAttr(), flatten.getInnerAttr(),
+                                   flatten.getAxis())
+              .getResult();
+        });
+      })
+      .Case([&](UnflattenOp unflatten) {
+        return each([&](Value part) {
+          return UnflattenOp::create(builder, loc, part, unflatten.getLabelAttr(), unflatten.getOuter(),
+                                     unflatten.getInner())
+              .getResult();
+        });
       })
       .Default([&](Operation* other) -> FailureOr<Pair> {
         other->emitError() << "'" << other->getName().stripDialect()

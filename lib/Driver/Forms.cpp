@@ -52,6 +52,8 @@ Expected<ssm::RecurrenceOp> driver::deriveBlocks(ssm::RecurrenceOp normal,
   derive::ChunkOptions chunk;
   chunk.eliminate = options.form == Form::Chunked;
   chunk.steps = options.chunk.value_or(defaultChunk(options.form));
+  for (auto& [name, size] : options.dims)
+    chunk.sizes[name] = size;
   mlir::FailureOr<ssm::RecurrenceOp> derived = derive::deriveChunked(normal, chunk, reason);
   if (mlir::failed(derived))
     return ssm::RecurrenceOp();

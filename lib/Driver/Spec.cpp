@@ -102,7 +102,7 @@ void driver::warnOfNonlinear(ssm::RecurrenceOp normal, const Spec& spec, Console
     if (reason)
       console.at(*spec.sources, update.getLoc(), SourceMgr::DK_Warning,
                  "'" + normal.getSymName() + "' is not linear in '" + update.getState() +
-                     "': " + reason.getValue() + "; only the recurrent form exists");
+                     "': " + reason.getValue() + "; its steps are taken one by one");
   });
 }
 

@@ -4,6 +4,8 @@
 #include "dialects/SSM/SSM.h"
 #include "mlir/Pass/Pass.h"
 
+#include "llvm/ADT/StringMap.h"
+
 #include <memory>
 
 namespace ssmc::derive {
@@ -26,6 +28,8 @@ struct ChunkOptions {
   /// Whether states that are only read through contractions are kept as products over the steps (the chunked
   /// form); otherwise every state is computed at every step (the scan form).
   bool eliminate = true;
+  /// Sizes of dims; of those that are not here the declaration's.
+  llvm::StringMap<int64_t> sizes = {};
 };
 
 /// Rewrites a normal form into the chunked or the scan form, in its place: one `ssm.chunk`. On failure the normal

@@ -81,8 +81,11 @@ StringRef Emitter::chooseLane(const Nest& nest, const Point& outer) {
   int64_t bestScore = INT64_MIN;
   for (StringRef label : nest.space) {
     int64_t score = 0, extent = 0;
-    bool touchesUser = false, isReduced = false;
+    bool touchesUser = false, isReduced = false, isInterleaved = false;
     for (const Item& item : nest.items) {
+      // Lanes that pad micro-steps would be written over those of the next step.
+      if (auto flatten = item.value.getDefiningOp<ssm::FlattenOp>(); flatten && item.view)
+        isInterleaved |= flatten.getInner() == label;
       DenseSet<Value> seen;
       Value value = item.computed();
       if (auto axis = arrayType(value).find(label))
@@ -99,7 +102,7 @@ StringRef Emitter::chooseLane(const Nest& nest, const Point& outer) {
       touchesUser |= item.target.place == Buffer::Place::User || llvm::any_of(seen, isUser);
     }
     // Steps past the end of a sequence may be computed, but not read, written or counted in a sum.
-    if (dynamicExtents.count(label) && (touchesUser || isReduced))
+    if (isInterleaved || (dynamicExtents.count(label) && (touchesUser || isReduced)))
       continue;
     if (extent < 4)
       score -= 3;
@@ -143,7 +146,7 @@ void Emitter::emitNest(Nest& nest, const Point& outer) {
   }
   for (Item& item : nest.items)
     if (item.defines && item.toBuffer)
-      buffers[item.value] = item.target;
+      buffers[item.value] = item.view.value_or(item.target);
 }
 
 void Emitter::emitLoops(Nest& nest, ArrayRef<StringRef> labels, StringRef lane, Point point) {

@@ -52,7 +52,9 @@ Point Emitter::operandPoint(Operation* op, const Point& point) {
   } else if (auto last = dyn_cast<ssm::LastOp>(op)) {
     StringRef label = last.getLabel();
     auto found = dynamicExtents.find(label);
-    if (found == dynamicExtents.end())
+    if (last.getReverse())
+      result.set(label, {Value(), 0});
+    else if (found == dynamicExtents.end())
       result.set(label, {Value(), arrayType(last.getOperand()).find(label).getSize() - 1});
     else
       result.set(label, {found->second, -1});

@@ -107,12 +107,14 @@ struct Item {
   bool toBuffer = true; ///< a reduction may end in registers
   bool defines = false; ///< from then on the value is read from the buffer
   Buffer target;
-  /// What a nest's body evaluates: the operand of a reduction, else the value itself.
-  Value computed() const { return reduces ? value.getDefiningOp()->getOperand(0) : value; }
+  /// What a nest's body evaluates: the operand of a reduction or a flatten, else the value itself.
+  Value computed() const { return reduces || view ? value.getDefiningOp()->getOperand(0) : value; }
 
   Value overwrites; ///< the carried value that lies in `target` until then
   /// Labels of few positions that a reduction keeps: each position has accumulators of its own.
   SmallVector<StringRef> inner;
+  /// Where the value is read, if that is `target` under other labels (a flatten).
+  std::optional<Buffer> view = std::nullopt;
 };
 
 /// A contraction that is computed in register-blocked tiles: sum over `reduced` of left * right,
@@ -227,6 +229,8 @@ public:
                     StringRef time = {});
   /// A buffer that holds one strip of `lane`.
   Buffer makeScratch(ssm::ArrayType type, const Point& point);
+  /// Where a flatten (or its inverse) writes its operand, and where its result is read.
+  Item makeFlat(Operation* op);
   void choosePreferences(Operation* kernel);
   /// A buffer of the workspace with `lane` in strips of `width`, which lie one after the other.
   Buffer makePanel(ssm::ArrayType type, StringRef lane, int64_t width);
@@ -287,6 +291,8 @@ private:
 Value reductionIdentity(mlir::ImplicitLocOpBuilder& b, Operation* op, Type type);
 Value reductionCombine(mlir::ImplicitLocOpBuilder& b, Operation* op, Value x, Value y);
 bool isReduction(Operation* op);
+/// A flatten or its inverse: the operand is laid out in memory and read under other labels.
+bool isFlat(Operation* op);
 /// A pointwise op that costs many instructions.
 bool isExpensive(Operation* op);
 SmallVector<StringRef> reducedLabels(Operation* op);

@@ -127,6 +127,40 @@ Buffer Emitter::makePanel(ssm::ArrayType type, StringRef lane, int64_t width) {
   return buffer;
 }
 
+bool ssmc::cpu::isFlat(Operation* op) {
+  return isa_and_nonnull<ssm::FlattenOp, ssm::UnflattenOp>(op);
+}
+
+/// The buffer with one label as two: the inner one runs through it, the outer one in steps of its extent.
+static Buffer splitLabel(Buffer buffer, StringRef flat, ssm::AxisAttr outer, ssm::AxisAttr inner) {
+  auto found = llvm::find_if(buffer.dims, [&](const Dim& dim) { return dim.label == flat; });
+  Dim steps = *found, micro = *found;
+  steps.label = outer.getName();
+  steps.extent = outer.getSize();
+  steps.stride = found->stride * inner.getSize();
+  micro.label = inner.getName();
+  micro.extent = inner.getSize();
+  *found = micro;
+  buffer.dims.insert(found, steps);
+  return buffer;
+}
+
+Item Emitter::makeFlat(Operation* op) {
+  Item item{op->getResult(0), false, true, /*defines=*/true};
+  // (Without a preference there are no strips, so that a position is one product away.)
+  if (auto flatten = dyn_cast<ssm::FlattenOp>(op)) {
+    ssm::ArrayType type = flatten.getOperand().getType();
+    item.view = makeBuffer(flatten.getType(), Buffer::Place::Temp, {});
+    item.target = splitLabel(*item.view, flatten.getAxis().getName(), type.find(flatten.getOuter()),
+                             type.find(flatten.getInner()));
+    return item;
+  }
+  auto unflatten = cast<ssm::UnflattenOp>(op);
+  item.target = makeBuffer(unflatten.getOperand().getType(), Buffer::Place::Temp, {});
+  item.view = splitLabel(item.target, unflatten.getLabel(), unflatten.getOuter(), unflatten.getInner());
+  return item;
+}
+
 /// Hands the lane label of each fold to what it reads, carries and stacks.
 void Emitter::choosePreferences(Operation* kernel) {
   auto prefer = [&](Value value, LanePreference lane, bool overrides = false) {

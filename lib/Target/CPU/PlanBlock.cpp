@@ -42,8 +42,8 @@ struct Plan {
 
   bool isInline(Value value) {
     Operation* op = value.getDefiningOp();
-    return op && ops.contains(op) && !e.isLeaf(value) && !e.isWhole(op) && !isa<tile::LoadOp>(op) &&
-           !(isReduction(op) && !e.isUnrolled(op));
+    return op && ops.contains(op) && !e.isLeaf(value) && !e.isWhole(op) && !isFlat(op) &&
+           !isa<tile::LoadOp>(op) && !(isReduction(op) && !e.isUnrolled(op));
   }
   void need(Value value);
   void needCaptured(Operation* fold, Value value);
@@ -90,7 +90,7 @@ bool Emitter::isUnrolled(Operation* op) {
       return false;
     if (isLeaf(value) || isa<ssm::AtOp, tile::LoadOp>(def))
       continue;
-    if (isExpensive(def) || isWhole(def) || isReduction(def))
+    if (isExpensive(def) || isWhole(def) || isFlat(def) || isReduction(def))
       return false;
     llvm::append_range(work, def->getOperands());
   }
@@ -167,7 +167,7 @@ int64_t Plan::stageOf(Value value) {
   if (!op || !ops.contains(op) || e.isLeaf(value))
     return 0;
   int64_t stage = stages.lookup(op);
-  return stage + (e.isWhole(op) || (isReduction(op) && !e.isUnrolled(op)));
+  return stage + (e.isWhole(op) || isFlat(op) || (isReduction(op) && !e.isUnrolled(op)));
 }
 
 /// The leaves and inline values that `value` is computed from.
@@ -175,7 +175,7 @@ void Plan::collect(Value value, llvm::SetVector<Value>& seen) {
   if (!seen.insert(value))
     return;
   Operation* op = value.getDefiningOp();
-  if (!op || e.isLeaf(value) || e.isWhole(op) || isa<tile::LoadOp>(op) ||
+  if (!op || e.isLeaf(value) || e.isWhole(op) || isFlat(op) || isa<tile::LoadOp>(op) ||
       (ops.contains(op) && !isInline(value)))
     return;
   for (Value operand : op->getOperands())
@@ -284,6 +284,8 @@ void Emitter::emitBlock(ArrayRef<Operation*> opList, SmallVector<Item> roots, co
       if (item.toBuffer)
         item.target = bufferFor(value);
       plan.addItem(item, stage);
+    } else if (isFlat(op)) {
+      plan.addItem(makeFlat(op), stage);
     } else if (plan.kept.contains(value)) {
       plan.addItem({value, false, true, /*defines=*/true, bufferFor(value)}, stage);
     }

@@ -94,3 +94,25 @@ ssm.recurrence @select time [t] dims(K) {
   // CHECK-NEXT: ssm.out "g0.select.2" [i], %[[B]]
   %0 = ssm.select %c, %x, %g : [i: K] i1, [], [i: K]
 }
+
+// -----
+
+// CHECK-LABEL: @flatten
+ssm.recurrence @flatten time [t] dims(K) {
+  %g = ssm.in "g" [u] : [u: 6]
+  %x = ssm.in "x" [l, s] : [l: 3, s: 2]
+  // CHECK: %[[B:.*]] = ssm.unflatten %g "u" to [l: 3] by [s: 2]
+  // CHECK-NEXT: ssm.out "g0.flatten.0" [l, s], %[[B]]
+  %0 = ssm.flatten %x "l" "s" to [u: 6] : [l: 3, s: 2]
+}
+
+// -----
+
+// CHECK-LABEL: @unflatten
+ssm.recurrence @unflatten time [t] dims(K) {
+  %g = ssm.in "g" [l, s] : [l: 3, s: 2]
+  %x = ssm.in "x" [u] : [u: 6]
+  // CHECK: %[[B:.*]] = ssm.flatten %g "l" "s" to [u: 6]
+  // CHECK-NEXT: ssm.out "g0.unflatten.0" [u], %[[B]]
+  %0 = ssm.unflatten %x "u" to [l: 3] by [s: 2] : [u: 6]
+}
