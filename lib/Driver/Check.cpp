@@ -1,5 +1,5 @@
 // `ssmc check`: every form, target and type against the f64 reference.
-#include "CheckTable.h"
+#include "CheckGradients.h"
 #include "Commands.h"
 #include "Kernels.h"
 #include "OptionTable.h"
@@ -303,9 +303,35 @@ static Expected<std::vector<CheckedTarget>> targetsOf(const Options& options) {
 namespace {
 struct Table {
   std::vector<Line> lines;
+  std::vector<GradientLine> gradients;
   std::vector<AbsentLine> absent;
 };
 } // namespace
+
+/// Gradients of all forms, on the first target alone: the others differ in how loops are cut into vectors.
+static Error checkGradients(ssm::RecurrenceOp declared, const FormList& forms,
+                            const Options& options, Console& console,
+                            ArrayRef<CheckedTarget> targets, ArrayRef<DType> dtypes,
+                            Progress& progress, bool print, Table& table) {
+  if (declared.getNumTimeAxes() > 1)
+    return Error::success();
+  GradientChecker checker(declared, options);
+  for (const FormChoice& form : forms.present)
+    for (DType dtype : dtypes) {
+      bool isFurther = form.chunk && !options.chunk && *form.chunk != defaultChunk(form.form);
+      if (isFurther && dtype != dtypes.front())
+        continue;
+      progress.advance(declared.getSymName());
+      Expected<GradientLine> line =
+          checker.check(form, targets.front().name, targets.front().spec, dtype);
+      if (!line)
+        return line.takeError();
+      if (print)
+        printLine(*line, options.verbose, console.hasColor(outs()), outs());
+      table.gradients.push_back(std::move(*line));
+    }
+  return Error::success();
+}
 
 static Error checkSpec(StringRef path, const Options& options, Console& console,
                        ArrayRef<CheckedTarget> targets, Progress& progress, bool print,
@@ -336,6 +362,9 @@ static Error checkSpec(StringRef path, const Options& options, Console& console,
             printLine(*line, options.verbose, console.hasColor(outs()), outs());
           table.lines.push_back(std::move(*line));
         }
+    if (Error error = checkGradients(declared, checker.getForms(), options, console, targets,
+                                     dtypes, progress, print, table))
+      return error;
     for (const AbsentForm& form : checker.getForms().absent) {
       table.absent.push_back({declared.getSymName().str(), form});
       if (print && options.verbose)
@@ -363,13 +392,17 @@ Expected<int> driver::checkCommand(const Options& options, Console& console) {
         return error;
   }
   if (!options.json.empty()) {
-    json::Value value = toJson(table.lines, table.absent);
+    json::Value value = toJson(table.lines, table.gradients, table.absent);
     if (Error error =
             writeOutput(options.json, [&](raw_ostream& os) { os << formatv("{0:2}\n", value); }))
       return error;
   }
   unsigned cases = 0, failures = 0;
   for (const Line& line : table.lines) {
+    cases += line.findings.size();
+    failures += line.failures();
+  }
+  for (const GradientLine& line : table.gradients) {
     cases += line.findings.size();
     failures += line.failures();
   }

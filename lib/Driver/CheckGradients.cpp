@@ -3,7 +3,9 @@
 #include "Gradients.h"
 #include "RunGradient.h"
 
+#include "ssmc/Analysis/Passes.h"
 #include "ssmc/Runtime/Compare.h"
+#include "ssmc/Runtime/Random.h"
 
 using namespace llvm;
 using namespace ssmc;
@@ -25,26 +27,24 @@ ArrayRef<GradientChecker::Case> GradientChecker::cases() {
 }
 
 /// Operands that a decay depends on.
-static bool isGate(ssm::RecurrenceOp normal, StringRef name) {
+static std::set<std::string> gatesOf(ssm::RecurrenceOp declared) {
+  ssm::RecurrenceOp normal;
+  mlir::OwningOpRef<mlir::ModuleOp> module = copyOf(declared, normal);
+  normal = analysis::normalize(normal);
   SmallVector<mlir::Value> work;
   normal->walk([&](ssm::DecayOp decay) { llvm::append_range(work, decay->getOperands()); });
   DenseSet<mlir::Value> seen;
+  std::set<std::string> gates;
   while (!work.empty()) {
     mlir::Value value = work.pop_back_val();
     mlir::Operation* op = value.getDefiningOp();
     if (!op || !seen.insert(value).second)
       continue;
-    if (auto in = dyn_cast<ssm::InOp>(op); in && in.getName() == name)
-      return true;
+    if (auto in = dyn_cast<ssm::InOp>(op))
+      gates.insert(in.getName().str());
     llvm::append_range(work, ssm::inputsOf(op));
   }
-  return false;
-}
-
-double GradientChecker::boundOf(StringRef operand, DType dtype) {
-  if (dtype == DType::F32)
-    return 1e-4;
-  return isGate(normal, operand) ? 1.5e-2 : 8e-3;
+  return gates;
 }
 
 /// Random numbers of the shapes of outputs (final states).
@@ -117,56 +117,64 @@ GradientChecker::dataFor(const Case& test, const Signature& signature, DType dty
   return &made;
 }
 
-std::vector<GradientFinding> GradientChecker::check(Form form, std::optional<int64_t> chunk,
-                                                    const cpu::TargetSpec& target, DType dtype) {
-  std::vector<GradientFinding> findings;
-  auto problem = [&](StringRef test, Error error) {
-    findings.push_back({test.str(), {}, toString(std::move(error))});
-  };
+GradientFinding GradientChecker::tryCase(const Case& test, const CompiledRecurrence& adjoint,
+                                         const Signature& signature, DType dtype) {
+  GradientFinding finding;
+  finding.test = test.name;
+  Expected<const Data*> data = dataFor(test, signature, dtype);
+  if (!data) {
+    finding.problem = toString(data.takeError());
+    return finding;
+  }
+  Expected<reference::Gradients> found = runGradients(
+      adjoint, declared, signature, (*data)->inputs, options.threads, /*poison=*/true);
+  if (!found) {
+    finding.problem = toString(found.takeError());
+    return finding;
+  }
+  for (auto [reference, computed] : {std::pair(&(*data)->expected.operands, &found->operands),
+                                     std::pair(&(*data)->expected.states, &found->states)})
+    for (auto& [name, expected] : *reference) {
+      auto it = computed->find(name);
+      Expected<runtime::Difference> difference =
+          it == computed->end() ? createStringError("no gradient of '" + name + "'")
+                                : runtime::compare(it->second, expected);
+      if (difference)
+        finding.errors[name] = difference->relative;
+      else
+        finding.problem = toString(difference.takeError());
+    }
+  return finding;
+}
+
+Expected<GradientLine> GradientChecker::check(const FormChoice& form, StringRef targetName,
+                                              const cpu::TargetSpec& target, DType dtype) {
   Expected<Signature> signature = signatureOf(declared, dtype);
-  if (!signature) {
-    problem("signature", signature.takeError());
-    return findings;
-  }
+  if (!signature)
+    return signature.takeError();
   auto dims = checkDims(declared, options, /*even=*/false);
-  if (!dims) {
-    problem("sizes", dims.takeError());
-    return findings;
-  }
-  LoweringOptions lowering{*dims, dtype, form, chunk};
+  if (!dims)
+    return dims.takeError();
+  bool isExact = dtype == DType::F32;
+  GradientLine line = {declared.getSymName().str(),
+                       targetName.str(),
+                       runtime::name(dtype).str(),
+                       form,
+                       isExact ? 1e-4 : 8e-3,
+                       isExact ? 1e-4 : 1.5e-2,
+                       gatesOf(declared),
+                       {},
+                       {}};
+  for (const Operand& state : signature->states)
+    line.states.insert(state.name);
+  LoweringOptions lowering{*dims, dtype, form.form, form.chunk};
   lowering.adjoint = true;
-  Expected<CompiledRecurrence> compiled = CompiledRecurrence::compile(declared, lowering, target);
-  if (!compiled) {
-    problem("compiling", compiled.takeError());
-    return findings;
+  Expected<CompiledRecurrence> adjoint = CompiledRecurrence::compile(declared, lowering, target);
+  if (!adjoint) {
+    line.findings.push_back({"compiling", {}, toString(adjoint.takeError())});
+    return line;
   }
-  for (const Case& test : cases()) {
-    Expected<const Data*> data = dataFor(test, *signature, dtype);
-    if (!data) {
-      problem(test.name, data.takeError());
-      continue;
-    }
-    Expected<reference::Gradients> found =
-        runGradients(*compiled, declared, *signature, (*data)->inputs, options.threads, /*poison=*/true);
-    if (!found) {
-      problem(test.name, found.takeError());
-      continue;
-    }
-    GradientFinding& finding = findings.emplace_back();
-    finding.test = test.name;
-    for (auto [reference, computed] :
-         {std::pair(&(*data)->expected.operands, &found->operands),
-          std::pair(&(*data)->expected.states, &found->states)})
-      for (auto& [name, expected] : *reference) {
-        auto it = computed->find(name);
-        Expected<runtime::Difference> difference =
-            it == computed->end() ? createStringError("no gradient of '" + name + "'")
-                                  : runtime::compare(it->second, expected);
-        if (difference)
-          finding.errors[name] = difference->relative;
-        else
-          finding.problem = toString(difference.takeError());
-      }
-  }
-  return findings;
+  for (const Case& test : cases())
+    line.findings.push_back(tryCase(test, *adjoint, *signature, dtype));
+  return line;
 }

@@ -1,36 +1,22 @@
 /// Gradients of every form against the f64 reference's.
 #pragma once
 
-#include "Kernels.h"
+#include "CheckTable.h"
 
 #include "ssmc/Reference/Gradient.h"
 
-#include "ssmc/Runtime/Random.h"
-
-#include <map>
-#include <vector>
-
 namespace ssmc::driver {
-
-/// What one run of an adjoint came to.
-struct GradientFinding {
-  std::string test;
-  std::map<std::string, double> errors; ///< by operand and initial state
-  std::string problem;                  ///< empty, or why there is no error to tell
-};
 
 /// One recurrence under check. Data and what the reference makes of them are the same for all forms and targets.
 class GradientChecker {
 public:
-  GradientChecker(ssm::RecurrenceOp declared, ssm::RecurrenceOp normal, const Options& options)
-      : declared(declared), normal(normal), options(options) {}
+  GradientChecker(ssm::RecurrenceOp declared, const Options& options)
+      : declared(declared), options(options) {}
 
-  /// Compiles the adjoint of a form and runs all cases.
-  std::vector<GradientFinding> check(Form form, std::optional<int64_t> chunk,
+  /// Compiles the adjoint of a form and runs all cases. Gates act through an exponential or a product over many
+  /// steps: with 16-bit operands their gradients have a wider bound.
+  llvm::Expected<GradientLine> check(const FormChoice& form, llvm::StringRef targetName,
                                      const cpu::TargetSpec& target, runtime::DType dtype);
-  /// The bound of an operand's gradient: gates, which act through an exponential or a product over many steps,
-  /// have a wider one for 16-bit operands.
-  double boundOf(llvm::StringRef operand, runtime::DType dtype);
 
 private:
   struct Case {
@@ -47,8 +33,10 @@ private:
   static llvm::ArrayRef<Case> cases();
   llvm::Expected<const Data*> dataFor(const Case& test, const Signature& signature,
                                       runtime::DType dtype);
+  GradientFinding tryCase(const Case& test, const CompiledRecurrence& adjoint,
+                          const Signature& signature, runtime::DType dtype);
 
-  ssm::RecurrenceOp declared, normal;
+  ssm::RecurrenceOp declared;
   const Options& options;
   std::map<std::pair<const Case*, runtime::DType>, Data> data;
 };

@@ -16,7 +16,7 @@ static std::string errorText(double error) {
   return error == 0 ? "0" : std::isfinite(error) ? fmt::format("{:.1e}", error) : "inf";
 }
 
-static constexpr const char* columns = "{:<28} {:<11} {:<12} {:<5} {:>5} {:>9} {:>9} {:>8}";
+static constexpr const char* columns = "{:<28} {:<11} {:<15} {:<5} {:>5} {:>9} {:>9} {:>8}";
 
 void driver::printHeader(raw_ostream& os) {
   os << fmt::format(columns, "recurrence", "target", "form", "type", "cases", "outputs", "states",
@@ -25,8 +25,44 @@ void driver::printHeader(raw_ostream& os) {
 }
 
 void driver::printLine(const AbsentLine& line, raw_ostream& os) {
-  os << fmt::format("{:<28} {:<11} {:<12} none: {}\n", line.recurrence, "",
+  os << fmt::format("{:<28} {:<11} {:<15} none: {}\n", line.recurrence, "",
                     nameOf(line.form.form).str(), line.form.reason);
+}
+
+static void printVerdict(unsigned failures, bool color, raw_ostream& os) {
+  WithColor(os, failures ? raw_ostream::RED : raw_ostream::GREEN, failures > 0, false,
+            color ? ColorMode::Enable : ColorMode::Disable)
+      << (failures ? "FAIL" : "ok");
+  os << '\n';
+}
+
+void driver::printLine(const GradientLine& line, bool verbose, bool color, raw_ostream& os) {
+  double operands = 0, states = 0;
+  for (const GradientFinding& finding : line.findings)
+    for (auto& [name, error] : finding.errors) {
+      double& worst = line.states.contains(name) ? states : operands;
+      worst = std::max(worst, error);
+    }
+  unsigned failures = line.failures();
+  os << fmt::format(columns, line.recurrence, line.target, line.form.text() + " grad", line.dtype,
+                    line.findings.size(), errorText(operands), errorText(states),
+                    errorText(line.bound))
+     << "  ";
+  printVerdict(failures, color, os);
+  for (const GradientFinding& finding : line.findings) {
+    if (!verbose && !line.isOver(finding))
+      continue;
+    os << fmt::format("    {:<16} ", finding.test);
+    if (!finding.problem.empty())
+      os << "FAIL: " << finding.problem;
+    for (auto& [name, error] : finding.errors)
+      if (verbose || !(error <= line.boundOf(name)))
+        os << fmt::format(" {} {}{}", name, errorText(error),
+                          error <= line.boundOf(name)
+                              ? ""
+                              : fmt::format(" over {}", errorText(line.boundOf(name))));
+    os << '\n';
+  }
 }
 
 void driver::printLine(const Line& line, bool verbose, bool color, raw_ostream& os) {
@@ -40,10 +76,7 @@ void driver::printLine(const Line& line, bool verbose, bool color, raw_ostream& 
                     line.findings.size(), errorText(outputs), errorText(states),
                     errorText(line.bound))
      << "  ";
-  WithColor(os, failures ? raw_ostream::RED : raw_ostream::GREEN, failures > 0, false,
-            color ? ColorMode::Enable : ColorMode::Disable)
-      << (failures ? "FAIL" : "ok");
-  os << '\n';
+  printVerdict(failures, color, os);
   for (const Finding& finding : line.findings) {
     bool failed = finding.isOver(line.bound);
     if (!verbose && !failed)
@@ -64,7 +97,8 @@ void driver::printLine(const Line& line, bool verbose, bool color, raw_ostream& 
   }
 }
 
-json::Value driver::toJson(ArrayRef<Line> lines, ArrayRef<AbsentLine> absent) {
+json::Value driver::toJson(ArrayRef<Line> lines, ArrayRef<GradientLine> gradients,
+                           ArrayRef<AbsentLine> absent) {
   json::Array list;
   // JSON has no infinity.
   auto number = [](double error) {
@@ -85,6 +119,24 @@ json::Value driver::toJson(ArrayRef<Line> lines, ArrayRef<AbsentLine> absent) {
                                   {"bound", line.bound},
                                   {"problem", finding.problem},
                                   {"ok", !finding.isOver(line.bound)}});
+  for (const GradientLine& line : gradients)
+    for (const GradientFinding& finding : line.findings) {
+      json::Object errors;
+      for (auto& [name, error] : finding.errors)
+        errors[name] = number(error);
+      list.push_back(json::Object{{"recurrence", line.recurrence},
+                                  {"target", line.target},
+                                  {"form", nameOf(line.form.form)},
+                                  {"chunk", line.form.chunk},
+                                  {"exists", true},
+                                  {"dtype", line.dtype},
+                                  {"case", finding.test},
+                                  {"gradients", std::move(errors)},
+                                  {"bound", line.bound},
+                                  {"bound of gates", line.gateBound},
+                                  {"problem", finding.problem},
+                                  {"ok", !line.isOver(finding)}});
+    }
   for (const AbsentLine& line : absent)
     list.push_back(json::Object{{"recurrence", line.recurrence},
                                 {"form", nameOf(line.form.form)},

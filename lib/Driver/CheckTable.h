@@ -6,6 +6,9 @@
 
 #include "llvm/Support/JSON.h"
 
+#include <map>
+#include <set>
+
 namespace ssmc::driver {
 
 /// What one case came to.
@@ -31,6 +34,34 @@ struct Line {
   }
 };
 
+/// What one run of an adjoint came to.
+struct GradientFinding {
+  std::string test;
+  std::map<std::string, double> errors; ///< by operand and initial state
+  std::string problem;                  ///< empty, or why there is no error to tell
+};
+
+/// The gradient of a form: a line of the table, with the errors of operands in the column of outputs.
+struct GradientLine {
+  std::string recurrence, target, dtype;
+  FormChoice form;
+  double bound, gateBound;
+  std::set<std::string> gates, states; ///< operands that decays depend on, and initial states
+  std::vector<GradientFinding> findings;
+
+  double boundOf(const std::string& operand) const {
+    return gates.contains(operand) ? gateBound : bound;
+  }
+  bool isOver(const GradientFinding& finding) const {
+    return !finding.problem.empty() || llvm::any_of(finding.errors, [&](auto& entry) {
+      return !(entry.second <= boundOf(entry.first));
+    });
+  }
+  unsigned failures() const {
+    return llvm::count_if(findings, [&](auto& finding) { return isOver(finding); });
+  }
+};
+
 /// A form that does not exist, and why.
 struct AbsentLine {
   std::string recurrence;
@@ -42,8 +73,12 @@ void printHeader(llvm::raw_ostream& os);
 /// One line, and below it the cases that are over the bound, or all of them with `verbose`.
 void printLine(const Line& line, bool verbose, bool color, llvm::raw_ostream& os);
 
+/// Below it what is over its bound, by operand; with `verbose` every case.
+void printLine(const GradientLine& line, bool verbose, bool color, llvm::raw_ostream& os);
+
 void printLine(const AbsentLine& line, llvm::raw_ostream& os);
 
-llvm::json::Value toJson(llvm::ArrayRef<Line> lines, llvm::ArrayRef<AbsentLine> absent);
+llvm::json::Value toJson(llvm::ArrayRef<Line> lines, llvm::ArrayRef<GradientLine> gradients,
+                         llvm::ArrayRef<AbsentLine> absent);
 
 } // namespace ssmc::driver
