@@ -117,6 +117,7 @@ LogicalResult Adjoint::reverse(ChunkOp chunk) {
   OpBuilder b = OpBuilder::atBlockEnd(&made.getBody().emplaceBlock());
   IRMapping mapping = top;
   SmallVector<Operation*> ops;
+  SmallVector<Value> sinks; ///< of updates and outs, in order
   SmallVector<std::pair<StateOp, Value>> starts;
   int64_t back = chunk.getReverse() ? 1 : -1;
 
@@ -128,29 +129,36 @@ LogicalResult Adjoint::reverse(ChunkOp chunk) {
       Value local = BroadcastOp::create(b, loc, prev.getType(), start);
       mapping.map(prev.getResult(), local);
       starts.push_back({state, local});
-    } else if (!isa<UpdateOp, OutOp>(op)) {
-      ops.push_back(b.clone(op, mapping));
+    } else {
+      b.clone(op, mapping);
     }
   }
   // Ops without a rule of their own become folds.
   {
     Block* block = made.getBlock();
     expandSteps(made, hasPullBack);
-    ops.clear();
-    for (Operation& op : *block)
-      ops.push_back(&op);
+    // What is put out and what states become, after that: the values whose cotangents are given.
+    for (Operation& op : llvm::make_early_inc_range(*block)) {
+      if (!isa<UpdateOp, OutOp>(op)) {
+        ops.push_back(&op);
+        continue;
+      }
+      sinks.push_back(op.getOperand(0));
+      op.erase();
+    }
   }
 
   PullBack pull(b);
+  auto sink = sinks.begin();
   for (Operation& op : *chunk.getBlock()) {
     if (auto update = dyn_cast<UpdateOp>(op)) {
       StateOp state = old.getState(update.getState());
       auto type = cast<ArrayType>(state.getType());
       std::string name = cotangentOf(state.getName());
       declareState(name, type, state.getOrder(), state.getHidden(), loc);
-      pull.add(mapping.lookupOrDefault(update.getValue()), PrevOp::create(b, loc, type, name, ArrayRef<int64_t>{back}));
+      pull.add(*sink++, PrevOp::create(b, loc, type, name, ArrayRef<int64_t>{back}));
     } else if (auto out = dyn_cast<OutOp>(op)) {
-      Value value = mapping.lookupOrDefault(out.getValue());
+      Value value = *sink++;
       auto type = cast<ArrayType>(value.getType());
       Value g = operand(cotangentOf(out.getName()), type.without({axis.getName()}), out.getOrder(), out.getTemp(),
                         isPerChunk(out), loc);

@@ -52,14 +52,7 @@ static Expected<ArrayMap> randomCotangents(ArrayRef<Operand> operands, ssm::Recu
                                            const reference::Sizes& sizes, uint64_t seed) {
   ArrayMap arrays;
   for (const Operand& operand : operands) {
-    reference::Layout layout;
-    declared->walk([&](mlir::Operation* op) {
-      if (auto out = dyn_cast<ssm::OutOp>(op); out && out.getName() == operand.name)
-        layout = reference::layoutOf(out);
-      else if (auto state = dyn_cast<ssm::StateOp>(op); state && state.getName() == operand.name)
-        layout = reference::layoutOf(state);
-    });
-    auto shape = reference::shapeOf(layout, declared, sizes);
+    auto shape = reference::shapeOf(operand.layout, declared, sizes);
     if (!shape)
       return shape.takeError();
     Expected<Array> array = Array::create(operand.dtype, *shape);
