@@ -149,10 +149,11 @@ driver::runGradients(const CompiledRecurrence& adjoint, ssm::RecurrenceOp declar
       return std::move(error);
     gradients.operands[name] = std::move(whole);
   }
-  for (auto state : declared.getBlock()->getOps<ssm::StateOp>()) {
-    auto found = launch->states.find(cotangentName(state.getName()));
-    if (found != launch->states.end() && inputs.states.contains(state.getName()))
-      gradients.states[state.getName().str()] = std::move(found->second);
+  // Registers of delayed values are states of the signature, not of the declaration.
+  for (const Operand& state : signature.states) {
+    auto found = launch->states.find(cotangentName(state.name));
+    if (found != launch->states.end() && inputs.states.contains(state.name))
+      gradients.states[state.name] = std::move(found->second);
   }
   return gradients;
 }
