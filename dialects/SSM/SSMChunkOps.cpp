@@ -114,6 +114,78 @@ static LogicalResult infer(ScanOp::Adaptor op, MLIRContext*, std::optional<Locat
 }
 SSM_INFER(ScanOp)
 
+static LogicalResult infer(MatrixScanOp::Adaptor op, MLIRContext*, std::optional<Location> location,
+                           SmallVectorImpl<Type>& inferred) {
+  size_t count = op.getInitial().size();
+  if (!count || op.getInputs().size() != count || op.getMatrices().size() != count * count) // matrix_scan_c1
+    return emitOptionalError(location, count, " initial values need as many inputs and ", count * count,
+                             " matrices, found ", op.getInputs().size(), " and ", op.getMatrices().size());
+  SmallVector<StringRef> rows = strings(op.getRows()), columns = strings(op.getColumns()), names(rows);
+  llvm::append_range(names, columns);
+  names.push_back(op.getAxis().getName());
+  if (rows.size() != columns.size() || llvm::SmallDenseSet<StringRef>(names.begin(), names.end()).size() != names.size())
+    return emitOptionalError(location, "rows and columns are not as many labels, each named once"); // matrix_scan_c2
+  Type element = typeOf(op.getInitial().front()).getElementType();
+  auto anyComplex = [](ValueRange values) {
+    return llvm::any_of(values, [](Value value) { return typeOf(value).isComplex(); });
+  };
+  bool isComplex = anyComplex(op.getMatrices()) || anyComplex(op.getInputs());
+  for (Value value : op.getInitial()) {
+    ArrayType type = typeOf(value);
+    for (StringRef name : ArrayRef<StringRef>(names).drop_front(rows.size()))
+      if (type.has(name)) // matrix_scan_c3
+        return emitOptionalError(location, "'", name, "' is a label of the initial value ", type);
+    if (type.getElementType() != element || (isComplex && !type.isComplex())) // matrix_scan_c3
+      return emitOptionalError(location, "an initial value has type ", type, ", another operand is complex");
+    inferred.push_back(type.withAxis(op.getAxis()));
+  }
+  for (size_t b = 0; b < count; ++b)
+    for (size_t c = 0; c <= count; ++c) {
+      ArrayType type = typeOf(c < count ? op.getMatrices()[b * count + c] : op.getInputs()[b]);
+      auto whole = cast<ArrayType>(inferred[b]);
+      for (auto [row, column] : llvm::zip(rows, op.getColumns().getAsRange<StringAttr>()))
+        if (AxisAttr axis = c < count ? typeOf(op.getInitial()[c]).find(row) : AxisAttr())
+          whole = whole.withAxis(AxisAttr::get(axis.getContext(), column, axis.getExtent()));
+      for (AxisAttr axis : type.getAxes())
+        if (!whole.has(axis.getName())) // matrix_scan_c4
+          return emitOptionalError(location, "'", axis.getName(), "' of ", type, " is no label of ", whole);
+      if (!type.unionWith(whole)) // matrix_scan_c5
+        return emitOptionalError(location, "a label has two extents: ", type, " and ", whole);
+    }
+  return success();
+}
+SSM_INFER(MatrixScanOp)
+
+Value MatrixScanOp::getMatrix(size_t b, size_t c) {
+  Value matrix = getMatrices()[b * getInitial().size() + c];
+  auto constant = matrix.getDefiningOp<ConstantOp>();
+  return constant && constant.getValue().isZero() ? Value() : matrix;
+}
+
+/// With the labels of `from` that the value bears called as in `to`.
+static Value renamed(OpBuilder& builder, Value value, ArrayRef<StringRef> from, ArrayRef<StringRef> to) {
+  SmallVector<StringRef> old, fresh;
+  for (auto [x, y] : llvm::zip(from, to))
+    if (typeOf(value).has(x)) {
+      old.push_back(x);
+      fresh.push_back(y);
+    }
+  return old.empty() ? value
+                     : Value(RelabelOp::create(builder, value.getLoc(), value, builder.getStrArrayAttr(old),
+                                               builder.getStrArrayAttr(fresh)));
+}
+
+Value MatrixScanOp::asColumns(OpBuilder& builder, Value value) {
+  return renamed(builder, value, strings(getRows()), strings(getColumns()));
+}
+
+Value MatrixScanOp::transpose(OpBuilder& builder, Value matrix) {
+  SmallVector<StringRef> from = strings(getRows()), to = strings(getColumns()), rows = from;
+  from.append(to);
+  to.append(rows);
+  return renamed(builder, matrix, from, to);
+}
+
 //===-- rows and columns
 //----------------------------------------------------------------------------===//
 
@@ -284,11 +356,5 @@ LogicalResult StepsOp::verify() {
   auto in = getOperand().getDefiningOp<InOp>();
   if (!in || in.getParam()) // steps_c1
     return emitOpError() << "reads what is no operand with a value at each step";
-  return success();
-}
-
-LogicalResult PositionOp::verify() {
-  if (getAxis().getSize() < 1) // position_c1
-    return emitOpError() << "has no number of positions";
   return success();
 }

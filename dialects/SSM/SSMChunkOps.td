@@ -67,16 +67,13 @@ def StepsOp : SSM_StepsOp<"steps", [HasParent<"ChunkOp">]> {
 def PositionOp : SSM_StepsOp<"position"> {
   let summary = "the number of each position along a label, as a real";
   let description = [{
-    0 at the first position. Comparisons of positions are how masks are written.
-
-    Law: (position_c1) the extent is a number.
+    0 at the first position. Comparisons of positions are how masks and unit matrices are written.
 
     Example: `%p = ssm.position over [t: 64]`
   }];
   let arguments = (ins SSM_AxisAttr:$axis);
   let results = (outs SSM_ArrayType:$result);
   let assemblyFormat = "`over` custom<AxisList>($axis) attr-dict";
-  let hasVerifier = 1;
 }
 
 // Ops along one label of their first operand.
@@ -136,6 +133,48 @@ def ScanOp : SSM_AlongOp<"scan"> {
   let assemblyFormat = [{
     $semiring $decay `,` $input `from` $initial `along` $label (`reverse` $reverse^)? attr-dict `:`
     custom<ArrayType>(type($decay)) `,` custom<ArrayType>(type($input)) `,` custom<ArrayType>(type($initial))
+  }];
+}
+
+def MatrixScanOp : Op<SSM_Dialect, "matrix_scan", [Pure, AttrSizedOperandSegments,
+    DeclareOpInterfaceMethods<InferTypeOpInterface>]> {
+  let summary = "a first-order linear recurrence of vectors along a label";
+  let description = [{
+    h_b[t] = inputs_b[t] + sum over c and over `columns` of matrices_(b,c)[t] h_c[t-1], for n arrays h_b with n n
+    matrices, row by row, and h before the first step given by `initial`. `columns` are the names that the labels `rows`
+    of h_c have in the matrices; all other labels stand for recurrences side by side, each with its own matrix
+    where the matrix bears them. A matrix without the label of `axis` is the same at every step, one that
+    is the constant 0 is no term. With `reverse` from the last step that exists to the first.
+
+    The pairs (matrix, input) form a monoid, so that any grouping of the steps computes it: (A, b) then (A', b') is
+    (A' A, A' b + b'), with identity (I, 0). From I and without inputs it gives the products of matrices up to
+    each step, as `ssm.cumprod` does for decays.
+
+    Laws: (matrix_scan_c1) n initial values, n inputs, n * n matrices, n results; (matrix_scan_c2) as many columns as
+    rows, each label once; (matrix_scan_c3) initial values bear neither columns nor the label of the axis, and have
+    one element type, complex where any operand is; (matrix_scan_c4) the labels of inputs are those of the result, those
+    of matrices in addition the columns of what they are multiplied with; (matrix_scan_c5) a label that several operands
+    bear has one extent.
+
+    Example: `%h = ssm.matrix_scan (%A : [i: K, l: K, t: 64]) (%b : [i: K, t: 64]) from (%h0 : [i: K]) over [t: 64] rows [i] columns [l]`
+  }];
+  let arguments = (ins Variadic<SSM_ArrayType>:$matrices, Variadic<SSM_ArrayType>:$inputs,
+                       Variadic<SSM_ArrayType>:$initial, SSM_AxisAttr:$axis, StrArrayAttr:$rows,
+                       StrArrayAttr:$columns, UnitAttr:$reverse);
+  let results = (outs Variadic<SSM_ArrayType>:$results);
+  let assemblyFormat = [{
+    `(` $matrices `:` custom<ArrayTypes>(type($matrices)) `)` `(` $inputs `:` custom<ArrayTypes>(type($inputs)) `)`
+    `from` `(` $initial `:` custom<ArrayTypes>(type($initial)) `)` `over` custom<AxisList>($axis)
+    `rows` custom<NameList>($rows) `columns` custom<NameList>($columns) (`reverse` $reverse^)? attr-dict
+  }];
+  let extraClassDeclaration = [{
+    ::llvm::StringRef getLabel() { return getAxis().getName(); }
+    /// The matrix from h_c to h_b, null where it is no term.
+    ::mlir::Value getMatrix(size_t b, size_t c);
+    /// Labels of a value as rows under their names as columns, or back.
+    ::mlir::Value asColumns(::mlir::OpBuilder& builder, ::mlir::Value value);
+    /// A matrix with rows and columns exchanged.
+    ::mlir::Value transpose(::mlir::OpBuilder& builder, ::mlir::Value matrix);
   }];
 }
 

@@ -56,6 +56,7 @@ private:
 
   SmallVector<Value> expand(ShiftOp);
   SmallVector<Value> expand(ScanOp);
+  SmallVector<Value> expand(MatrixScanOp);
   SmallVector<Value> expand(CumprodOp);
   SmallVector<Value> expand(SpanOp);
   SmallVector<Value> expand(GramOp);
@@ -116,6 +117,32 @@ SmallVector<Value> Expander::expand(ScanOp scan) {
     return SmallVector<Value>{broadcast(next, type), next};
   });
   return {made.getResult(1)};
+}
+
+SmallVector<Value> Expander::expand(MatrixScanOp scan) {
+  AxisAttr axis = scan.getAxis();
+  size_t count = scan.getInitial().size();
+  auto made = fold(axis, scan.getReverse(), SmallVector<Value>(scan.getInitial()), [&](ValueRange carried) {
+    SmallVector<Value> next;
+    for (size_t row = 0; row < count; ++row) {
+      Value sum = at(scan.getInputs()[row], axis);
+      for (size_t from = 0; from < count; ++from) {
+        Value matrix = scan.getMatrix(row, from);
+        if (!matrix)
+          continue;
+        Value product = mul(at(matrix, axis), scan.asColumns(b, carried[from]));
+        SmallVector<Attribute> over;
+        for (Attribute column : scan.getColumns())
+          if (typeOf(product).has(cast<StringAttr>(column).getValue()))
+            over.push_back(column);
+        sum = add(sum, over.empty() ? product : Value(SumOp::create(b, loc, product, b.getArrayAttr(over))));
+      }
+      next.push_back(broadcast(sum, typeOf(carried[row])));
+    }
+    next.append(next.begin(), next.end());
+    return next;
+  });
+  return SmallVector<Value>(made.getResults().drop_front(count));
 }
 
 SmallVector<Value> Expander::expand(CumprodOp product) {
@@ -232,7 +259,7 @@ SmallVector<Value> Expander::expand(SolveOp solve) {
 
 SmallVector<Value> Expander::expand() {
   return llvm::TypeSwitch<Operation*, SmallVector<Value>>(op)
-      .Case<ShiftOp, ScanOp, CumprodOp, SpanOp, GramOp, ApplyOp, SolveOp>([&](auto one) { return expand(one); })
+      .Case<ShiftOp, ScanOp, MatrixScanOp, CumprodOp, SpanOp, GramOp, ApplyOp, SolveOp>([&](auto one) { return expand(one); })
       .Default([](Operation*) { return SmallVector<Value>(); });
 }
 

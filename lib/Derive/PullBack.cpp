@@ -3,6 +3,7 @@
 //   shift      the other way; what was shifted in gets the value at the end
 //   scan       l_t = g_t + conj(a_(t+1)) l_(t+1), a scan the other way with the decay shifted by one;
 //              the input gets l, the decay l_t conj(h_(t-1))
+//   matrix_scan   the same with the matrix transposed: the matrix gets l_t conj(h_(t-1)), row by column
 //   solve      r = transposed solve of g; the right side gets r, the matrix r_t conj(p_s) where it is read
 //   fold       the body again at every step, from the last to the first; the values that it carried are kept
 //
@@ -88,6 +89,52 @@ void PullBack::visitScan(ScanOp scan, Value g) {
   Value before = ShiftOp::create(b, loc, scan.getResult(), initial, label, scan.getReverseAttr());
   add(scan.getDecay(), fit(mul(all, conj(before)), scan.getDecay().getType()));
   add(scan.getInitial(), fit(atEnd(mul(decay, all), label, reverse), scan.getInitial().getType()));
+}
+
+void PullBack::visitMatrixScan(MatrixScanOp scan) {
+  Location loc = scan.getLoc();
+  size_t count = scan.getInitial().size();
+  StringAttr label = scan.getAxis().getLabel();
+  UnitAttr other = scan.getReverse() ? UnitAttr() : b.getUnitAttr();
+  SmallVector<Value> given, nothing, turned(count * count), later;
+  for (auto [result, initial] : llvm::zip(scan.getResults(), scan.getInitial())) {
+    Value g = get(result);
+    given.push_back(g ? g : zero(typeOf(result)));
+    nothing.push_back(zero(typeOf(initial)));
+  }
+  // What the step after this one reads of it. At the last step that is 0, whatever its matrix is, as `nothing` follows.
+  for (size_t row = 0; row < count; ++row)
+    for (size_t column = 0; column < count; ++column) {
+      Value& matrix = turned[row * count + column];
+      matrix = scan.getMatrix(column, row);
+      if (matrix)
+        matrix = scan.transpose(b, conj(matrix));
+      if (!matrix)
+        later.push_back(ConstantOp::create(b, loc, 0.0));
+      else if (!typeOf(matrix).has(label.getValue()))
+        later.push_back(matrix);
+      else
+        later.push_back(ShiftOp::create(b, loc, matrix, zero(typeOf(matrix).without({label.getValue()})), label, other));
+    }
+  auto all = MatrixScanOp::create(b, loc, later, given, nothing, scan.getAxis(), scan.getRows(), scan.getColumns(),
+                                  other);
+  for (size_t row = 0; row < count; ++row) {
+    Value g = all.getResult(row);
+    add(scan.getInputs()[row], fit(g, typeOf(scan.getInputs()[row])));
+    Value first = scan.asColumns(b, atEnd(g, label, scan.getReverse()));
+    for (size_t column = 0; column < count; ++column) {
+      Value matrix = scan.getMatrix(row, column);
+      if (!matrix)
+        continue;
+      Value initial = scan.getInitial()[column];
+      Value before = ShiftOp::create(b, loc, scan.getResult(column), initial, label, scan.getReverseAttr());
+      add(matrix, fit(mul(g, conj(scan.asColumns(b, before))), typeOf(matrix)));
+      Value back = turned[column * count + row];
+      if (typeOf(back).has(label.getValue()))
+        back = atEnd(back, label, scan.getReverse());
+      add(initial, fit(mul(back, first), typeOf(initial)));
+    }
+  }
 }
 
 void PullBack::visitSolve(SolveOp solve) {
@@ -345,6 +392,10 @@ LogicalResult PullBack::visit(Operation* op) {
     return visitFold(fold);
   if (auto solve = dyn_cast<SolveOp>(op)) {
     visitSolve(solve);
+    return success();
+  }
+  if (auto scan = dyn_cast<MatrixScanOp>(op)) {
+    visitMatrixScan(scan);
     return success();
   }
   Value g = get(op->getResult(0));

@@ -31,6 +31,7 @@ private:
   void visitLast(ssm::LastOp last, mlir::Value g);
   void visitShift(ssm::ShiftOp shift, mlir::Value g);
   void visitScan(ssm::ScanOp scan, mlir::Value g);
+  void visitMatrixScan(ssm::MatrixScanOp scan);
   void visitSolve(ssm::SolveOp solve);
   void visitGram(ssm::GramOp gram, mlir::Value g);
   void visitSpan(ssm::SpanOp span, mlir::Value g);

@@ -46,6 +46,15 @@ ssm.recurrence @chunk time [t] dims(K, V) form "chunked" {
     // CHECK: ssm.scan max_plus %[[GT]], %[[VT]] from %g along "t" : [t: 64], [V, t: 64], []
     // TYPES: "ssm.scan"{{.*}} -> !ssm.array<V, t: 64, f32>
     %max = ssm.scan max_plus %gt, %vt from %g along "t" : [t: 64], [V, t: 64], []
+    // Matrices and inputs of any of the result's labels, columns under their own names.
+    // CHECK: ssm.relabel %[[KT]] [K] to [l]
+    // CHECK: ssm.matrix_scan(%{{.*}} : [l: K, t: 64]) (%[[GT]] : [t: 64]) from(%[[S]] : [K]) over [t: 64] rows [K] columns [l]
+    // TYPES: "ssm.matrix_scan"{{.*}} -> !ssm.array<K, t: 64, f32>
+    %lt = ssm.relabel %kt [K] to [l] : [K, t: 64]
+    %rank1 = ssm.matrix_scan (%lt : [l: K, t: 64]) (%gt : [t: 64]) from (%S : [K]) over [t: 64] rows [K] columns [l]
+    // CHECK: ssm.matrix_scan(%g, %g, %[[KT]], %g : [], [], [K, t: 64], []) (%[[GT]], %[[KT]] : [t: 64], [K, t: 64]) from(%g, %[[S]] : [], [K]) over [t: 64] rows [] columns [] reverse
+    // TYPES: "ssm.matrix_scan"{{.*}} -> (!ssm.array<t: 64, f32>, !ssm.array<K, t: 64, f32>)
+    %two:2 = ssm.matrix_scan (%g, %g, %kt, %g : [], [], [K, t: 64], []) (%gt, %kt : [t: 64], [K, t: 64]) from (%g, %S : [], [K]) over [t: 64] rows [] columns [] reverse
     // CHECK: ssm.cumprod %[[KT]] along "t" : [K, t: 64]
     // TYPES: "ssm.cumprod"{{.*}} -> !ssm.array<K, t: 64, f32>
     %c0 = ssm.cumprod %kt along "t" : [K, t: 64]

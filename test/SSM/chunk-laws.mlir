@@ -59,14 +59,6 @@ ssm.recurrence @steps_outside time [t] dims(K) {
 
 // -----
 
-// position_c1
-ssm.recurrence @position_c1 time [t] dims(K) {
-  // expected-error @below {{'ssm.position' op has no number of positions}}
-  %p = ssm.position over [i: K]
-}
-
-// -----
-
 // last_c1
 ssm.recurrence @last_c1 time [t] dims(K) {
   %x = ssm.in "x" [K] : [K]
@@ -130,6 +122,84 @@ ssm.recurrence @scan_c3 time [t] dims(K) {
   %h = ssm.in "h" [] : []
   // expected-error @below {{complex numbers have no maximum}}
   %s = ssm.scan max_plus %a, %a from %h along "t" : [t: 4] complex<f32>, [t: 4] complex<f32>, []
+}
+
+// -----
+
+// matrix_scan_c1
+ssm.recurrence @matrix_scan_c1 time [t] dims(K) {
+  %a = ssm.in "a" [] : []
+  // expected-error @below {{2 initial values need as many inputs and 4 matrices, found 1 and 1}}
+  %h:2 = ssm.matrix_scan (%a : []) (%a : []) from (%a, %a : [], []) over [t: 4] rows [] columns []
+}
+
+// -----
+
+// matrix_scan_c2: a row without a column
+ssm.recurrence @matrix_scan_c2 time [t] dims(K) {
+  %h0 = ssm.in "h" [K] : [K]
+  // expected-error @below {{rows and columns are not as many labels, each named once}}
+  %h = ssm.matrix_scan (%h0 : [K]) (%h0 : [K]) from (%h0 : [K]) over [t: 4] rows [K] columns []
+}
+
+// -----
+
+// matrix_scan_c2: a row that is its own column
+ssm.recurrence @matrix_scan_c2_twice time [t] dims(K) {
+  %h0 = ssm.in "h" [K] : [K]
+  // expected-error @below {{rows and columns are not as many labels, each named once}}
+  %h = ssm.matrix_scan (%h0 : [K]) (%h0 : [K]) from (%h0 : [K]) over [t: 4] rows [K] columns [K]
+}
+
+// -----
+
+// matrix_scan_c3: an initial value at every step
+ssm.recurrence @matrix_scan_c3 time [t] dims(K) {
+  %A = ssm.in "A" [K, l] : [K, l: K]
+  %h0 = ssm.in "h" [K, t] : [K, t: 4]
+  // expected-error @below {{'t' is a label of the initial value '!ssm.array<K, t: 4, f32>'}}
+  %h = ssm.matrix_scan (%A : [K, l: K]) (%h0 : [K, t: 4]) from (%h0 : [K, t: 4]) over [t: 4] rows [K] columns [l]
+}
+
+// -----
+
+// matrix_scan_c3: a complex matrix makes complex vectors
+ssm.recurrence @matrix_scan_c3_complex time [t] dims(K) {
+  %A = ssm.in "A" [K, l] : [K, l: K] complex<f32>
+  %h0 = ssm.in "h" [K] : [K]
+  // expected-error @below {{an initial value has type '!ssm.array<K, f32>', another operand is complex}}
+  %h = ssm.matrix_scan (%A : [K, l: K] complex<f32>) (%h0 : [K]) from (%h0 : [K]) over [t: 4] rows [K] columns [l]
+}
+
+// -----
+
+// matrix_scan_c4: an input of another label
+ssm.recurrence @matrix_scan_c4 time [t] dims(K, V) {
+  %A = ssm.in "A" [K, l] : [K, l: K]
+  %h0 = ssm.in "h" [K] : [K]
+  %v = ssm.in "v" [V] : [V]
+  // expected-error @below {{'V' of '!ssm.array<V, f32>' is no label of '!ssm.array<K, t: 4, f32>'}}
+  %h = ssm.matrix_scan (%A : [K, l: K]) (%v : [V]) from (%h0 : [K]) over [t: 4] rows [K] columns [l]
+}
+
+// -----
+
+// matrix_scan_c4: a column of what has no such row
+ssm.recurrence @matrix_scan_c4_column time [t] dims(K, V) {
+  %A = ssm.in "A" [l] : [l: K]
+  %h0 = ssm.in "h" [V] : [V]
+  // expected-error @below {{'l' of '!ssm.array<l: K, f32>' is no label of '!ssm.array<V, t: 4, f32>'}}
+  %h = ssm.matrix_scan (%A : [l: K]) (%h0 : [V]) from (%h0 : [V]) over [t: 4] rows [K] columns [l]
+}
+
+// -----
+
+// matrix_scan_c5
+ssm.recurrence @matrix_scan_c5 time [t] dims(K) {
+  %A = ssm.in "A" [K, l, t] : [K, l: K, t: 5]
+  %h0 = ssm.in "h" [K] : [K]
+  // expected-error @below {{a label has two extents: '!ssm.array<K, l: K, t: 5, f32>' and '!ssm.array<K, l: K, t: 4, f32>'}}
+  %h = ssm.matrix_scan (%A : [K, l: K, t: 5]) (%h0 : [K]) from (%h0 : [K]) over [t: 4] rows [K] columns [l]
 }
 
 // -----
