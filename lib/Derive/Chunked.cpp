@@ -1,8 +1,8 @@
 // From the normal form to the chunked and the scan form.
 //
 // Systems are taken in order. States that are read through contractions alone are eliminated (Eliminate.cpp,
-// Coupled.cpp); any other is computed at every step of the chunk, by a scan if its transition is elementwise, else, if
-// it is small, one step after the other (Sequential.cpp). Steps inside a token are rows as tokens are (MicroSteps.cpp).
+// Coupled.cpp); any other is computed at every step of the chunk, by a scan if its transition is elementwise, by
+// matrices if it is linear (Dense.cpp), else, if it is small, one step after the other (Sequential.cpp). Steps inside a token are rows as tokens are (MicroSteps.cpp).
 // What depends on inputs and computed states alone is the declared expression over all steps at once: it gets the label
 // of the steps from its operands.
 #include "ChunkedForm.h"
@@ -17,7 +17,7 @@ using namespace ssmc::ssm;
 using namespace ssmc::analysis;
 using namespace ssmc::derive;
 
-static bool usesLabel(RecurrenceOp recurrence, StringRef label) {
+bool ChunkedForm::usesLabel(RecurrenceOp recurrence, StringRef label) {
   bool used = false;
   recurrence->walk([&](Operation* op) {
     for (Type type : op->getResultTypes())
@@ -236,10 +236,6 @@ LogicalResult ChunkedForm::addSystem(SystemOp system) {
   StateOp first = old.getState(states.front());
   bool canEliminate = options.eliminate && system.getSemiring() == Semiring::PlusTimes &&
                       !(isCoupled && transition.rows.micro);
-  std::string why = canEliminate ? " is read other than through a contraction"
-                                 : " depends on a contraction of itself, which is no scan";
-  if (isCoupled && !canEliminate)
-    why = " is no scan";
   if (canEliminate)
     for (auto& key : subsetsOf(cast<ArrayType>(first.getType()))) {
       if (!llvm::all_of(states, [&](StringRef state) { return onlyContracted(old.getState(state), key); }))
@@ -253,12 +249,15 @@ LogicalResult ChunkedForm::addSystem(SystemOp system) {
         together = true;
         return reason.empty() ? success() : failure();
       }
-      why = reason;
       reason = saved;
     }
   if (isElementwise && !isCoupled)
     return scan(system, transition, states.front());
-  return takeStepwise(system, name + why);
+  std::string saved = std::exchange(reason, "");
+  if (succeeded(takeDense(system, transition)))
+    return success();
+  std::string why = std::exchange(reason, saved);
+  return takeStepwise(system, why);
 }
 
 //===-- The whole -----------------------------------------------------------------------------------===//

@@ -5,6 +5,7 @@
 #include "ssmc/Derive/Passes.h"
 
 #include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/StringSet.h"
 
 namespace ssmc::derive {
 
@@ -97,6 +98,9 @@ struct Stepwise {
 /// Values that stand for a state so many steps earlier.
 using StepwiseReads = llvm::DenseMap<mlir::Value, std::pair<llvm::StringRef, int64_t>>;
 
+/// A system as matrices (Dense.cpp).
+struct DenseSystem;
+
 class ChunkedForm {
 public:
   ChunkedForm(ssm::RecurrenceOp old, ssm::RecurrenceOp fresh, const ChunkOptions& options);
@@ -112,6 +116,8 @@ private:
   }
 
   // The whole (Chunked.cpp).
+  /// Whether a value of the recurrence bears the label.
+  static bool usesLabel(ssm::RecurrenceOp recurrence, llvm::StringRef label);
   /// The extent of an axis, -1 where it is not known.
   int64_t sizeOf(ssm::AxisAttr axis);
   mlir::LogicalResult addSystem(ssm::SystemOp system);
@@ -126,6 +132,20 @@ private:
   /// Written with the label of the steps, and all labels of `type` if given.
   mlir::Value writeSteps(Expr expr, ssm::ArrayType type = {});
   mlir::Value withSteps(mlir::Value value);
+
+  // Systems that mix the elements of their states (Dense.cpp).
+  mlir::LogicalResult takeDense(ssm::SystemOp system, const Transition& transition);
+  mlir::LogicalResult findMixed(ssm::SystemOp system, const Transition& transition, DenseSystem& dense);
+  mlir::LogicalResult collectDense(const Transition& transition, DenseSystem& dense);
+  Expr matrixOf(mlir::Operation& term, const DenseSystem& dense);
+  void writeDense(const Rows& rows, DenseSystem& dense);
+  llvm::SmallVector<mlir::Value> matrixScan(const Rows& rows, const DenseSystem& dense,
+                                            llvm::ArrayRef<mlir::Value> inputs, llvm::ArrayRef<mlir::Value> initial);
+  llvm::SmallVector<mlir::Value> matrixProducts(const Rows& rows, const DenseSystem& dense, size_t from);
+  /// 1 where the label agrees with another one of its extent, else 0.
+  Expr same(ssm::AxisAttr axis, llvm::StringRef other);
+  /// A label that nothing of the recurrence has, like `label`.
+  llvm::StringRef freshLabel(llvm::StringRef label);
 
   // Micro-steps (MicroSteps.cpp).
   /// The stages of a system as maps over rows; fails where they are not.
@@ -191,6 +211,7 @@ private:
   llvm::StringMap<std::shared_ptr<Eliminated>> eliminatedStates;
   llvm::StringMap<mlir::Value> starts, previouses;
   llvm::StringMap<ssm::StateOp> registers;
+  llvm::StringSet<> freshLabels;
   unsigned givenCount = 0;
   std::string stepwise;  ///< why some states' steps are taken one by one, where they are
   bool together = false; ///< some states' steps are taken many at once

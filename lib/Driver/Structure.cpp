@@ -307,20 +307,42 @@ void Explainer::run() {
     result.lanes.push_back(text.label(label));
 }
 
+/// What computes a state at the last step of a block, looked for among what is added up; null where
+/// the steps before are not computed.
+static mlir::Operation* computedBy(mlir::Value value) {
+  mlir::Operation* op = value.getDefiningOp();
+  if (auto sum = dyn_cast_or_null<ssm::AddOp>(op)) {
+    mlir::Operation* found = computedBy(sum.getLhs());
+    return found ? found : computedBy(sum.getRhs());
+  }
+  if (!isa_and_nonnull<ssm::LastOp>(op))
+    return nullptr;
+  while (isa_and_nonnull<ssm::LastOp, ssm::UnflattenOp>(op)) {
+    value = op->getOperand(0);
+    op = value.getDefiningOp();
+  }
+  return op;
+}
+
 /// How a form of blocks computes a state: by products over the steps of a block, or at each of them.
 static std::string treatmentOf(ssm::RecurrenceOp form, const SystemFacts& facts, StringRef state,
                                ssm::SystemOp system) {
-  bool isAtEachStep = false;
+  mlir::Operation* atEachStep = nullptr;
   form->walk([&](ssm::UpdateOp update) {
     if (update.getState() == state)
-      isAtEachStep = isa_and_nonnull<ssm::LastOp>(update.getValue().getDefiningOp());
+      atEachStep = computedBy(update.getValue());
   });
   auto has = [&](auto kind) {
     return system->walk([&](decltype(kind)) { return mlir::WalkResult::interrupt(); })
         .wasInterrupted();
   };
-  if (!isAtEachStep)
+  if (!atEachStep)
     return has(ssm::FeedbackOp()) ? "Gram + solve" : "Gram";
+  if (auto scan = dyn_cast<ssm::MatrixScanOp>(atEachStep))
+    return scan.getInitial().front().getDefiningOp<ssm::PrevOp>() ? "scan of matrices"
+                                                                  : "dense blocks";
+  if (isa<ssm::FoldOp>(atEachStep))
+    return "one step after another";
   return !has(ssm::DecayOp()) ? "shift in time" : facts.maxPlus ? "scan of (max, +)" : "scan";
 }
 
