@@ -130,6 +130,49 @@ static ChunkCase scan() {
           }};
 }
 
+/// Two vectors, of K and of one element, each from both; the matrix of the first to itself at each step, the others
+/// the same at all.
+static ChunkCase matrixScan() {
+  return {"matrix_scan", kernel("x:in:K y:in: w:in:K h:param:K a:out:K b:out: c:out:K e:out:", R"(
+    %x = tile.load "x" : KT
+    %y = tile.load "y" : TT
+    %w = tile.load "w" : KT
+    %h = tile.load "h" : [i: 5]
+    %l = ssm.relabel %h [i] to [l] : [i: 5]
+    %none = ssm.constant 0.0
+    %h1 = ssm.broadcast %none : [] to []
+    %m = ssm.mul %w, %l : KT, [l: 5]
+    %ab:2 = ssm.matrix_scan (%m, %h, %l, %none : [i: 5, l: 5, t: 8], [i: 5], [l: 5], []) (%x, %y : KT, TT)
+      from (%h, %h1 : [i: 5], []) over [t: 8] rows [i] columns [l]
+    %ce:2 = ssm.matrix_scan (%m, %h, %l, %none : [i: 5, l: 5, t: 8], [i: 5], [l: 5], []) (%x, %y : KT, TT)
+      from (%h, %h1 : [i: 5], []) over [t: 8] rows [i] columns [l] reverse
+    tile.store "a", %ab#0 : KT
+    tile.store "b", %ab#1 : TT
+    tile.store "c", %ce#0 : KT
+    tile.store "e", %ce#1 : TT
+)"),
+          [](ItemView item) {
+            forChunks(item.sizes, [&](int64_t first, int64_t count) {
+              for (bool reverse : {false, true}) {
+                const double* h = item.at("h", 'p');
+                std::vector<double> vector(h, h + K);
+                double number = 0;
+                for (int64_t step = 0; step < count; ++step) {
+                  int64_t t = first + (reverse ? count - 1 - step : step);
+                  double met = 0, before = number;
+                  for (int64_t l = 0; l < K; ++l)
+                    met += h[l] * vector[l];
+                  for (int64_t i = 0; i < K; ++i)
+                    vector[i] = item.at("w", 'i', t)[i] * met + h[i] * before + item.at("x", 'i', t)[i];
+                  number = met + *item.at("y", 'i', t);
+                  std::copy(vector.begin(), vector.end(), &item.at(reverse ? "c" : "a", 'o', t)[0]);
+                  *item.at(reverse ? "e" : "b", 'o', t) = number;
+                }
+              }
+            });
+          }};
+}
+
 static ChunkCase shift() {
   return {"shift", kernel("x:in:K h:param:K a:out:K b:out:K", R"(
     %x = tile.load "x" : KT
@@ -326,6 +369,6 @@ static ChunkCase solve(bool reverse) {
 }
 
 std::vector<ChunkCase> ssmc::test::chunkCases() {
-  return {cumprod(),   scan(),       shift(),      last(),       span(),      gram(false),
+  return {cumprod(),   scan(),       matrixScan(), shift(),      last(),       span(),      gram(false),
           gram(true),  apply(false), apply(true),  solve(false), solve(true)};
 }
