@@ -38,6 +38,17 @@ def dims(text):
     return change
 
 
+def scan_of_large_matrices(*extra):
+    """The scan form takes a matrix of K rows each step, up to 256."""
+
+    def change(attempt):
+        attempt.dims["K"] = 300
+        attempt.inputs.update(q=zeros(300), k=zeros(300))
+        attempt.extra += ["--form", "scan", *extra]
+
+    return change
+
+
 named("input_missing", lambda a: a.inputs.pop("k"), "k")
 named("input_unknown", lambda a: a.inputs.update(kk=zeros(K)), "kk")
 named("input_twice", flags("--in", "k=in-k.npy"), "k")
@@ -67,7 +78,7 @@ named("gradient_in_no_folder", flags(*REFERENCE, "--grad-out", "q=nowhere/q.npy"
 named("gradient_without_cotangent", flags("--target", "reference", "--grad-out", "q=dq.npy"), "--cotangent")
 named("gradient_without_cotangent_on_cpu", flags("--grad-out", "q=dq.npy"), "--cotangent")
 named("gradient_of_a_form_that_does_not_exist",
-      flags("--form", "scan", "--cotangent", "o=in-v.npy", "--grad-out", "q=dq.npy"), "scan")
+      scan_of_large_matrices("--cotangent", "o=in-v.npy", "--grad-out", "q=dq.npy"), "scan", "300")
 
 
 @test
@@ -122,7 +133,7 @@ named("option_without_value", flags("--dtype"), "--dtype")
 named("chunk_of_zero", flags("--chunk", "0"), "--chunk", "0")
 named("chunk_too_large", flags("--chunk", "5000"), "--chunk", "5000")
 named("chunk_no_number", flags("--chunk", "x"), "--chunk", "x")
-named("scan_of_feedback", flags("--form", "scan"), "scan", "contraction")
+named("scan_of_large_matrices", scan_of_large_matrices(), "scan", "300", "256")
 
 
 @test
