@@ -121,9 +121,11 @@ json::Value driver::toJson(ArrayRef<Line> lines, ArrayRef<GradientLine> gradient
                                   {"ok", !finding.isOver(line.bound)}});
   for (const GradientLine& line : gradients)
     for (const GradientFinding& finding : line.findings) {
-      json::Object errors;
+      json::Object errors, sizes;
       for (auto& [name, error] : finding.errors)
         errors[name] = number(error);
+      for (auto& [name, size] : finding.sizes)
+        sizes[name] = number(size);
       list.push_back(json::Object{{"recurrence", line.recurrence},
                                   {"target", line.target},
                                   {"form", nameOf(line.form.form)},
@@ -132,6 +134,7 @@ json::Value driver::toJson(ArrayRef<Line> lines, ArrayRef<GradientLine> gradient
                                   {"dtype", line.dtype},
                                   {"case", finding.test},
                                   {"gradients", std::move(errors)},
+                                  {"sizes", std::move(sizes)},
                                   {"bound", line.bound},
                                   {"bound of gates", line.gateBound},
                                   {"problem", finding.problem},

@@ -75,6 +75,8 @@ public:
   llvm::Expected<reference::Results> run(const Signature& signature, const Inputs& inputs,
                                          unsigned threads, bool poison = false) const;
 
+  const cpu::TargetSpec& getTarget() const { return target; }
+
 private:
   struct OperandInfo {
     std::string name;
@@ -94,6 +96,7 @@ private:
                                           llvm::ArrayRef<int64_t> offsets) const;
 
   ssm::RecurrenceOp declared;
+  cpu::TargetSpec target;
   std::vector<KernelInfo> kernels;
   std::unique_ptr<cpu::Jit> jit;
 };
