@@ -173,7 +173,7 @@ Expected<GradientLine> GradientChecker::check(const FormChoice& form, StringRef 
   for (const Operand& state : signature->states)
     line.states.insert(state.name);
   LoweringOptions lowering{*dims, dtype, form.form, form.chunk};
-  lowering.adjoint = true;
+  lowering.adjoint = 1;
   Expected<CompiledRecurrence> adjoint = CompiledRecurrence::compile(declared, lowering, target);
   if (!adjoint) {
     line.findings.push_back({"compiling", {}, {}, toString(adjoint.takeError())});

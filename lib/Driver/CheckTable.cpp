@@ -133,6 +133,8 @@ json::Value driver::toJson(ArrayRef<Line> lines, ArrayRef<GradientLine> gradient
                                   {"exists", true},
                                   {"dtype", line.dtype},
                                   {"case", finding.test},
+                                  {"gates", json::Array(line.gates)},
+                                  {"initial states", json::Array(line.states)},
                                   {"gradients", std::move(errors)},
                                   {"sizes", std::move(sizes)},
                                   {"bound", line.bound},

@@ -88,7 +88,7 @@ Error driver::addInitialGradients(ssm::RecurrenceOp declared, const Signature& s
   if (!ofInitial)
     return ofInitial.takeError();
   LoweringOptions lowering{inputs.sizes.dims, DType::F32, Form::Recurrent, std::nullopt};
-  lowering.adjoint = true;
+  lowering.adjoint = 1;
   Expected<CompiledRecurrence> adjoint = CompiledRecurrence::compile(initial, lowering, target);
   if (!adjoint)
     return adjoint.takeError();

@@ -16,8 +16,8 @@ struct LoweringOptions {
   runtime::DType dtype = runtime::DType::F32;
   Form form = Form::Recurrent;
   std::optional<int64_t> chunk;
-  /// The adjoint of the form in its place.
-  bool adjoint = false;
+  /// How often the form is replaced by its adjoint: 1 for gradients, 2 for those of gradients.
+  unsigned adjoint = 0;
 };
 
 /// Takes every recurrence of a module from the declaration to a stage, in place; at the last one
