@@ -69,6 +69,7 @@ private:
   DenseMap<Expr, Expr> expanded;
   DenseMap<Value, Value> moved;
   DenseMap<Value, llvm::StringSet<>> readCache;
+  SmallVector<std::unique_ptr<Block>> standIns; ///< hold the carried values of folds
 };
 
 const llvm::StringSet<>& Normalizer::reads(Value value) {
@@ -283,7 +284,9 @@ bool Normalizer::tryFold(StringRef state, std::optional<Nonlinear>& nonlinear) {
     return false;
   SmallVector<StringRef> order = orderOf(state);
   // The carried array is read under the state's canonical labels, the fold's label under its dim's name.
-  Block standIn;
+  // Expressions that read it stay known to the context: it lives as long, under a name of its own.
+  Block& standIn = *standIns.emplace_back(std::make_unique<Block>());
+  std::string carriedName = ("carried " + state).str();
   Renaming labels = canonical(old.getState(state)), lifted = labels;
   Value carried = standIn.addArgument(fresh.getState(state).getType(), fold.getLoc());
   std::string stepName = extentName(fold.getAxis());
@@ -312,7 +315,7 @@ bool Normalizer::tryFold(StringRef state, std::optional<Nonlinear>& nonlinear) {
                                                                                               : LeafKind::Opaque;
   };
   SmallVector<Term> first, micro, last;
-  reader.define(fold.getBlock()->getArgument(0), context.leaf(carried, "carried", inverse(labels)));
+  reader.define(fold.getBlock()->getArgument(0), context.leaf(carried, carriedName, inverse(labels)));
   if (failed(linearize(context, context.substitute(reader.read(fold.getInits()[0]), labels),
                        Semiring::PlusTimes, fromPrevious, first, nonlinear)) ||
       failed(linearize(context, context.substitute(reader.read(fold.getYield().getValues()[0]), lifted),
@@ -330,7 +333,7 @@ bool Normalizer::tryFold(StringRef state, std::optional<Nonlinear>& nonlinear) {
           now = to;
       renaming.push_back({label, now});
     }
-    term.state = context.leaf(carried, "carried", renaming);
+    term.state = context.leaf(carried, carriedName, renaming);
   }
   SmallVector<int64_t, 2> here(old.getNumTimeAxes(), 0);
   Row rowFirst = collect(context, Semiring::PlusTimes, state, order, first, [](Value leaf) {

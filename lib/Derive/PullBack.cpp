@@ -219,6 +219,17 @@ Value PullBack::cumsum(Value value, StringAttr label, bool exclusive, bool rever
 void PullBack::visitGram(GramOp gram, Value g) {
   Location loc = gram.getLoc();
   StringAttr rows = gram.getRowsAttr(), columns = gram.getColumnsAttr();
+  // Nothing decays between a step and itself. That part would cancel in the decay's gradient, and beside strong decays
+  // it is so much the largest that no digit of the rest would be left: it goes its own way.
+  Value diagonal;
+  if (!gram.getStrict()) {
+    Value nothing = ConstantOp::create(b, loc, 0.0);
+    Value row = PositionOp::create(b, loc, typeOf(g).find(rows.getValue()));
+    Value column = RelabelOp::create(b, loc, row, b.getArrayAttr(rows), b.getArrayAttr(columns));
+    Value isSame = CmpOp::create(b, loc, CmpPredicate::eq, row, column);
+    diagonal = SumOp::create(b, loc, SelectOp::create(b, loc, isSame, g, nothing), b.getArrayAttr(columns));
+    g = SelectOp::create(b, loc, isSame, nothing, g);
+  }
   auto apply = [&](Value vectors, bool transpose) -> Value {
     return ApplyOp::create(b, loc, g, vectors, gram.getDecay(), rows, columns, gram.getStrictAttr(),
                            transpose ? b.getUnitAttr() : UnitAttr());
@@ -228,6 +239,10 @@ void PullBack::visitGram(GramOp gram, Value g) {
   Value db = fit(apply(gram.getA(), true), gram.getB().getType());
   add(gram.getA(), da);
   add(gram.getB(), db);
+  if (diagonal) {
+    add(gram.getA(), fit(mul(diagonal, gram.getB()), gram.getA().getType()));
+    add(gram.getB(), fit(mul(diagonal, gram.getA()), gram.getB().getType()));
+  }
   ArrayType decay = gram.getDecay().getType();
   Value later = cumsum(fit(mul(gram.getA(), da), decay), rows, gram.getStrict(), /*reverse=*/true);
   Value inside = cumsum(fit(mul(gram.getB(), db), decay), rows, false, /*reverse=*/true);

@@ -373,7 +373,7 @@ Value RecurrentForm::microSteps(StageOp stage, Semiring semiring, StringRef stat
       return value;
     return AtOp::create(inside, stage.getLoc(), value, axis.getLabel());
   });
-  Expr leaf = context.leaf(carried, "carried");
+  Expr leaf = context.leaf(carried, ("carried " + state).str());
   Expr next = assembleStage(stage, semiring, state, [&](StringRef, ArrayRef<int64_t>) { return leaf; });
   Value value = writer.writeAs(localize(next, index), cast<ArrayType>(start.getType()));
   YieldOp::create(inside, stage.getLoc(), value);

@@ -67,7 +67,10 @@ std::vector<CheckCase> driver::checkCases(ssm::RecurrenceOp declared, bool dimsG
           {.name = "step by step", .mode = Case::Steps, .time = {6}, .initialState = true});
     }
   }
-  if (!dimsGiven && !declared.getDims().empty())
+  // Dims with a default keep it.
+  bool anyFree = any_of(declared.getDims().getAsRange<ssm::DimAttr>(),
+                        [](ssm::DimAttr dim) { return dim.getSize() <= 0; });
+  if (!dimsGiven && anyFree)
     cases.push_back({.name = "even dims",
                      .time = SmallVector<int64_t, 2>(declared.getNumTimeAxes(), 19),
                      .evenSizes = true});

@@ -7,6 +7,8 @@
 #include "ssmc/Runtime/Compare.h"
 #include "ssmc/Runtime/Random.h"
 
+#include <cmath>
+
 using namespace llvm;
 using namespace ssmc;
 using namespace ssmc::driver;
@@ -110,6 +112,15 @@ GradientChecker::dataFor(const Case& test, const Signature& signature, DType dty
   return &made;
 }
 
+/// How large a gradient is, beside cotangents of size one: where it all but vanishes, it is what is left of terms that
+/// cancel, and its relative error says nothing of who computed it.
+static double rmsOf(const Array& array) {
+  double squares = 0;
+  for (int64_t i = 0; i < array.getNumElements(); ++i)
+    squares += std::norm(array.get(i));
+  return std::sqrt(squares / std::max<int64_t>(array.getNumElements(), 1));
+}
+
 GradientFinding GradientChecker::tryCase(const Case& test, const CompiledRecurrence& adjoint,
                                          const Signature& signature, DType dtype) {
   GradientFinding finding;
@@ -132,6 +143,7 @@ GradientFinding GradientChecker::tryCase(const Case& test, const CompiledRecurre
       Expected<runtime::Difference> difference =
           it == computed->end() ? createStringError("no gradient of '" + name + "'")
                                 : runtime::compare(it->second, expected);
+      finding.sizes[name] = rmsOf(expected);
       if (difference)
         finding.errors[name] = difference->relative;
       else
@@ -161,10 +173,10 @@ Expected<GradientLine> GradientChecker::check(const FormChoice& form, StringRef 
   for (const Operand& state : signature->states)
     line.states.insert(state.name);
   LoweringOptions lowering{*dims, dtype, form.form, form.chunk};
-  lowering.adjoint = true;
+  lowering.adjoint = 1;
   Expected<CompiledRecurrence> adjoint = CompiledRecurrence::compile(declared, lowering, target);
   if (!adjoint) {
-    line.findings.push_back({"compiling", {}, toString(adjoint.takeError())});
+    line.findings.push_back({"compiling", {}, {}, toString(adjoint.takeError())});
     return line;
   }
   for (const Case& test : cases())

@@ -121,9 +121,11 @@ json::Value driver::toJson(ArrayRef<Line> lines, ArrayRef<GradientLine> gradient
                                   {"ok", !finding.isOver(line.bound)}});
   for (const GradientLine& line : gradients)
     for (const GradientFinding& finding : line.findings) {
-      json::Object errors;
+      json::Object errors, sizes;
       for (auto& [name, error] : finding.errors)
         errors[name] = number(error);
+      for (auto& [name, size] : finding.sizes)
+        sizes[name] = number(size);
       list.push_back(json::Object{{"recurrence", line.recurrence},
                                   {"target", line.target},
                                   {"form", nameOf(line.form.form)},
@@ -131,7 +133,10 @@ json::Value driver::toJson(ArrayRef<Line> lines, ArrayRef<GradientLine> gradient
                                   {"exists", true},
                                   {"dtype", line.dtype},
                                   {"case", finding.test},
+                                  {"gates", json::Array(line.gates)},
+                                  {"initial states", json::Array(line.states)},
                                   {"gradients", std::move(errors)},
+                                  {"sizes", std::move(sizes)},
                                   {"bound", line.bound},
                                   {"bound of gates", line.gateBound},
                                   {"problem", finding.problem},

@@ -38,6 +38,7 @@ struct Line {
 struct GradientFinding {
   std::string test;
   std::map<std::string, double> errors; ///< by operand and initial state
+  std::map<std::string, double> sizes;  ///< RMS of the reference's
   std::string problem;                  ///< empty, or why there is no error to tell
 };
 

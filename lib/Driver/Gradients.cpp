@@ -1,5 +1,6 @@
 // An adjoint computes the gradient of each head by itself; what heads or batch entries share is summed here.
 #include "Gradients.h"
+#include "InitialGradients.h"
 
 #include "ssmc/Driver/Driver.h"
 #include "ssmc/Runtime/Convert.h"
@@ -149,6 +150,9 @@ driver::runGradients(const CompiledRecurrence& adjoint, ssm::RecurrenceOp declar
       return std::move(error);
     gradients.operands[name] = std::move(whole);
   }
+  if (Error error = addInitialGradients(declared, signature, inputs, launch->states,
+                                        adjoint.getTarget(), threads, gradients.operands))
+    return std::move(error);
   // Registers of delayed values are states of the signature, not of the declaration.
   for (const Operand& state : signature.states) {
     auto found = launch->states.find(cotangentName(state.name));

@@ -61,6 +61,7 @@ Expected<CompiledRecurrence> CompiledRecurrence::compile(ssm::RecurrenceOp decla
                                                          const cpu::TargetSpec& target) {
   CompiledRecurrence compiled;
   compiled.declared = declared;
+  compiled.target = target;
   ssm::RecurrenceOp copy;
   mlir::OwningOpRef<mlir::ModuleOp> module = copyOf(declared, copy);
   if (Error error = lowerModule(*module, Stage::Tile, options))

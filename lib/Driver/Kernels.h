@@ -16,8 +16,8 @@ struct LoweringOptions {
   runtime::DType dtype = runtime::DType::F32;
   Form form = Form::Recurrent;
   std::optional<int64_t> chunk;
-  /// The adjoint of the form in its place.
-  bool adjoint = false;
+  /// How often the form is replaced by its adjoint: 1 for gradients, 2 for those of gradients.
+  unsigned adjoint = 0;
 };
 
 /// Takes every recurrence of a module from the declaration to a stage, in place; at the last one
@@ -75,6 +75,8 @@ public:
   llvm::Expected<reference::Results> run(const Signature& signature, const Inputs& inputs,
                                          unsigned threads, bool poison = false) const;
 
+  const cpu::TargetSpec& getTarget() const { return target; }
+
 private:
   struct OperandInfo {
     std::string name;
@@ -94,6 +96,7 @@ private:
                                           llvm::ArrayRef<int64_t> offsets) const;
 
   ssm::RecurrenceOp declared;
+  cpu::TargetSpec target;
   std::vector<KernelInfo> kernels;
   std::unique_ptr<cpu::Jit> jit;
 };

@@ -31,8 +31,10 @@ static bool isNormal(ssm::RecurrenceOp recurrence) {
                 [](ssm::UpdateOp update) { return update->hasAttr("nonlinear"); });
 }
 
-/// Replaces a form by its adjoint.
-static Error deriveAdjoint(ssm::RecurrenceOp form) {
+/// Replaces a form by its adjoint, and that by its own, so many times.
+static Error deriveAdjoint(ssm::RecurrenceOp form, unsigned times) {
+  if (times == 0)
+    return Error::success();
   // A block of steps whose states fit the second-level cache: they are all kept while it is walked back.
   if (!form.getBlock()->getOps<ssm::PassOp>().empty() && mlir::failed(derive::blockSteps(form, 16)))
     return createStringError("'" + form.getSymName().str() +
@@ -41,7 +43,9 @@ static Error deriveAdjoint(ssm::RecurrenceOp form) {
   if (mlir::failed(adjoint))
     return make_error<ReportedError>();
   form.erase();
-  return simplify(*adjoint);
+  if (Error error = simplify(*adjoint))
+    return error;
+  return deriveAdjoint(*adjoint, times - 1);
 }
 
 /// Replaces a normal form by the form that is asked for.
@@ -50,7 +54,7 @@ static Error deriveForm(ssm::RecurrenceOp recurrence, const LoweringOptions& opt
     mlir::FailureOr<ssm::RecurrenceOp> form = derive::deriveRecurrent(recurrence);
     if (mlir::failed(form))
       return make_error<ReportedError>();
-    return options.adjoint ? deriveAdjoint(*form) : Error::success();
+    return deriveAdjoint(*form, options.adjoint);
   }
   std::string reason, name = recurrence.getSymName().str();
   Expected<ssm::RecurrenceOp> form = deriveBlocks(recurrence, options, reason);
@@ -58,7 +62,7 @@ static Error deriveForm(ssm::RecurrenceOp recurrence, const LoweringOptions& opt
     return form.takeError();
   if (!*form)
     return noSuchForm(name, options.form, reason);
-  return options.adjoint ? deriveAdjoint(*form) : Error::success();
+  return deriveAdjoint(*form, options.adjoint);
 }
 
 Error driver::lowerModule(mlir::ModuleOp module, Stage stage, const LoweringOptions& options) {

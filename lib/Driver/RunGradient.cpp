@@ -153,7 +153,7 @@ Expected<Gradients> driver::computeGradient(ssm::RecurrenceOp declared, const Si
     return referenceGradient(declared, signature, inputs, options.threads);
   LoweringOptions lowering = {inputs.sizes.dims, options.dtype.value_or(runtime::DType::F32),
                               options.form, options.chunk};
-  lowering.adjoint = true;
+  lowering.adjoint = 1;
   Expected<cpu::TargetSpec> target = targetOf(options);
   if (!target)
     return target.takeError();

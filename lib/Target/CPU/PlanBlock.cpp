@@ -3,7 +3,7 @@
 // Ops are grouped into nests by dependence alone. A nest loops over the labels of its values; a
 // value that needs a finished reduction of some nest belongs to a later one. The number of finished
 // reductions (or folds) that a value waits for, one after the other, is its stage. Values of one
-// stage with the same labels share a nest. A value that a later nest needs again is computed again,
+// stage with the same labels, of the same sizes, share a nest. A value that a later nest needs again is computed again,
 // unless that is expensive: then the first nest leaves it in a buffer.
 #include "Emitter.h"
 
@@ -196,6 +196,13 @@ bool Plan::renames(Value value, Value leaf, DenseSet<Value>& seen, bool renamed)
                       [&](Value operand) { return renames(operand, leaf, seen, renamed); });
 }
 
+/// Whether two types are as long along each of these labels: arrays of other sizes may bear the same ones.
+static bool sameSizes(ssm::ArrayType a, ssm::ArrayType b, ArrayRef<StringRef> labels) {
+  return llvm::all_of(labels, [&](StringRef label) {
+    return a.find(label).getExtent() == b.find(label).getExtent();
+  });
+}
+
 void Plan::addItem(Item item, int64_t stage) {
   SmallVector<StringRef> space = free(arrayType(item.computed())), keeps;
   if (item.reduces) {
@@ -214,7 +221,8 @@ void Plan::addItem(Item item, int64_t stage) {
       }
   }
   for (Nest& nest : nests) {
-    if (nest.whole || nest.stage != stage || nest.space != ArrayRef(space))
+    if (nest.whole || nest.stage != stage || nest.space != ArrayRef(space) ||
+        !sameSizes(arrayType(nest.items.front().computed()), arrayType(item.computed()), space))
       continue;
     if (item.reduces && nest.reduces() && nest.kept != ArrayRef(keeps))
       continue;

@@ -29,6 +29,7 @@ private:
   bool isStacked(Value value, unsigned& group);
   void demand(Value value, unsigned group, DenseSet<Value>& seen);
   Value inside(OpBuilder& b, Value value, unsigned group, DenseMap<Value, Value>& made);
+  bool canBeOutside(Value value, DenseSet<Value>& seen);
   Value outside(OpBuilder& b, Value value);
 
   FoldRewriter rewriter;
@@ -103,6 +104,19 @@ void Splitter::demand(Value value, unsigned group, DenseSet<Value>& seen) {
     });
 }
 
+/// Whether a value can be had for all steps at once: what it is made of is stacked, or has no loop of its own.
+bool Splitter::canBeOutside(Value value, DenseSet<Value>& seen) {
+  for (auto& stack : stacks)
+    if (auto found = stack.find(value); found != stack.end() && found->second)
+      return true;
+  if (!rewriter.isInside(value) || !seen.insert(value).second)
+    return true;
+  Operation* op = value.getDefiningOp();
+  return op && !op->getNumRegions() && llvm::all_of(op->getOperands(), [&](Value operand) {
+    return canBeOutside(operand, seen);
+  });
+}
+
 /// A value for all steps, after the folds that it depends on.
 Value Splitter::outside(OpBuilder& b, Value value) {
   for (auto& stack : stacks)
@@ -131,7 +145,8 @@ Value Splitter::inside(OpBuilder& b, Value value, unsigned group, DenseMap<Value
   Operation* op = value.getDefiningOp();
   bool own = rewriter.carriedOf(value) & groups[group];
   bool constant = op && isa<ssm::ConstantOp>(op);
-  bool small = arrayType(value).getRank() <= 1 && (!op || !op->getNumRegions());
+  DenseSet<Value> seen;
+  bool small = arrayType(value).getRank() <= 1 && canBeOutside(value, seen);
   unsigned owner;
   bool handed = rewriter.carriedOf(value) && !own && isStacked(value, owner);
   if (!own && !constant && (small || handed)) {

@@ -143,11 +143,11 @@ static mlir::MLIRContext& context() {
   return *context;
 }
 
-std::vector<std::pair<std::string, cpu::TargetSpec>> ssmc::test::targetsHere() {
+std::vector<NamedTarget> ssmc::test::targetsHere() {
   cpu::TargetSpec host = cpu::TargetSpec::host();
   if (!host.isX86())
     return {{"host", host}};
-  std::vector<std::pair<std::string, cpu::TargetSpec>> targets{{"x86-64", {host.triple, ""}}};
+  std::vector<NamedTarget> targets{{"x86-64", {host.triple, ""}}};
   if (host.has("avx2") && host.has("fma"))
     targets.push_back({"avx2", {host.triple, "+avx2,+fma"}});
   if (host.has("avx512f") && host.has("avx512bw") && host.has("avx512vl") && host.has("avx512dq"))
@@ -260,14 +260,28 @@ static bool fail(const std::string& name, const std::string& targetName, const s
   return false;
 }
 
+/// What the reference makes of the arrays of `prepare`.
+static Arrays expect(const Case& test, const Sizes& s) {
+  Arrays arrays;
+  Run unused;
+  prepare(test, s, arrays, unused);
+  for (int64_t b = 0; b < s.batch; ++b) {
+    Sizes one = s;
+    if (!s.offsets.empty())
+      one.time = s.offsets[b + 1] - s.offsets[b];
+    for (int64_t h = 0; h < s.heads; ++h)
+      test.reference({one, arrays, test.operands, b, h});
+  }
+  return arrays;
+}
+
 /// Runs a compiled case on arrays of these sizes.
 static bool runSizes(const Case& test, const std::string& name, const cpu::Kernel& kernel,
-                     const std::string& targetName, const Sizes& s) {
+                     const std::string& targetName, const Sizes& s, const Arrays& expected) {
   auto fail = [&](const std::string& why) { return ::fail(name, targetName, why); };
-  Arrays arrays;
   Run run, split, threads;
-  prepare(test, s, arrays, run);
   Arrays unused;
+  prepare(test, s, unused, run);
   prepare(test, s, unused, split);
   prepare(test, s, unused, threads);
   int64_t items = s.batch * s.heads;
@@ -288,19 +302,12 @@ static bool runSizes(const Case& test, const std::string& name, const cpu::Kerne
       return fail("written outside of operand " + o.name);
   }
 
-  for (int64_t b = 0; b < s.batch; ++b) {
-    Sizes one = s;
-    if (!s.offsets.empty())
-      one.time = s.offsets[b + 1] - s.offsets[b];
-    for (int64_t h = 0; h < s.heads; ++h)
-      test.reference({one, arrays, test.operands, b, h});
-  }
   bool good = true;
   double worst = 0;
   for (auto [i, o] : llvm::enumerate(test.operands)) {
     if ((o.role != 'o' && o.role != 'S') || o.null)
       continue;
-    const std::vector<double>& want = arrays[o.name + "/" + o.role];
+    const std::vector<double>& want = expected.at(o.name + "/" + o.role);
     std::string unit = isComplex(o) ? "f32" : o.storage;
     double square = 0, total = 0, largest = 0;
     for (size_t k = 0; k < want.size(); ++k) {
@@ -324,26 +331,34 @@ static bool runSizes(const Case& test, const std::string& name, const cpu::Kerne
   return good;
 }
 
-bool ssmc::test::runCase(const Case& test, const cpu::TargetSpec& target,
-                         const std::string& targetName) {
-  std::string error, object = compileText(test.text, target, cpu::Output::Object);
-  if (object.empty())
-    return fail(test.name, targetName, "does not compile");
-  auto jit = cpu::Jit::load(object, error);
-  if (!jit)
-    return fail(test.name, targetName, error);
-  cpu::Kernel kernel = jit->lookup(test.kernel, error);
-  if (!kernel.run)
-    return fail(test.name, targetName, error);
-  bool good = runSizes(test, test.name, kernel, targetName, test.sizes);
-  if (test.text.find("axis 1") != std::string::npos)
-    return good;
-  Sizes packed = test.sizes;
-  packed.batch = 5;
-  packed.offsets = {0};
-  for (int64_t length : {int64_t(0), packed.time, int64_t(1), int64_t(0), packed.time / 2 + 3})
-    packed.offsets.push_back(packed.offsets.back() + length);
-  return runSizes(test, test.name + " packed", kernel, targetName, packed) && good;
+unsigned ssmc::test::runCase(const Case& test, llvm::ArrayRef<NamedTarget> targets) {
+  // The reference takes longer than a kernel does, and knows of no target.
+  std::vector<std::tuple<std::string, Sizes, Arrays>> runs;
+  runs.emplace_back(test.name, test.sizes, expect(test, test.sizes));
+  if (test.text.find("axis 1") == std::string::npos) {
+    Sizes packed = test.sizes;
+    packed.batch = 5;
+    packed.offsets = {0};
+    for (int64_t length : {int64_t(0), packed.time, int64_t(1), int64_t(0), packed.time / 2 + 3})
+      packed.offsets.push_back(packed.offsets.back() + length);
+    runs.emplace_back(test.name + " packed", packed, expect(test, packed));
+  }
+  unsigned failures = 0;
+  for (auto& [targetName, target] : targets) {
+    std::string error, object = compileText(test.text, target, cpu::Output::Object);
+    auto jit = object.empty() ? nullptr : cpu::Jit::load(object, error);
+    cpu::Kernel kernel = jit ? jit->lookup(test.kernel, error) : cpu::Kernel();
+    if (!kernel.run) {
+      fail(test.name, targetName, object.empty() ? "does not compile" : error);
+      ++failures;
+      continue;
+    }
+    bool good = true;
+    for (auto& [name, sizes, expected] : runs)
+      good &= runSizes(test, name, kernel, targetName, sizes, expected);
+    failures += !good;
+  }
+  return failures;
 }
 
 double ssmc::test::timeCase(const Case& test, const cpu::TargetSpec& target, int threads,

@@ -61,12 +61,14 @@ Case interpretedCase(std::string name, const std::string& text, Sizes sizes = {}
 /// All cases; `timeOnly` ones are built for measuring.
 std::vector<Case> allCases();
 
-/// What this machine can run, by name, the narrowest vectors first.
-std::vector<std::pair<std::string, cpu::TargetSpec>> targetsHere();
+using NamedTarget = std::pair<std::string, cpu::TargetSpec>;
 
-/// Runs a case for one target, and again with packed sequences where it has one time axis; prints
-/// and returns whether it is right.
-bool runCase(const Case& test, const cpu::TargetSpec& target, const std::string& targetName);
+/// What this machine can run, by name, the narrowest vectors first.
+std::vector<NamedTarget> targetsHere();
+
+/// Runs a case for each target, and again with packed sequences where it has one time axis; prints
+/// what is right and returns how many targets are not.
+unsigned runCase(const Case& test, llvm::ArrayRef<NamedTarget> targets);
 
 /// ns per step and head of a kernel on random arrays: the least of several runs.
 double timeCase(const Case& test, const cpu::TargetSpec& target, int threads, double* median);

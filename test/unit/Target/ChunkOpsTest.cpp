@@ -39,7 +39,7 @@ int main(int argc, char** argv) {
                                 {1, 2, 1, steps, 1});
     made.reference = test.reference;
     ++count;
-    failures += !runCase(made, targets[target].second, targets[target].first);
+    failures += runCase(made, targets[target]);
   };
   size_t host = targets.size() - 1;
   for (const ChunkCase& test : chunkCases()) {

@@ -19,7 +19,30 @@ struct Tensor {
   std::vector<double> data;
 };
 
-using Position = std::map<std::string, int64_t>;
+/// Where along each label. Labels are few, and each is one string of the context wherever it is written: most of
+/// them compare by where they lie.
+class Position {
+public:
+  const int64_t* find(llvm::StringRef label) const {
+    for (auto& [name, index] : entries)
+      if (name.data() == label.data() || name == label)
+        return &index;
+    return nullptr;
+  }
+  int64_t at(llvm::StringRef label) const {
+    if (const int64_t* index = find(label))
+      return *index;
+    llvm::report_fatal_error("no position along '" + label + "'");
+  }
+  int64_t& operator[](llvm::StringRef label) {
+    if (const int64_t* index = find(label))
+      return const_cast<int64_t&>(*index);
+    return entries.emplace_back(label, 0).second;
+  }
+
+private:
+  SmallVector<std::pair<llvm::StringRef, int64_t>, 6> entries;
+};
 
 struct Interpreter {
   Interpreter(tile::KernelOp kernel, ItemView item) : kernel(kernel), item(item) {}
@@ -51,21 +74,24 @@ static Tensor empty(Type type) {
 static double& at(Tensor& tensor, const Position& position) {
   int64_t offset = 0;
   for (ssm::AxisAttr axis : tensor.type.getAxes())
-    offset = offset * axis.getSize() + position.at(axis.getName().str());
+    offset = offset * axis.getSize() + position.at(axis.getName());
   return tensor.data[offset];
 }
 
 /// Calls `body` for each position of a type.
-static void forEach(ssm::ArrayType type, llvm::function_ref<void(Position&)> body) {
+static void forEach(ssm::ArrayType type, llvm::function_ref<void(const Position&)> body) {
   int64_t count = type.getNumElements();
+  Position position;
+  for (ssm::AxisAttr axis : type.getAxes())
+    position[axis.getName()] = 0;
   for (int64_t i = 0; i < count; ++i) {
-    Position position;
-    int64_t rest = i;
-    for (ssm::AxisAttr axis : llvm::reverse(type.getAxes())) {
-      position[axis.getName().str()] = rest % axis.getSize();
-      rest /= axis.getSize();
-    }
     body(position);
+    for (ssm::AxisAttr axis : llvm::reverse(type.getAxes())) {
+      int64_t& index = position[axis.getName()];
+      if (++index < axis.getSize())
+        break;
+      index = 0;
+    }
   }
 }
 
@@ -136,9 +162,9 @@ void Interpreter::runOp(Operation& op) {
     for (auto [i, value] : llvm::enumerate(result.data))
       value = double(i);
   } else if (auto last = dyn_cast<ssm::LastOp>(op)) {
-    std::string label = last.getLabel().str();
-    int64_t count = valid.count(label) ? valid[label] : last.getOperand().getType().find(label).getSize();
-    forEach(result.type, [&](Position& position) {
+    llvm::StringRef label = last.getLabel();
+    int64_t count = valid.count(label.str()) ? valid[label.str()] : last.getOperand().getType().find(label).getSize();
+    forEach(result.type, [&](const Position& position) {
       Position inner = position;
       inner[label] = count - 1;
       at(result, position) = at(values[last.getOperand()], inner);
@@ -147,25 +173,33 @@ void Interpreter::runOp(Operation& op) {
     Tensor& source = values[op.getOperand(0)];
     bool sum = isa<ssm::SumOp>(op);
     std::fill(result.data.begin(), result.data.end(), sum ? 0.0 : -INFINITY);
-    forEach(source.type, [&](Position& position) {
+    forEach(source.type, [&](const Position& position) {
       double &to = at(result, position), value = at(source, position);
       to = sum ? to + value : std::max(to, value);
     });
   } else {
-    forEach(result.type, [&](Position& position) {
-      SmallVector<double> x;
-      for (Value operand : op.getOperands()) {
+    SmallVector<Tensor*> operands;
+    for (Value operand : op.getOperands())
+      operands.push_back(&values[operand]);
+    if (isa<ssm::AtOp, ssm::RelabelOp>(op)) {
+      forEach(result.type, [&](const Position& position) {
         Position inner = position;
         if (auto atOp = dyn_cast<ssm::AtOp>(op))
-          inner[atOp.getLabel().str()] = folds.at(atOp.getLabel().str());
+          inner[atOp.getLabel()] = folds.at(atOp.getLabel().str());
         if (auto relabel = dyn_cast<ssm::RelabelOp>(op))
           for (auto [from, to] :
                llvm::zip(ssm::strings(relabel.getFrom()), ssm::strings(relabel.getTo())))
-            inner[from.str()] = position.at(to.str());
-        x.push_back(at(values[operand], inner));
-      }
-      at(result, position) = isa<ssm::AtOp, ssm::RelabelOp>(op) ? x[0] : pointwise(op, x);
-    });
+            inner[from] = position.at(to);
+        at(result, position) = at(*operands[0], inner);
+      });
+    } else {
+      SmallVector<double> x(operands.size());
+      forEach(result.type, [&](const Position& position) {
+        for (auto [value, operand] : llvm::zip(x, operands))
+          value = at(*operand, position);
+        at(result, position) = pointwise(op, x);
+      });
+    }
   }
   values[op.getResult(0)] = std::move(result);
 }
@@ -196,9 +230,9 @@ void Interpreter::runFold(ssm::FoldOp fold) {
       state[i] = values[yielded[i]];
     for (auto [i, tensor] : llvm::enumerate(stacked)) {
       Tensor part = values[yielded[carried + i]];
-      forEach(part.type, [&](Position& position) {
+      forEach(part.type, [&](const Position& position) {
         Position to = position;
-        to[label] = folds[label];
+        to[fold.getAxis().getName()] = folds[label];
         at(tensor, to) = at(part, position);
       });
     }
@@ -260,7 +294,7 @@ static char roleLetter(tile::Role role) {
 static int64_t offsetOf(tile::OperandAttr operand, const Position& position, tile::Part part) {
   int64_t offset = 0;
   for (ssm::AxisAttr axis : operand.getAxes())
-    offset = offset * axis.getSize() + position.at(axis.getName().str());
+    offset = offset * axis.getSize() + position.at(axis.getName());
   bool complex = isa<ComplexType>(operand.getStorage());
   return complex ? 2 * offset + (part == tile::Part::Im) : offset;
 }
@@ -270,8 +304,8 @@ static std::pair<int64_t, int64_t> stepOf(Operation* op, const Position& positio
                                           const int64_t* starts) {
   int64_t steps[2] = {starts[0], starts[1]};
   if (auto sequence = op->getParentOfType<tile::SequenceOp>())
-    if (auto found = position.find(sequence.getAxis().getName().str()); found != position.end())
-      steps[sequence.getTimeAxis()] += found->second;
+    if (const int64_t* step = position.find(sequence.getAxis().getName()))
+      steps[sequence.getTimeAxis()] += *step;
   return {steps[0], steps[1]};
 }
 
@@ -286,7 +320,7 @@ void Interpreter::load(tile::LoadOp op) {
   auto otherwise = [&](const Position& position) {
     return op.getOtherwise() ? at(values[op.getOtherwise()], position) : 0.0;
   };
-  forEach(result.type, [&](Position& position) {
+  forEach(result.type, [&](const Position& position) {
     auto [t, x] = stepOf(op, position, starts);
     double& to = at(result, position);
     bool timed = role != 'p' && role != 's';
@@ -313,7 +347,7 @@ void Interpreter::store(tile::StoreOp op) {
   int64_t size = isa<ComplexType>(operand.getStorage()) ? 2 : 1;
   for (ssm::AxisAttr axis : operand.getAxes())
     size *= axis.getSize();
-  forEach(value.type, [&](Position& position) {
+  forEach(value.type, [&](const Position& position) {
     auto [t, x] = stepOf(op, position, starts);
     if (role != 'S' && (t >= item.sizes.time || x >= item.sizes.time1))
       return;
