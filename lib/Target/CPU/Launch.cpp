@@ -2,10 +2,26 @@
 #include "ssmc/Target/CPU.h"
 
 #include <omp.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
+#include <mutex>
+#include <string>
 #include <vector>
+
+/// LLVM's OpenMP library announces itself in a file of shared memory named by process and user,
+/// and takes such a file that is there already for its own. One that a killed process left, in
+/// a state of any kind, comes back with the process number and then costs a SIGBUS at the first
+/// call; before that call no such file can be ours.
+static void removeStaleRegistration() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    std::string name = "__KMP_REGISTERED_LIB_" + std::to_string(getpid()) + "_" + std::to_string(getuid());
+    for (const char* folder : {"/dev/shm/", "/tmp/"})
+      unlink((folder + name).c_str());
+  });
+}
 
 /// Where the stretch of a thread begins: stretches are of neighbouring items, as a thread then
 /// reads neighbouring heads together, and of about as many steps each.
@@ -27,11 +43,27 @@ static int64_t firstItemOf(int64_t thread, int64_t count, const ssmc_kernel_args
   return sequence * args.heads + (share - costBefore(sequence)) * args.heads / cost;
 }
 
+/// Thread t runs the items from cuts[t] to cuts[t + 1], with the `bytes` from memory + bytes * t.
+/// Apart from `launch`: a function with a parallel region calls the library where it begins.
+[[gnu::noinline]] static bool runOnThreads(const ssmc::cpu::Kernel& kernel,
+                                           const ssmc_kernel_args& args,
+                                           const std::vector<int64_t>& cuts, char* memory,
+                                           int64_t bytes) {
+  bool failed = false;
+  auto count = int64_t(cuts.size()) - 1;
+#pragma omp parallel for num_threads(int(count)) schedule(static, 1) reduction(|| : failed)
+  for (int64_t thread = 0; thread < count; ++thread) {
+    failed |= kernel.run(&args, cuts[thread], cuts[thread + 1], memory + bytes * thread) != 0;
+  }
+  return !failed;
+}
+
 bool ssmc::cpu::launch(const Kernel& kernel, const ssmc_kernel_args& args, int threads,
                        std::string& error) {
   int64_t items = args.batch * args.heads;
   if (items <= 0)
     return true;
+  removeStaleRegistration();
   if (threads <= 0)
     threads = omp_get_max_threads();
   int64_t count = std::min<int64_t>(threads, items);
@@ -47,13 +79,9 @@ bool ssmc::cpu::launch(const Kernel& kernel, const ssmc_kernel_args& args, int t
     error = "no memory for a workspace of " + std::to_string(bytes * count) + " bytes";
     return false;
   }
-  bool failed = false;
-#pragma omp parallel for num_threads(int(count)) schedule(static, 1) reduction(|| : failed)
-  for (int64_t thread = 0; thread < count; ++thread) {
-    failed |= kernel.run(&args, cuts[thread], cuts[thread + 1], memory + bytes * thread) != 0;
-  }
+  bool done = runOnThreads(kernel, args, cuts, memory, bytes);
   std::free(memory);
-  if (failed)
+  if (!done)
     error = "the kernel reported an error";
-  return !failed;
+  return done;
 }
