@@ -98,7 +98,7 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
   std::vector<Timing> timings;
   for (const FormChoice& form : forms->present) {
     Expected<Timing> timing =
-        measureForm(declared, {inputs->sizes.dims, dtype, form.form, form.chunk}, *target,
+        measureForm(declared, {inputs->sizes.dims, dtype, form.form, form.chunk, options.precision.value_or(Precision::Fast)}, *target,
                     *signature, *inputs, threads, options.repeat);
     if (!timing)
       return timing.takeError();

@@ -33,7 +33,7 @@ static Expected<Results> compute(Spec& spec, const Options& options, const Signa
   if (Error error = checkRunsHere(*target))
     return error;
   LoweringOptions lowering = {inputs.sizes.dims, options.dtype.value_or(DType::F32), options.form,
-                              options.chunk};
+                              options.chunk, options.precision.value_or(Precision::Fast)};
   Expected<CompiledRecurrence> compiled =
       CompiledRecurrence::compile(spec.recurrence(), lowering, *target);
   if (!compiled)
