@@ -4,6 +4,10 @@
 // two columns of tiles are accumulated at a time, four of the eight tiles of AMX, so that each loaded tile is used
 // twice; all that a block sums is unrolled. Blocks that begin past the last whole one begin earlier and compute rows
 // again, with the same result.
+//
+// How much is rounded. Operands that are stored as bf16 lose nothing. Of two sides that would lose digits only one may,
+// so that a result is as near as after one rounding. What flows into a state loses none at all: there an error is fed
+// back, and delta rules multiply it with differences. Products of two rests, 2^-18 of the whole, are left out.
 #include "Emitter.h"
 
 using namespace mlir;
@@ -19,14 +23,49 @@ static Value call(ImplicitLocOpBuilder& b, Type result, StringRef name, ValueRan
   return LLVM::CallIntrinsicOp::create(b, result, intrinsic, operands).getResult(0);
 }
 
+/// Whether a value has a part in the states that the next block of steps begins with.
+static bool flowsIntoState(Value value, DenseSet<Value>& seen) {
+  return seen.insert(value).second && llvm::any_of(value.getUsers(), [&](Operation* user) {
+           return isa<tile::YieldOp>(user) ||
+                  llvm::any_of(user->getResults(), [&](Value result) { return flowsIntoState(result, seen); });
+         });
+}
+
+/// The copies of each side that a product multiplies: (left, right), 1 for the rest.
+static SmallVector<std::pair<bool, bool>> termsOf(ssm::SumOp sum, const Product& product) {
+  DenseSet<Value> seen;
+  bool exactLeft = isStoredAsBF16(product.left), exactRight = isStoredAsBF16(product.right);
+  bool feedsBack = flowsIntoState(sum.getResult(), seen);
+  SmallVector<std::pair<bool, bool>> terms = {{false, false}};
+  if (!exactLeft && (!exactRight || feedsBack))
+    terms.push_back({true, false});
+  if (!exactRight && feedsBack)
+    terms.push_back({false, true});
+  return terms;
+}
+
+bool Emitter::usesPairs(ssm::SumOp sum, const Product& product) {
+  if (shape.pairs == PairUnit::None || shape.lanes != 16 || !roundsProducts || product.reduced.size() != 1)
+    return false;
+  StringRef reduced = product.reduced.front();
+  auto left = arrayType(product.left), right = arrayType(product.right);
+  if (!left.has(reduced) || !right.has(reduced) || left.find(reduced).getSize() < 16 ||
+      left.find(product.row).getSize() < 16 || right.find(product.lane).getSize() < 16)
+    return false;
+  // Vectors multiply twice as fast as f32, so that two terms gain nothing; tiles 16 times as fast.
+  return shape.pairs == PairUnit::Tiles || termsOf(sum, product).size() == 1;
+}
+
 void Emitter::emitPairProduct(ssm::SumOp sum, const Product& product) {
   Buffer target = buffers.find(sum.getResult())->second;
   auto type = arrayType(sum.getResult());
   ssm::AxisAttr lane = type.find(product.lane), row = type.find(product.row);
   StringRef reduced = product.reduced.front();
   TileShape tile = tileFor(lane.getSize());
-  Buffer left = pairsOf(product.left, product.row, reduced, 0);
-  Buffer right = pairsOf(product.right, product.lane, reduced, tile.parts * shape.lanes);
+  PairTerms terms;
+  for (auto [leftRest, rightRest] : termsOf(sum, product))
+    terms.push_back({pairsOf(product.left, product.row, reduced, 0, leftRest),
+                     pairsOf(product.right, product.lane, reduced, tile.parts * shape.lanes, rightRest)});
   bool upTo = isCausal(product.left, product.row, reduced), from = isCausal(product.left, reduced, product.row);
   bool below = isWantedBelow(sum.getResult(), product.row, product.lane);
   const Dim* along = target.find(product.lane);
@@ -34,7 +73,7 @@ void Emitter::emitPairProduct(ssm::SumOp sum, const Product& product) {
                    along->block % 16 == 0 && !target.find(product.row)->block;
   forEach(type, {product.row, product.lane}, Point(), [&](const Point& outer) {
     if (shape.pairs == PairUnit::Tiles && fitsTiles)
-      return emitPairTiles(product, left, right, target, outer, upTo ? reduced : "", from ? reduced : "", below);
+      return emitPairTiles(product, terms, target, outer, upTo ? reduced : "", from ? reduced : "", below);
     auto vector = VectorType::get({shape.lanes}, b.getF32Type());
     auto pairType = VectorType::get({2 * shape.lanes}, b.getBF16Type());
     auto words = VectorType::get({shape.lanes}, b.getI32Type());
@@ -49,24 +88,25 @@ void Emitter::emitPairProduct(ssm::SumOp sum, const Product& product) {
           end = arith::MinSIOp::create(b, end, arith::AddIOp::create(b, begin, i64(count)));
         SmallVector<Value> sums(count * strip.parts, zero);
         Value last = half(arith::AddIOp::create(b, end, i64(1)));
-        sums = loop(from ? half(begin) : i64(0), last, 1, sums, [&](Value pair, ValueRange carried) {
-          SmallVector<Value> next(carried);
-          Point point = strip;
-          point.set(reduced, {pair});
-          point.tail = 0;
-          Lanes columns = load(right, point);
-          for (int64_t i = 0; i < count; ++i) {
-            Point at = outer;
-            at.set(reduced, {pair});
-            at.set(product.row, {first.dynamic, first.constant + i});
-            Value factor = asPairs(splat(load(left, at).parts[0], words));
-            for (int64_t part = 0; part < strip.parts; ++part) {
-              Value& one = next[i * strip.parts + part];
-              one = call(b, vector, "llvm.x86.avx512bf16.dpbf16ps.512", {one, factor, asPairs(columns.parts[part])});
+        for (auto& [left, right] : terms)
+          sums = loop(from ? half(begin) : i64(0), last, 1, sums, [&](Value pair, ValueRange carried) {
+            SmallVector<Value> next(carried);
+            Point point = strip;
+            point.set(reduced, {pair});
+            point.tail = 0;
+            Lanes columns = load(right, point);
+            for (int64_t i = 0; i < count; ++i) {
+              Point at = outer;
+              at.set(reduced, {pair});
+              at.set(product.row, {first.dynamic, first.constant + i});
+              Value factor = asPairs(splat(load(left, at).parts[0], words));
+              for (int64_t part = 0; part < strip.parts; ++part) {
+                Value& one = next[i * strip.parts + part];
+                one = call(b, vector, "llvm.x86.avx512bf16.dpbf16ps.512", {one, factor, asPairs(columns.parts[part])});
+              }
             }
-          }
-          return next;
-        });
+            return next;
+          });
         for (int64_t i = 0; i < count; ++i) {
           Point at = strip;
           at.set(product.row, {first.dynamic, first.constant + i});
@@ -86,7 +126,7 @@ static SmallVector<std::pair<int64_t, int64_t>> blocksOf(int64_t extent, int64_t
   return blocks;
 }
 
-void Emitter::emitPairTiles(const Product& product, const Buffer& left, const Buffer& right, const Buffer& target,
+void Emitter::emitPairTiles(const Product& product, const PairTerms& terms, const Buffer& target,
                             const Point& outer, StringRef upTo, StringRef from, bool below) {
   StringRef reduced = product.reduced.front();
   int64_t summed = roundUp(arrayType(product.left).find(reduced).getSize(), 32) / 32;
@@ -105,27 +145,26 @@ void Emitter::emitPairTiles(const Product& product, const Buffer& left, const Bu
     SmallVector<Value> sums(rowTiles * laneTiles);
     for (Value& sum : sums)
       sum = call(b, tileType, "llvm.x86.tilezero.internal", {sixteen, bytes});
-    for (int64_t step = first; step < last; ++step) {
-      SmallVector<Value> columns;
-      for (int64_t j = 0; j < laneTiles; ++j) {
-        Point point = outer;
-        point.set(reduced, {Value(), 16 * step});
-        point.set(product.lane, laneAt(j));
-        columns.push_back(call(b, tileType, "llvm.x86.tileloadd64.internal",
-                               {sixteen, bytes, address(right, point, 0), strideOf(right.find(reduced)->stride)}));
-      }
-      for (int64_t i = 0; i < rowTiles; ++i) {
-        Point point = outer;
-        point.set(reduced, {Value(), 16 * step});
-        point.set(product.row, at(row, i));
-        Value factor = call(b, tileType, "llvm.x86.tileloadd64.internal",
-                            {sixteen, bytes, address(left, point, 0), strideOf(left.find(product.row)->stride)});
-        for (int64_t j = 0; j < laneTiles; ++j) {
-          Value& sum = sums[i * laneTiles + j];
-          sum = call(b, tileType, "llvm.x86.tdpbf16ps.internal", {sixteen, bytes, bytes, sum, factor, columns[j]});
+    auto loadTile = [&](const Buffer& buffer, StringRef label, Index index, StringRef apart, int64_t step) {
+      Point point = outer;
+      point.set(reduced, {Value(), 16 * step});
+      point.set(label, index);
+      return call(b, tileType, "llvm.x86.tileloadd64.internal",
+                  {sixteen, bytes, address(buffer, point, 0), strideOf(buffer.find(apart)->stride)});
+    };
+    for (auto& [left, right] : terms)
+      for (int64_t step = first; step < last; ++step) {
+        SmallVector<Value> columns;
+        for (int64_t j = 0; j < laneTiles; ++j)
+          columns.push_back(loadTile(right, product.lane, laneAt(j), reduced, step));
+        for (int64_t i = 0; i < rowTiles; ++i) {
+          Value factor = loadTile(left, product.row, at(row, i), product.row, step);
+          for (int64_t j = 0; j < laneTiles; ++j) {
+            Value& sum = sums[i * laneTiles + j];
+            sum = call(b, tileType, "llvm.x86.tdpbf16ps.internal", {sixteen, bytes, bytes, sum, factor, columns[j]});
+          }
         }
       }
-    }
     for (int64_t i = 0; i < rowTiles; ++i)
       for (int64_t j = 0; j < laneTiles; ++j) {
         Point point = outer;

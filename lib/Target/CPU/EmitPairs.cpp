@@ -9,21 +9,15 @@
 // A vector of elements runs along the label, made of two vectors of floats, or along the pairs, made of two
 // neighbouring ones, whichever lies contiguous in memory; where the layout wants the other, 16 vectors are
 // transposed. Positions of the sum that do not exist are zeros on both sides.
+//
+// A side that has more digits than bf16 can be the sum of two: what rounding leaves (`rest`) is another copy,
+// multiplied as well. EmitPairProduct.cpp says where that is needed.
 #include "EmitMath.h"
 #include "Emitter.h"
 
 using namespace mlir;
 using namespace ssmc;
 using namespace ssmc::cpu;
-
-bool Emitter::usesPairs(const Product& product) {
-  if (shape.pairs == PairUnit::None || shape.lanes != 16 || !roundsProducts || product.reduced.size() != 1)
-    return false;
-  auto isLong = [&](Value side, StringRef label) { return arrayType(side).find(label).getSize() >= 16; };
-  auto summed = [&](Value side) { return arrayType(side).has(product.reduced[0]); };
-  return summed(product.left) && summed(product.right) && isLong(product.left, product.reduced[0]) &&
-         isLong(product.left, product.row) && isLong(product.right, product.lane);
-}
 
 bool ssmc::cpu::isStoredAsBF16(Value value) {
   if (auto relabel = value.getDefiningOp<ssm::RelabelOp>())
@@ -50,6 +44,14 @@ static Value interleave(ImplicitLocOpBuilder& b, Value low, Value high, bool exa
   return arith::OrIOp::create(b, half(low), arith::ShLIOp::create(b, half(high), a.integer(16)));
 }
 
+/// What rounding takes from a vector of floats.
+static Value restOf(ImplicitLocOpBuilder& b, Value value) {
+  Type brain = VectorType::get(cast<VectorType>(value.getType()).getShape(), b.getBF16Type());
+  Value rounded = arith::TruncFOp::create(b, brain, value);
+  rounded = arith::ExtFOp::create(b, value.getType(), rounded);
+  return Arithmetic{b, value.getType()}.sub(value, rounded);
+}
+
 /// Two neighbouring vectors of floats as one of pairs.
 static Value join(ImplicitLocOpBuilder& b, Value first, Value second) {
   int64_t lanes = cast<VectorType>(first.getType()).getNumElements();
@@ -62,7 +64,7 @@ static Value join(ImplicitLocOpBuilder& b, Value first, Value second) {
 }
 
 /// Lanes along the label: the pair at positions 2 * pair and 2 * pair + 1 of the sum.
-Value Emitter::pairVector(Value value, Point point, StringRef reduced, Value pair) {
+Value Emitter::pairVector(Value value, Point point, StringRef reduced, Value pair, bool rest) {
   auto vector = VectorType::get({shape.lanes}, b.getF32Type());
   Arithmetic a{b, vector};
   int64_t extent = arrayType(value).find(reduced).getSize();
@@ -79,13 +81,13 @@ Value Emitter::pairVector(Value value, Point point, StringRef reduced, Value pai
       Value exists = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, position, count);
       one = arith::SelectOp::create(b, exists, one, a.constant(0));
     }
-    halves[half] = one;
+    halves[half] = rest ? restOf(b, one) : one;
   }
   return interleave(b, halves[0], halves[1], isStoredAsBF16(value));
 }
 
 /// Lanes along the sum: 16 pairs from position `first` on.
-Value Emitter::pairsAlong(Value value, Point point, StringRef reduced, Index first) {
+Value Emitter::pairsAlong(Value value, Point point, StringRef reduced, Index first, bool rest) {
   auto vector = VectorType::get({shape.lanes}, b.getF32Type());
   auto positions = VectorType::get({shape.lanes}, b.getI64Type());
   Arithmetic a{b, vector};
@@ -110,16 +112,17 @@ Value Emitter::pairsAlong(Value value, Point point, StringRef reduced, Index fir
           arith::CmpIOp::create(b, arith::CmpIPredicate::slt, at, splat(extentOf(reduced, extent), positions));
       one = arith::SelectOp::create(b, exists, one, a.constant(0));
     }
-    halves[half] = one;
+    halves[half] = rest ? restOf(b, one) : one;
   }
   return join(b, halves[0], halves[1]);
 }
 
-Buffer Emitter::pairsOf(Value value, StringRef label, StringRef reduced, int64_t strip) {
+Buffer Emitter::pairsOf(Value value, StringRef label, StringRef reduced, int64_t strip, bool rest) {
   if (auto relabel = value.getDefiningOp<ssm::RelabelOp>(); relabel && !isLeaf(value))
-    return renamed(pairsOf(relabel.getOperand(), renamedFrom(relabel, label), renamedFrom(relabel, reduced), strip),
+    return renamed(pairsOf(relabel.getOperand(), renamedFrom(relabel, label), renamedFrom(relabel, reduced), strip,
+                           rest),
                    relabel);
-  auto key = std::tuple(value.getAsOpaquePointer(), label, reduced, strip);
+  auto key = std::tuple(value.getAsOpaquePointer(), label, reduced, strip, rest);
   if (auto known = pairs.find(key); known != pairs.end())
     return known->second;
   auto type = arrayType(value);
@@ -182,7 +185,7 @@ Buffer Emitter::pairsOf(Value value, StringRef label, StringRef reduced, int64_t
         inPairs.set(label, asLane(*at.find(label)));
         if (direct) {
           loop(i64(0), i64(blocks * 16), 1, {}, [&](Value pair, ValueRange) {
-            write(inPairs, label, {pairVector(value, at, reduced, pair)}, reduced, {pair});
+            write(inPairs, label, {pairVector(value, at, reduced, pair, rest)}, reduced, {pair});
             return SmallVector<Value>();
           });
           return;
@@ -193,7 +196,7 @@ Buffer Emitter::pairsOf(Value value, StringRef label, StringRef reduced, int64_t
             Value pair = i64(first.constant + i);
             if (first.dynamic)
               pair = arith::AddIOp::create(b, first.dynamic, pair);
-            vectors.push_back(pairVector(value, at, reduced, pair));
+            vectors.push_back(pairVector(value, at, reduced, pair, rest));
           }
           transpose(b, vectors);
           Index from = *at.find(label);
@@ -210,7 +213,7 @@ Buffer Emitter::pairsOf(Value value, StringRef label, StringRef reduced, int64_t
         forPairBlocks([&](Index first) {
           Point inPairs = unit(at);
           inPairs.set(reduced, asLane(first));
-          write(inPairs, reduced, {pairsAlong(value, at, reduced, positionOf(first))}, label, {index});
+          write(inPairs, reduced, {pairsAlong(value, at, reduced, positionOf(first), rest)}, label, {index});
         });
         return SmallVector<Value>();
       });
@@ -223,7 +226,7 @@ Buffer Emitter::pairsOf(Value value, StringRef label, StringRef reduced, int64_t
         for (int64_t i = 0; i < 16; ++i) {
           Point at = outer;
           at.set(label, {arith::MinSIOp::create(b, arith::AddIOp::create(b, start, i64(i)), last)});
-          vectors.push_back(pairsAlong(value, at, reduced, positionOf(first)));
+          vectors.push_back(pairsAlong(value, at, reduced, positionOf(first), rest));
         }
         transpose(b, vectors);
         Point inPairs = unit(outer);

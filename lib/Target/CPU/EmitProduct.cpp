@@ -57,7 +57,7 @@ bool ssmc::cpu::isWantedBelow(Value value, StringRef rows, StringRef columns) {
 
 void Emitter::emitProduct(ssm::SumOp sum) {
   const Product product = products.find(sum)->second;
-  if (usesPairs(product))
+  if (usesPairs(sum, product))
     return emitPairProduct(sum, product);
   Buffer target = buffers.find(sum.getResult())->second;
   auto type = arrayType(sum.getResult());

@@ -218,9 +218,9 @@ public:
   /// The value with `lane` in strips of `width` contiguous lanes: where it lies, or a copy.
   Buffer panelOf(Value value, StringRef lane, int64_t width);
   /// Whether a product is computed from pairs of bf16.
-  bool usesPairs(const Product& product);
+  bool usesPairs(ssm::SumOp sum, const Product& product);
   /// A side of a product as pairs of bf16 along the label that is summed (see EmitPairs.cpp).
-  Buffer pairsOf(Value value, StringRef label, StringRef reduced, int64_t strip);
+  Buffer pairsOf(Value value, StringRef label, StringRef reduced, int64_t strip, bool rest = false);
   /// Adds, for each row of a tile, left * right summed over the labels `reduced`.
   SmallVector<Value> accumulate(Value left, const Buffer& right, const Point& point, StringRef row, int64_t rows,
                                 ArrayRef<StringRef> reduced, Bounds bounds, SmallVector<Value> sums);
@@ -255,8 +255,8 @@ public:
   llvm::DenseMap<Operation*, Product> products;
   /// Copies made by panelOf: of a value, by lane and width.
   std::map<std::tuple<void*, StringRef, int64_t>, Buffer> panels;
-  /// Copies made by pairsOf: of a value, by label, summed label and width.
-  std::map<std::tuple<void*, StringRef, StringRef, int64_t>, Buffer> pairs;
+  /// Copies made by pairsOf: of a value, by its other arguments.
+  std::map<std::tuple<void*, StringRef, StringRef, int64_t, bool>, Buffer> pairs;
   /// Whether factors of products may be rounded to bf16: set for a kernel.
   bool roundsProducts = false;
   /// Loops over these labels stop at a value known when running.
@@ -287,10 +287,11 @@ private:
   void packTransposed(const Buffer& from, const Buffer& to, ssm::ArrayType type, StringRef unit, StringRef lane);
   void emitProduct(ssm::SumOp sum);
   void emitPairProduct(ssm::SumOp sum, const Product& product);
-  void emitPairTiles(const Product& product, const Buffer& left, const Buffer& right, const Buffer& target,
+  using PairTerms = SmallVector<std::pair<Buffer, Buffer>>;
+  void emitPairTiles(const Product& product, const PairTerms& terms, const Buffer& target,
                      const Point& outer, StringRef upTo, StringRef from, bool below);
-  Value pairVector(Value value, Point point, StringRef reduced, Value pair);
-  Value pairsAlong(Value value, Point point, StringRef reduced, Index first);
+  Value pairVector(Value value, Point point, StringRef reduced, Value pair, bool rest);
+  Value pairsAlong(Value value, Point point, StringRef reduced, Index first, bool rest);
   void emitGram(ssm::GramOp gram);
   void emitGramRows(ssm::GramOp gram, const Point& point, Index first, int64_t count, const Buffer& keys,
                     const Buffer& decayed, const Buffer& queries, const Buffer& passed);
