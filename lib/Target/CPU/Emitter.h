@@ -290,8 +290,9 @@ private:
   using PairTerms = SmallVector<std::pair<Buffer, Buffer>>;
   void emitPairTiles(const Product& product, const PairTerms& terms, const Buffer& target,
                      const Point& outer, StringRef upTo, StringRef from, bool below);
-  Value pairVector(Value value, Point point, StringRef reduced, Value pair, bool rest);
-  Value pairsAlong(Value value, Point point, StringRef reduced, Index first, bool rest);
+  std::pair<Value, Value> floatsAcross(Value value, Point point, StringRef reduced, Value pair);
+  std::pair<Value, Value> floatsAlong(Value value, Point point, StringRef reduced, Index first);
+  std::optional<Buffer> storedPairs(Value value, StringRef label, StringRef reduced);
   void emitGram(ssm::GramOp gram);
   void emitGramRows(ssm::GramOp gram, const Point& point, Index first, int64_t count, const Buffer& keys,
                     const Buffer& decayed, const Buffer& queries, const Buffer& passed);
