@@ -1,6 +1,7 @@
 // `ssmc bench`: how long each form takes, and what that is of what the machine can do.
 #include "Commands.h"
 #include "Forms.h"
+#include "Gradients.h"
 #include "Limits.h"
 #include "Output.h"
 #include "Structure.h"
@@ -32,21 +33,27 @@ struct Timing {
 } // namespace
 
 /// Warms up for a tenth of a second or two runs, then times.
-static Expected<Timing> measure(CompiledRecurrence::Launch& launch, unsigned threads,
+static Expected<Timing> measure(ArrayRef<CompiledRecurrence::Launch*> launches, unsigned threads,
                                 unsigned repeat) {
+  auto runAll = [&]() -> Error {
+    for (CompiledRecurrence::Launch* launch : launches)
+      if (Error error = launch->run(threads))
+        return error;
+    return Error::success();
+  };
   using Clock = std::chrono::steady_clock;
   auto elapsed = [](Clock::time_point start) {
     return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
   };
   auto start = Clock::now();
   for (unsigned runs = 0; runs < 2 || (runs < 1000 && elapsed(start) < 100); ++runs)
-    if (Error error = launch.run(threads))
+    if (Error error = runAll())
       return error;
   Timing timing;
   Progress progress("measuring", repeat);
   for (unsigned run = 0; run < repeat; ++run) {
     start = Clock::now();
-    if (Error error = launch.run(threads))
+    if (Error error = runAll())
       return error;
     timing.ms.push_back(elapsed(start));
     progress.advance();
@@ -65,7 +72,28 @@ static Expected<Timing> measureForm(ssm::RecurrenceOp declared, const LoweringOp
   Expected<CompiledRecurrence::Launch> launch = compiled->prepare(signature, inputs);
   if (!launch)
     return launch.takeError();
-  return measure(*launch, threads, repeat);
+  return measure({&*launch}, threads, repeat);
+}
+
+/// Times forward and backward: the form, and then its adjoint, which runs forward once more for what it keeps.
+static Expected<Timing> measureGradient(ssm::RecurrenceOp declared, LoweringOptions lowering,
+                                        const cpu::TargetSpec& target, const Signature& signature,
+                                        const Inputs& inputs, unsigned threads, unsigned repeat) {
+  Expected<CompiledRecurrence> form = CompiledRecurrence::compile(declared, lowering, target);
+  if (!form)
+    return form.takeError();
+  Expected<CompiledRecurrence::Launch> forward = form->prepare(signature, inputs);
+  if (!forward)
+    return forward.takeError();
+  lowering.adjoint = 1;
+  Expected<CompiledRecurrence> adjoint = CompiledRecurrence::compile(declared, lowering, target);
+  if (!adjoint)
+    return adjoint.takeError();
+  runtime::ArrayMap zeros;
+  Expected<CompiledRecurrence::Launch> backward = prepareGradients(*adjoint, declared, signature, inputs, zeros);
+  if (!backward)
+    return backward.takeError();
+  return measure({&*forward, &*backward}, threads, repeat);
 }
 
 Expected<int> driver::benchCommand(const Options& options, Console& console) {
@@ -95,14 +123,20 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
   if (!forms)
     return forms.takeError();
   unsigned threads = options.threads ? options.threads : defaultThreads();
-  std::vector<Timing> timings;
+  std::vector<Timing> timings, gradients;
   for (const FormChoice& form : forms->present) {
-    Expected<Timing> timing =
-        measureForm(declared, {inputs->sizes.dims, dtype, form.form, form.chunk, options.precision.value_or(Precision::Fast)}, *target,
-                    *signature, *inputs, threads, options.repeat);
+    LoweringOptions each{inputs->sizes.dims, dtype, form.form, form.chunk,
+                         options.precision.value_or(Precision::Fast)};
+    Expected<Timing> timing = measureForm(declared, each, *target, *signature, *inputs, threads, options.repeat);
     if (!timing)
       return timing.takeError();
     timings.push_back(std::move(*timing));
+    if (!options.grad)
+      continue;
+    Expected<Timing> gradient = measureGradient(declared, each, *target, *signature, *inputs, threads, options.repeat);
+    if (!gradient)
+      return gradient.takeError();
+    gradients.push_back(std::move(*gradient));
   }
 
   Expected<Explanation> facts = explain(declared, options);
@@ -124,7 +158,11 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
   bool byMemory = bytes / limits.gbytes > operations / limits.gflops;
 
   json::Array results;
-  std::string rows;
+  std::string rows, gradientRows;
+  for (auto [form, timing, forward] : zip(forms->present, gradients, timings))
+    gradientRows += fmt::format("{:<12} {:>10.4g} {:>10.4g} {:>10.4g} {:>10.4g} {:>10.4g} {:>12.3g}\n", form.text(),
+                                timing.quantile(0.5), timing.ms.front(), timing.quantile(0.25),
+                                timing.quantile(0.75), timing.ms.back(), timing.quantile(0.5) / forward.quantile(0.5));
   for (auto [form, timing] : zip(forms->present, timings)) {
     double median = timing.quantile(0.5);
     double gflops = operations / median * 1e-6, gbytes = bytes / median * 1e-6;
@@ -147,6 +185,8 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
                                    {"share_of_limit", limit / median},
                                    {"machine_gflops", limits.gflops},
                                    {"machine_gbytes_per_s", limits.gbytes}});
+    if (size_t index = results.size() - 1; index < gradients.size())
+      (*results.back().getAsObject())["forward_and_backward_ms"] = gradients[index].quantile(0.5);
     rows += fmt::format(
         "{:<12} {:>10.4g} {:>10.4g} {:>10.4g} {:>10.4g} {:>10.4g} {:>12.4g} {:>9.4g} {:>8.3g} "
         "{:>16}\n",
@@ -176,6 +216,10 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
                         "form", "median ms", "min", "25 %", "75 %", "max", "steps/s", "GFLOP/s",
                         "GB/s", "share of limit")
          << rows << '\n';
+  if (options.grad)
+    outs() << fmt::format("{:<12} {:>10} {:>10} {:>10} {:>10} {:>10} {:>12}\n", "with grad", "median ms", "min",
+                          "25 %", "75 %", "max", "× forward")
+           << gradientRows << '\n';
   outs() << fmt::format(
       "limit measured on {} threads: {:.4g} GFLOP/s of f32 multiply-adds, {:.3g} GB/s of copying\n",
       threads, limits.gflops, limits.gbytes);
