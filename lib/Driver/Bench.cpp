@@ -33,27 +33,20 @@ struct Timing {
 } // namespace
 
 /// Warms up for a tenth of a second or two runs, then times.
-static Expected<Timing> measure(ArrayRef<CompiledRecurrence::Launch*> launches, unsigned threads,
-                                unsigned repeat) {
-  auto runAll = [&]() -> Error {
-    for (CompiledRecurrence::Launch* launch : launches)
-      if (Error error = launch->run(threads))
-        return error;
-    return Error::success();
-  };
+static Expected<Timing> measure(CompiledRecurrence::Launch& launch, unsigned threads, unsigned repeat) {
   using Clock = std::chrono::steady_clock;
   auto elapsed = [](Clock::time_point start) {
     return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
   };
   auto start = Clock::now();
   for (unsigned runs = 0; runs < 2 || (runs < 1000 && elapsed(start) < 100); ++runs)
-    if (Error error = runAll())
+    if (Error error = launch.run(threads))
       return error;
   Timing timing;
   Progress progress("measuring", repeat);
   for (unsigned run = 0; run < repeat; ++run) {
     start = Clock::now();
-    if (Error error = runAll())
+    if (Error error = launch.run(threads))
       return error;
     timing.ms.push_back(elapsed(start));
     progress.advance();
@@ -72,28 +65,23 @@ static Expected<Timing> measureForm(ssm::RecurrenceOp declared, const LoweringOp
   Expected<CompiledRecurrence::Launch> launch = compiled->prepare(signature, inputs);
   if (!launch)
     return launch.takeError();
-  return measure({&*launch}, threads, repeat);
+  return measure(*launch, threads, repeat);
 }
 
-/// Times forward and backward: the form, and then its adjoint, which runs forward once more for what it keeps.
+/// Times forward and backward: an adjoint whose first kernels give the outputs, and keep what the others need.
 static Expected<Timing> measureGradient(ssm::RecurrenceOp declared, LoweringOptions lowering,
                                         const cpu::TargetSpec& target, const Signature& signature,
                                         const Inputs& inputs, unsigned threads, unsigned repeat) {
-  Expected<CompiledRecurrence> form = CompiledRecurrence::compile(declared, lowering, target);
-  if (!form)
-    return form.takeError();
-  Expected<CompiledRecurrence::Launch> forward = form->prepare(signature, inputs);
-  if (!forward)
-    return forward.takeError();
   lowering.adjoint = 1;
+  lowering.outputs = true;
   Expected<CompiledRecurrence> adjoint = CompiledRecurrence::compile(declared, lowering, target);
   if (!adjoint)
     return adjoint.takeError();
   runtime::ArrayMap zeros;
-  Expected<CompiledRecurrence::Launch> backward = prepareGradients(*adjoint, declared, signature, inputs, zeros);
-  if (!backward)
-    return backward.takeError();
-  return measure({&*forward, &*backward}, threads, repeat);
+  Expected<CompiledRecurrence::Launch> launch = prepareGradients(*adjoint, declared, signature, inputs, zeros);
+  if (!launch)
+    return launch.takeError();
+  return measure(*launch, threads, repeat);
 }
 
 Expected<int> driver::benchCommand(const Options& options, Console& console) {

@@ -261,8 +261,8 @@ static const OptionRow rows[] = {
      "where to write the gradient of an input, a param, or a state before the first step",
      [](Options& o, StringRef v) -> Error { return addPath(o.gradOut, "--grad-out", v); }},
     {"--grad", "", compile | bench,
-     "the gradient: compile the adjoint in place of the form (d:X is the gradient of an input X, or\n"
-     "the cotangent of an output X); time forward and backward together beside the forward pass",
+     "with the gradient: kernels of the forward pass, which keep the states that chunks begin with, and\n"
+     "of the backward pass (d:X is the gradient of an input X, the cotangent of an output X)",
      [](Options& o, StringRef) -> Error {
        o.grad = true;
        return Error::success();
