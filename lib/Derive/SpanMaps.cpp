@@ -3,7 +3,7 @@
 //   compose    (P, Q) <- (P' P, P' Q + Q')        from (1, 0)
 //   apply       S     <-  P' S + Q'
 //
-// for the summary (P', Q') of each step. In the semiring max_plus products are sums and sums maxima. Of several states
+// for the summary (P', Q') of each step, whose arrays are called `s:S<S` and `s:S`. In the semiring max_plus products are sums and sums maxima. Of several states
 // P' is a matrix of matrices: (P' P)[a<c] is the sum over b of P'[a<b] P[b<c], over the columns of the first.
 #include "SpanMaps.h"
 #include "LinearPart.h"
@@ -203,8 +203,8 @@ private:
 } // namespace
 
 void SummarySteps::read(StringRef name) {
-  auto in = InOp::create(outer, form.getLoc(), typeOf(name), name, stateOf(name).getOrder(), /*param=*/false,
-                         Scope::Head);
+  auto in = InOp::create(outer, form.getLoc(), typeOf(name), ("s:" + name).str(), stateOf(name).getOrder(),
+                         /*param=*/false, Scope::Head);
   in->setAttr("temp", outer.getUnitAttr());
   operands[name] = in;
 }

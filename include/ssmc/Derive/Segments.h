@@ -40,9 +40,9 @@ struct SpanLevel {
   /// The steps of a span, to P and Q. Its other states are those of the levels below; they start as they are before
   /// the span.
   ssm::RecurrenceOp summary;
-  /// A recurrence whose steps are summaries: to the summary of all of them, one after the other.
+  /// A recurrence whose steps are summaries, `s:S` and `s:S<S`: to the summary of all of them, one after the other.
   ssm::RecurrenceOp compose;
-  /// A recurrence whose steps are summaries: `S+` is the state S after each of them.
+  /// A recurrence of the same steps on the states themselves: `S+` is the state S after each of them.
   ssm::RecurrenceOp apply;
 };
 
