@@ -5,6 +5,7 @@
 #include "OptionTable.h"
 #include "Output.h"
 #include "Packed.h"
+#include "Segments.h"
 
 #include "ssmc/Analysis/Passes.h"
 #include "ssmc/Driver/Driver.h"
@@ -39,13 +40,15 @@ public:
   Error prepare();
   const FormList& getForms() const { return forms; }
   Expected<Line> check(const FormChoice& form, const CheckedTarget& target, DType dtype);
+  /// Whether the cases of that line, or of its gradient, are tried in segments too.
+  Expected<bool> takesSegments(const FormChoice& form, const CheckedTarget& target, DType dtype);
 
 private:
   struct Data {
     Inputs inputs;
     Results expected;
   };
-  std::vector<CheckCase> casesOf(const FormChoice& form, bool brief) const;
+  std::vector<CheckCase> casesOf(const FormChoice& form, bool brief, bool segments) const;
   Expected<const Data*> dataFor(const CheckCase& test, const Signature& signature, DType dtype);
   Expected<Results> compute(const CheckCase& test, const CompiledRecurrence& compiled,
                             const Signature& signature, const Data& data);
@@ -89,16 +92,37 @@ Error Checker::prepare() {
   return Error::success();
 }
 
-std::vector<CheckCase> Checker::casesOf(const FormChoice& form, bool brief) const {
-  std::vector<CheckCase> cases = checkCases(declared, !options.dims.empty(), form.chunk, brief);
+std::vector<CheckCase> Checker::casesOf(const FormChoice& form, bool brief, bool segments) const {
+  std::vector<CheckCase> cases =
+      checkCases(declared, !options.dims.empty(), form.chunk, brief, segments);
   for (CheckCase& test : cases) {
     if (test.lengths.empty())
       test.batch = options.batch.value_or(test.batch);
     test.heads = options.heads.value_or(test.heads);
+    if (test.segments > 1 && options.segments > 1)
+      test.segments = options.segments;
     if (!options.time.empty() && StringRef(test.name) == "odd sizes")
       test.time.assign(options.time.begin(), options.time.end());
   }
   return cases;
+}
+
+/// Segments are tried once a form, unless they are asked for; they must exist then.
+Expected<bool> Checker::takesSegments(const FormChoice& form, const CheckedTarget& target, DType dtype) {
+  bool isDefault = !form.chunk || options.chunk || *form.chunk == defaultChunk(form.form);
+  bool isAsked = options.segments > 1;
+  if (target.brief || (!isAsked && (!isDefault || dtype == DType::BF16)))
+    return false;
+  auto dims = checkDims(declared, options, /*even=*/false);
+  if (!dims)
+    return dims.takeError();
+  std::string reason;
+  auto found = describeSummaries(declared, {*dims, dtype, form.form, form.chunk}, reason);
+  if (!found)
+    return found.takeError();
+  if (!*found && isAsked)
+    return createStringError("'" + declared.getSymName() + "' has no segments: " + reason);
+  return found->has_value();
 }
 
 Expected<const Checker::Data*> Checker::dataFor(const CheckCase& test, const Signature& signature,
@@ -158,9 +182,9 @@ Expected<Results> Checker::compute(const CheckCase& test, const CompiledRecurren
   if (test.mode == CheckCase::Whole)
     return compiled.run(signature, data.inputs, options.threads, /*poison=*/true);
   if (test.mode == CheckCase::Bits) {
-    Expected<Results> one = compiled.run(signature, data.inputs, 1);
+    Expected<Results> one = compiled.run(signature, data.inputs, 1, /*poison=*/true);
     for (unsigned threads : {2u, 2u}) {
-      Expected<Results> other = compiled.run(signature, data.inputs, threads);
+      Expected<Results> other = compiled.run(signature, data.inputs, threads, /*poison=*/true);
       if (!one || !other)
         return one ? std::move(other) : std::move(one);
       if (Error error = compareBits(*one, *other, "between one thread and two"))
@@ -251,19 +275,24 @@ Expected<Line> Checker::check(const FormChoice& form, const CheckedTarget& targe
                form,
                boundOf(dtype),
                {}};
-  std::map<bool, std::optional<CompiledRecurrence>> compiled;
-  for (const CheckCase& test : casesOf(form, target.brief && form.chunk)) {
+  Expected<bool> segments = takesSegments(form, target, dtype);
+  if (!segments)
+    return segments.takeError();
+  std::map<std::pair<bool, int64_t>, std::optional<CompiledRecurrence>> compiled;
+  for (const CheckCase& test : casesOf(form, target.brief && form.chunk, *segments)) {
     Finding& finding = line.findings.emplace_back(Finding{test});
     auto dims = checkDims(declared, options, test.evenSizes);
     if (!dims)
       return dims.takeError();
-    auto& kernels = compiled[test.evenSizes];
+    auto& kernels = compiled[{test.evenSizes, test.segments}];
     if (!kernels) {
-      if (!test.evenSizes)
+      if (!test.evenSizes && test.segments == 1)
         for (auto& [name, size] : *dims)
           line.dims += fmt::format("{}{}={}", line.dims.empty() ? "" : " ", name, size);
+      LoweringOptions lowering = {*dims, dtype, form.form, form.chunk};
+      lowering.segments = test.segments;
       Expected<CompiledRecurrence> result =
-          CompiledRecurrence::compile(declared, {*dims, dtype, form.form, form.chunk}, target.spec);
+          CompiledRecurrence::compile(declared, lowering, target.spec);
       if (!result) {
         finding.problem = toString(result.takeError());
         continue;
@@ -309,21 +338,25 @@ struct Table {
 } // namespace
 
 /// Gradients of all forms, on the first target alone: the others differ in how loops are cut into vectors.
-static Error checkGradients(ssm::RecurrenceOp declared, const FormList& forms,
-                            const Options& options, Console& console,
+static Error checkGradients(ssm::RecurrenceOp declared, Checker& checks, const Options& options,
+                            Console& console,
                             ArrayRef<CheckedTarget> targets, ArrayRef<DType> dtypes,
                             Progress& progress, bool print, Table& table) {
   if (declared.getNumTimeAxes() > 1)
     return Error::success();
   GradientChecker checker(declared, options);
-  for (const FormChoice& form : forms.present)
+  for (const FormChoice& form : checks.getForms().present)
     for (DType dtype : dtypes) {
       bool isFurther = form.chunk && !options.chunk && *form.chunk != defaultChunk(form.form);
       if (isFurther && dtype != dtypes.front())
         continue;
       progress.advance(declared.getSymName());
+      Expected<bool> segments = checks.takesSegments(form, targets.front(), dtype);
+      if (!segments)
+        return segments.takeError();
       Expected<GradientLine> line =
-          checker.check(form, targets.front().name, targets.front().spec, dtype);
+          checker.check(form, targets.front().name, targets.front().spec, dtype,
+                        *segments ? std::max<int64_t>(options.segments, 4) : 1);
       if (!line)
         return line.takeError();
       if (print)
@@ -362,7 +395,7 @@ static Error checkSpec(StringRef path, const Options& options, Console& console,
             printLine(*line, options.verbose, console.hasColor(outs()), outs());
           table.lines.push_back(std::move(*line));
         }
-    if (Error error = checkGradients(declared, checker.getForms(), options, console, targets,
+    if (Error error = checkGradients(declared, checker, options, console, targets,
                                      dtypes, progress, print, table))
       return error;
     for (const AbsentForm& form : checker.getForms().absent) {

@@ -16,7 +16,8 @@ static bool isCausal(ssm::RecurrenceOp declared) {
 }
 
 std::vector<CheckCase> driver::checkCases(ssm::RecurrenceOp declared, bool dimsGiven,
-                                          std::optional<int64_t> chunk, bool brief) {
+                                          std::optional<int64_t> chunk, bool brief,
+                                          bool segments) {
   using Case = CheckCase;
   std::vector<Case> cases;
   if (brief)
@@ -60,6 +61,23 @@ std::vector<CheckCase> driver::checkCases(ssm::RecurrenceOp declared, bool dimsG
                      .batch = 1,
                      .time = total,
                      .lengths = lengths});
+    // The last segment is cut short, and packed sequences are too short for some.
+    if (segments) {
+      int64_t tile = chunk.value_or(16);
+      cases.push_back({.name = "segments",
+                       .mode = Case::Bits,
+                       .heads = 2,
+                       .time = {tile * 7 + 3},
+                       .initialState = true,
+                       .segments = 4});
+      cases.push_back({.name = "packed segments",
+                       .mode = Case::Bits,
+                       .batch = 1,
+                       .time = total,
+                       .lengths = lengths,
+                       .initialState = true,
+                       .segments = 4});
+    }
     if (isCausal(declared)) {
       cases.push_back(
           {.name = "split prefill", .mode = Case::Split, .time = {37}, .initialState = true});

@@ -24,12 +24,16 @@ struct CheckCase {
   Gates gates = Gates::Usual;
   /// Sizes that vectors divide, in place of odd ones, where the command line gives none.
   bool evenSizes = false;
+  /// Each sequence in so many segments.
+  int64_t segments = 1;
 };
 
 /// The cases that make sense for a recurrence, in a form of blocks of `chunk` steps if given. A `brief`
-/// list is for a target that shares its form with another, which is checked in full.
+/// list is for a target that shares its form with another, which is checked in full. With `segments` sequences in
+/// segments are among them.
 std::vector<CheckCase> checkCases(ssm::RecurrenceOp declared, bool dimsGiven,
-                                  std::optional<int64_t> chunk, bool brief);
+                                  std::optional<int64_t> chunk, bool brief,
+                                  bool segments);
 
 /// Sizes of the dims for a case: given ones, else defaults, else small odd (or even) ones.
 llvm::Expected<std::map<std::string, int64_t, std::less<>>>

@@ -153,7 +153,8 @@ GradientFinding GradientChecker::tryCase(const Case& test, const CompiledRecurre
 }
 
 Expected<GradientLine> GradientChecker::check(const FormChoice& form, StringRef targetName,
-                                              const cpu::TargetSpec& target, DType dtype) {
+                                              const cpu::TargetSpec& target, DType dtype,
+                                              int64_t segments) {
   Expected<Signature> signature = signatureOf(declared, dtype);
   if (!signature)
     return signature.takeError();
@@ -181,5 +182,18 @@ Expected<GradientLine> GradientChecker::check(const FormChoice& form, StringRef 
   }
   for (const Case& test : cases())
     line.findings.push_back(tryCase(test, *adjoint, *signature, dtype));
+  if (segments == 1)
+    return line;
+  lowering.segments = segments;
+  adjoint = CompiledRecurrence::compile(declared, lowering, target);
+  if (!adjoint) {
+    line.findings.push_back({"compiling segments", {}, {}, toString(adjoint.takeError())});
+    return line;
+  }
+  for (const Case& test : cases())
+    if (test.time > 100) {
+      line.findings.push_back(tryCase(test, *adjoint, *signature, dtype));
+      line.findings.back().test += ", segments";
+    }
   return line;
 }

@@ -11,25 +11,27 @@ using namespace llvm;
 using namespace ssmc;
 using namespace ssmc::driver;
 
-/// The summaries of a form's chunks. A form of passes keeps them; blocks of steps stand in for them here.
-static Expected<std::vector<derive::SpanMap>> deriveMaps(ssm::RecurrenceOp form) {
-  std::string name = form.getSymName().str();
-  if (form.getNumTimeAxes() > 1)
-    return createStringError("'" + name + "' has no segments: there are two time axes");
+/// The summaries of a form's chunks, which come after it; null where there are none, with the reason. A form of passes
+/// keeps them; blocks of steps stand in for them here.
+static Expected<std::optional<std::vector<derive::SpanMap>>> deriveMaps(ssm::RecurrenceOp form,
+                                                                        std::string& reason) {
+  if (form.getNumTimeAxes() > 1) {
+    reason = "there are two time axes";
+    return std::nullopt;
+  }
   ssm::RecurrenceOp blocks;
   if (!form.getBlock()->getOps<ssm::PassOp>().empty()) {
     mlir::OpBuilder builder(form);
     builder.setInsertionPointAfter(form);
     blocks = cast<ssm::RecurrenceOp>(builder.clone(*form));
     if (mlir::failed(derive::blockSteps(blocks, 16)))
-      return make_error<InternalError>("the steps of '" + name + "' make no blocks");
+      return make_error<InternalError>("the steps of '" + form.getSymName().str() + "' make no blocks");
   }
-  std::string reason;
   auto maps = derive::deriveSegments(blocks ? blocks : form, reason);
   if (blocks)
     blocks.erase();
   if (mlir::failed(maps))
-    return createStringError("'" + name + "' has no segments: " + reason);
+    return std::nullopt;
   for (derive::SpanMap& map : *maps)
     for (derive::SpanLevel& level : map.levels)
       for (ssm::RecurrenceOp made : {level.summary, level.compose, level.apply})
@@ -39,29 +41,49 @@ static Expected<std::vector<derive::SpanMap>> deriveMaps(ssm::RecurrenceOp form)
 }
 
 Error driver::addSummaries(ssm::RecurrenceOp form) {
-  return deriveMaps(form).takeError();
-}
-
-Expected<std::string> driver::describeSummaries(ssm::RecurrenceOp form) {
-  ssm::RecurrenceOp copy;
-  mlir::OwningOpRef<mlir::ModuleOp> module = copyOf(form, copy);
-  auto maps = deriveMaps(copy);
+  std::string reason;
+  auto maps = deriveMaps(form, reason);
   if (!maps)
     return maps.takeError();
+  if (!*maps)
+    return createStringError("'" + form.getSymName().str() + "' has no segments: " + reason);
+  return Error::success();
+}
+
+/// `S by a matrix [K, K0]`
+static std::string describe(const derive::SpanLevel& level) {
   std::string text;
-  for (derive::SpanMap& map : *maps)
-    for (auto [number, level] : enumerate(map.levels)) {
-      text += text.empty() ? "" : number ? "; from the states of these " : "; ";
-      for (auto [index, transition] : enumerate(level.transitions)) {
-        ssm::StateOp state = level.summary.getState(transition.name);
-        SmallVector<StringRef> labels = ssm::strings(state.getOrder());
-        bool isMatrix = any_of(labels, [&](StringRef label) { return is_contained(level.columns, label); });
-        text += index ? ", " : "";
-        text += transition.to + (transition.to == transition.from ? "" : " from " + transition.from);
-        text += isMatrix ? " by a matrix" : level.semiring == ssm::Semiring::MaxPlus ? " by a (max, +) decay" : " by a decay";
-        text += labels.empty() ? "" : " [" + join(labels, ", ") + "]";
-      }
-    }
+  for (auto& transition : level.transitions) {
+    ssm::RecurrenceOp summary = level.summary;
+    SmallVector<StringRef> labels = ssm::strings(summary.getState(transition.name).getOrder());
+    bool isMatrix = any_of(labels, [&](StringRef label) { return is_contained(level.columns, label); });
+    text += text.empty() ? "" : ", ";
+    text += transition.to + (transition.to == transition.from ? "" : " from " + transition.from);
+    text += isMatrix                                      ? " by a matrix"
+            : level.semiring == ssm::Semiring::MaxPlus ? " by a (max, +) decay"
+                                                         : " by a decay";
+    text += labels.empty() ? "" : " [" + join(labels, ", ") + "]";
+  }
+  return text;
+}
+
+Expected<std::optional<std::string>>
+driver::describeSummaries(ssm::RecurrenceOp declared, LoweringOptions options, std::string& reason) {
+  ssm::RecurrenceOp copy;
+  mlir::OwningOpRef<mlir::ModuleOp> module = copyOf(declared, copy);
+  options.segments = 1;
+  options.summaries = false;
+  if (Error error = lowerModule(*module, Stage::Form, options))
+    return std::move(error);
+  auto maps = deriveMaps(*module->getOps<ssm::RecurrenceOp>().begin(), reason);
+  if (!maps)
+    return maps.takeError();
+  if (!*maps)
+    return std::nullopt;
+  std::string text;
+  for (derive::SpanMap& map : **maps)
+    for (auto [number, level] : enumerate(map.levels))
+      text += (text.empty() ? "" : number ? ", then " : "; ") + describe(level);
   return text;
 }
 

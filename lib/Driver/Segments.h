@@ -19,8 +19,11 @@ namespace ssmc::driver {
 /// Derives the summaries of a form, after it. Fails where it has none, with the reason.
 llvm::Error addSummaries(ssm::RecurrenceOp form);
 
-/// As a phrase, what summaries of a form are: `decays of S (K); after m: …`. Fails with the reason.
-llvm::Expected<std::string> describeSummaries(ssm::RecurrenceOp form);
+/// What the summaries of a recurrence in a form are, as a phrase: `S by a decay [K]`. Null where it has none, with the
+/// reason.
+llvm::Expected<std::optional<std::string>> describeSummaries(ssm::RecurrenceOp declared,
+                                                             LoweringOptions options,
+                                                             std::string& reason);
 
 /// Erases the kernels that compose summaries.
 void eraseCompositions(mlir::ModuleOp module);
