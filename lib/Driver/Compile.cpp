@@ -84,6 +84,8 @@ Expected<int> driver::compileCommand(const Options& options, Console& console) {
   Expected<Emit> kind = kindOf(options);
   if (!kind)
     return kind.takeError();
+  if (options.summaries && *kind < Emit::Form)
+    return createStringError("--summaries needs --emit form|tile|llvm|asm|obj: there are none before");
   std::string output = options.output;
   if (output.empty()) {
     if (*kind == Emit::Obj)
