@@ -7,9 +7,11 @@ using namespace ssmc;
 using namespace ssmc::ssm;
 using namespace ssmc::derive;
 
-//===-- Dependence ----------------------------------------------------------------------------------===//
+//===-- Dependence
+//----------------------------------------------------------------------------------===//
 
-Dependence::Dependence(ChunkOp chunk) : updates(chunk.getBlock()->getOps<UpdateOp>()), empty(updates.size()) {
+Dependence::Dependence(ChunkOp chunk)
+    : updates(chunk.getBlock()->getOps<UpdateOp>()), empty(updates.size()) {
   visit(*chunk.getBlock());
   for (UpdateOp update : updates)
     reached.push_back(of(update.getValue()));
@@ -67,7 +69,8 @@ void Dependence::visitFold(FoldOp fold) {
   }
 }
 
-//===-- Slices --------------------------------------------------------------------------------------===//
+//===-- Slices
+//--------------------------------------------------------------------------------------===//
 
 void Slice::add(Value value) {
   SmallVector<Value> work = {value};
@@ -98,7 +101,8 @@ void Slice::add(Value value) {
 SmallVector<unsigned> Slice::resultsOf(FoldOp fold) const {
   SmallVector<unsigned> numbers;
   for (unsigned i = 0; i < fold.getNumResults(); ++i)
-    if (contains(i < fold.getNumCarried() ? Value(fold.getBlock()->getArgument(i)) : Value(fold.getResult(i))))
+    if (contains(i < fold.getNumCarried() ? Value(fold.getBlock()->getArgument(i))
+                                          : Value(fold.getResult(i))))
       numbers.push_back(i);
   return numbers;
 }

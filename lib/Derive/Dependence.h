@@ -11,8 +11,8 @@ namespace ssmc::derive {
 /// A set of states of a chunk, by number in the order of their updates.
 using StateSet = llvm::SmallBitVector;
 
-/// On which states before the block each value of a chunk depends. What a fold carries is told apart, so that states
-/// that are merely carried side by side do not depend on each other.
+/// On which states before the block each value of a chunk depends. What a fold carries is told
+/// apart, so that states that are merely carried side by side do not depend on each other.
 class Dependence {
 public:
   explicit Dependence(ssm::ChunkOp chunk);

@@ -8,15 +8,19 @@ using namespace ssmc;
 using namespace ssmc::ssm;
 using namespace ssmc::derive;
 
-static ArrayType typeOf(Value value) { return cast<ArrayType>(value.getType()); }
+static ArrayType typeOf(Value value) {
+  return cast<ArrayType>(value.getType());
+}
 
-/// The labels of its operands that an op removes, renames or goes along; all others pass through it untouched.
+/// The labels of its operands that an op removes, renames or goes along; all others pass through it
+/// untouched.
 static SmallVector<StringRef> mentionedBy(Operation* op) {
   using Labels = SmallVector<StringRef>;
   return TypeSwitch<Operation*, Labels>(op)
       .Case<SumOp, MaximumOp>([](auto reduction) { return strings(reduction.getOver()); })
       .Case([](RelabelOp relabel) { return strings(relabel.getFrom()); })
-      .Case<LastOp, AtOp, ShiftOp, ScanOp, UnflattenOp>([](auto along) { return Labels{along.getLabel()}; })
+      .Case<LastOp, AtOp, ShiftOp, ScanOp, UnflattenOp>(
+          [](auto along) { return Labels{along.getLabel()}; })
       .Case([](FlattenOp flatten) { return Labels{flatten.getOuter(), flatten.getInner()}; })
       .Case([](MatrixScanOp scan) {
         Labels labels = strings(scan.getRows());
@@ -33,17 +37,17 @@ static SmallVector<StringRef> mentionedBy(Operation* op) {
       .Default([](Operation*) { return Labels(); });
 }
 
-std::vector<std::string> derive::mixedLabels(ChunkOp chunk, const Dependence& dependence, const StateSet& states,
-                                             const Slice& slice) {
+std::vector<std::string> derive::mixedLabels(ChunkOp chunk, const Dependence& dependence,
+                                             const StateSet& states, const Slice& slice) {
   auto form = chunk->getParentOfType<RecurrenceOp>();
   llvm::SetVector<StringRef> own, mixed;
   for (unsigned state : states.set_bits())
-    for (AxisAttr axis : cast<ArrayType>(form.getState(dependence.nameOf(state)).getType()).getAxes())
+    for (AxisAttr axis :
+         cast<ArrayType>(form.getState(dependence.nameOf(state)).getType()).getAxes())
       own.insert(axis.getName());
   chunk->walk([&](Operation* op) {
-    bool isLinear = llvm::any_of(op->getOperands(), [&](Value operand) {
-      return dependence.of(operand).anyCommon(states);
-    });
+    bool isLinear = llvm::any_of(
+        op->getOperands(), [&](Value operand) { return dependence.of(operand).anyCommon(states); });
     if (!isLinear || !slice.containsAny(op))
       return;
     for (StringRef label : mentionedBy(op))
@@ -59,7 +63,8 @@ std::vector<std::string> derive::mixedLabels(ChunkOp chunk, const Dependence& de
   return labels;
 }
 
-//===-- Values --------------------------------------------------------------------------------------===//
+//===-- Values
+//--------------------------------------------------------------------------------------===//
 
 Value LinearPart::fit(OpBuilder& b, Value value, ArrayType type) {
   Location loc = value.getLoc();
@@ -73,7 +78,7 @@ Value LinearPart::zero(OpBuilder& b, Location loc, Semiring semiring, ArrayType 
 }
 
 /// The labels of both, and complex where one is.
-static ArrayType unite(ArrayType a, ArrayType b) {
+ArrayType LinearPart::unite(ArrayType a, ArrayType b) {
   for (AxisAttr axis : b.getAxes())
     if (!a.has(axis.getName()))
       a = a.withAxis(axis);
@@ -107,8 +112,9 @@ LogicalResult LinearPart::copy(Operation* op, ArrayRef<Value> operands) {
   } else {
     SmallVector<Type> types;
     auto inference = cast<InferTypeOpInterface>(made);
-    if (failed(inference.inferReturnTypes(op->getContext(), op->getLoc(), operands, made->getAttrDictionary(),
-                                          made->getPropertiesStorage(), made->getRegions(), types)))
+    if (failed(inference.inferReturnTypes(op->getContext(), op->getLoc(), operands,
+                                          made->getAttrDictionary(), made->getPropertiesStorage(),
+                                          made->getRegions(), types)))
       return failure();
     for (auto [result, type] : llvm::zip(made->getResults(), types))
       result.setType(type);
@@ -118,7 +124,8 @@ LogicalResult LinearPart::copy(Operation* op, ArrayRef<Value> operands) {
   return success();
 }
 
-/// The linear part of an operand with those labels that the op goes along: it may lack what it is the same along.
+/// The linear part of an operand with those labels that the op goes along: it may lack what it is
+/// the same along.
 Value LinearPart::partFor(Operation* op, Value operand) {
   Value part = get(operand);
   if (!part)
@@ -130,7 +137,8 @@ Value LinearPart::partFor(Operation* op, Value operand) {
   return fit(b, part, type);
 }
 
-//===-- Ops -----------------------------------------------------------------------------------------===//
+//===-- Ops
+//-----------------------------------------------------------------------------------------===//
 
 LogicalResult LinearPart::visit(Block& block, bool inFold) {
   for (Operation& op : block) {
@@ -164,7 +172,9 @@ LogicalResult LinearPart::visit(Operation* op) {
     any |= isLinear(operand) && now.back();
   }
   // Copies the op where some linear operand is not zero.
-  auto copyIf = [&](bool admitted) { return !admitted ? fail(op) : any ? copy(op, now) : success(); };
+  auto copyIf = [&](bool admitted) {
+    return !admitted ? fail(op) : any ? copy(op, now) : success();
+  };
   auto binary = [&](bool sum, bool product) -> LogicalResult {
     bool both = isLinear(op->getOperand(0)) && isLinear(op->getOperand(1));
     if (sum) {
@@ -193,14 +203,19 @@ LogicalResult LinearPart::visit(Operation* op) {
         for (unsigned i : {0u, 1u})
           if (!isLinear(op->getOperand(i)))
             now[i] = Value();
-        parts[op->getResult(0)] =
-            now[0] && now[1] ? Value(AddOp::create(b, op->getLoc(), now[0], now[1])) : now[0] ? now[0] : now[1];
+        parts[op->getResult(0)] = now[0] && now[1]
+                                      ? Value(AddOp::create(b, op->getLoc(), now[0], now[1]))
+                                  : now[0] ? now[0]
+                                           : now[1];
         return success();
       })
       .Case([&](SumOp) { return copyIf(!maxPlus); })
       .Case([&](MaximumOp) { return copyIf(maxPlus); })
-      .Case<RelabelOp, BroadcastOp, LastOp, AtOp, FlattenOp, UnflattenOp>([&](auto) { return copyIf(true); })
-      .Case([&](CastOp cast) { return copyIf(cast.getType().isReal() || cast.getType().isComplex()); })
+      .Case<RelabelOp, BroadcastOp, LastOp, AtOp, FlattenOp, UnflattenOp>(
+          [&](auto) { return copyIf(true); })
+      .Case([&](CastOp cast) {
+        return copyIf(cast.getType().isReal() || cast.getType().isComplex());
+      })
       .Case([&](SelectOp) -> LogicalResult {
         if (!areLinear({1, 2}))
           return fail(op);
@@ -220,7 +235,8 @@ LogicalResult LinearPart::visit(Operation* op) {
           else if (now[i])
             type = unite(type, typeOf(now[i]));
         ArrayType first = type.without({shift.getLabel()}), all = first.withAxis(axis);
-        return copy(op, {now[0] ? fit(b, now[0], all) : zero(all), now[1] ? fit(b, now[1], first) : zero(first)});
+        return copy(op, {now[0] ? fit(b, now[0], all) : zero(all),
+                         now[1] ? fit(b, now[1], first) : zero(first)});
       })
       .Case([&](ScanOp scan) -> LogicalResult {
         if (scan.getSemiring() != semiring || !areLinear({1, 2}))
@@ -229,11 +245,13 @@ LogicalResult LinearPart::visit(Operation* op) {
           return success();
         auto scalar = ArrayType::get(op->getContext(), {}, b.getF32Type());
         ArrayType along = scalar.withAxis(scan.getType().find(scan.getLabel()));
-        Value input = isLinear(scan.getInput()) ? now[1] : Value(), initial = isLinear(scan.getInitial()) ? now[2] : Value();
+        Value input = isLinear(scan.getInput()) ? now[1] : Value(),
+              initial = isLinear(scan.getInitial()) ? now[2] : Value();
         return copy(op, {now[0], input ? input : zero(along), initial ? initial : zero(scalar)});
       })
       .Case([&](MatrixScanOp scan) {
-        bool linearMatrix = llvm::any_of(scan.getMatrices(), [&](Value value) { return isLinear(value); });
+        bool linearMatrix =
+            llvm::any_of(scan.getMatrices(), [&](Value value) { return isLinear(value); });
         return maxPlus || linearMatrix ? fail(op) : any ? copyMatrixScan(scan) : success();
       })
       .Case([&](SolveOp solve) -> LogicalResult {
@@ -253,7 +271,8 @@ LogicalResult LinearPart::visit(Operation* op) {
       .Default([&](Operation*) { return fail(op); });
 }
 
-/// Initial values and inputs that are zero get the labels that the others' have, as one result's are another's.
+/// Initial values and inputs that are zero get the labels that the others' have, as one result's
+/// are another's.
 LogicalResult LinearPart::copyMatrixScan(MatrixScanOp scan) {
   SmallVector<StringRef> rows = strings(scan.getRows()), columns = strings(scan.getColumns());
   size_t count = scan.getInitial().size();
@@ -268,7 +287,8 @@ LogicalResult LinearPart::copyMatrixScan(MatrixScanOp scan) {
     addSide(operands.back());
   }
   SmallVector<Value> inputs, initial;
-  for (auto [values, found] : {std::pair(scan.getInputs(), &inputs), std::pair(scan.getInitial(), &initial)})
+  for (auto [values, found] :
+       {std::pair(scan.getInputs(), &inputs), std::pair(scan.getInitial(), &initial)})
     for (Value value : values) {
       found->push_back(isLinear(value) ? partFor(scan, value) : Value());
       addSide(found->back());
@@ -288,99 +308,4 @@ LogicalResult LinearPart::copyMatrixScan(MatrixScanOp scan) {
     operands.push_back(initial[i] ? fit(b, initial[i], type) : zero(type));
   }
   return copy(scan, operands);
-}
-
-/// A fold of the linear parts, with what is carried without states beside them.
-LogicalResult LinearPart::visitFold(FoldOp fold, bool inFold) {
-  Block* old = fold.getBlock();
-  SmallVector<unsigned> numbers; // of results: linear ones, and plain ones that the body or others inside read
-  for (unsigned i : slice.resultsOf(fold)) {
-    bool carried = i < fold.getNumCarried();
-    Value of = carried ? Value(old->getArgument(i)) : Value(fold.getResult(i));
-    if (isLinear(of) ? dependence.of(of).anyCommon(active) : carried || inFold)
-      numbers.push_back(i);
-  }
-  if (numbers.empty())
-    return success();
-  // The labels that carried parts come to bear are those that the body adds, found by trying.
-  llvm::DenseMap<unsigned, ArrayType> types;
-  for (unsigned i : numbers) {
-    if (i >= fold.getNumCarried() || !isLinear(old->getArgument(i)))
-      continue;
-    Value init = isLinear(fold.getInits()[i]) ? get(fold.getInits()[i]) : Value();
-    ArrayType type = typeOf(fold.getInits()[i]);
-    auto start = ArrayType::get(fold.getContext(), {}, type.getElementType());
-    for (AxisAttr axis : type.getAxes())
-      if (llvm::is_contained(mixed, axis.getName()))
-        start = start.withAxis(axis);
-    types[i] = init ? unite(start, typeOf(init)) : start;
-  }
-  while (true) {
-    SmallVector<Value> inits;
-    SmallVector<Type> resultTypes;
-    for (unsigned i : numbers) {
-      resultTypes.push_back(fold.getResult(i).getType());
-      if (i >= fold.getNumCarried())
-        continue;
-      Value init = fold.getInits()[i];
-      if (!isLinear(old->getArgument(i)))
-        inits.push_back(plain.lookupOrDefault(init));
-      else if (Value part = isLinear(init) ? get(init) : Value())
-        inits.push_back(fit(b, part, types[i]));
-      else
-        inits.push_back(zero(types[i]));
-    }
-    auto made = FoldOp::create(b, fold.getLoc(), resultTypes, fold.getAxis(), fold.getReverseAttr(), inits);
-    Block* body = &made.getBody().emplaceBlock();
-    unsigned place = 0;
-    for (unsigned i : numbers) {
-      if (i >= fold.getNumCarried())
-        continue;
-      Value argument = body->addArgument(inits[place++].getType(), fold.getLoc());
-      if (isLinear(old->getArgument(i)))
-        parts[old->getArgument(i)] = argument;
-      else
-        plain.map(old->getArgument(i), argument);
-    }
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToEnd(body);
-    if (failed(visit(*old, /*inFold=*/true)))
-      return failure();
-    SmallVector<Value> yields;
-    bool stable = true;
-    for (auto [place, i] : llvm::enumerate(numbers)) {
-      Value next = fold.getYield().getValues()[i];
-      bool carried = i < fold.getNumCarried();
-      bool linear = isLinear(carried ? Value(old->getArgument(i)) : Value(fold.getResult(i)));
-      if (!linear) {
-        yields.push_back(plain.lookupOrDefault(next));
-        continue;
-      }
-      Value part = isLinear(next) ? get(next) : Value();
-      if (!part)
-        part = zero(carried ? types[i] : ArrayType::get(fold.getContext(), {}, b.getF32Type()));
-      if (carried) {
-        ArrayType both = unite(types[i], typeOf(part));
-        stable &= both == types[i];
-        types[i] = both;
-        part = fit(b, part, both);
-      }
-      yields.push_back(part);
-    }
-    if (!stable) {
-      made.erase();
-      continue;
-    }
-    YieldOp::create(b, fold.getLoc(), yields);
-    for (auto [place, i] : llvm::enumerate(numbers)) {
-      Value result = made.getResult(place);
-      ArrayType type = typeOf(yields[place]);
-      result.setType(i < fold.getNumCarried() ? type : type.withAxis(fold.getAxis()));
-      if (isLinear(fold.getResult(i)))
-        parts[fold.getResult(i)] = result;
-      else if (inFold)
-        plain.map(fold.getResult(i), result);
-    }
-    return success();
-  }
 }

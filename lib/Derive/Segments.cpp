@@ -1,12 +1,14 @@
-// The summary of a span of steps, derived from the chunk that computes the steps: see ssmc/Derive/Segments.h.
+// The summary of a span of steps, derived from the chunk that computes the steps: see
+// ssmc/Derive/Segments.h.
 //
-// Worked on the delta rule in chunks: S' = S + kT p, with p the solution of p = b v - b (k S + L p). Its linear part
-// drops what S is not in, v: dS' = dS + kT dp, dp = -b (k dS + L dp). Both are copied into one chunk, which carries Q
-// through the first, from 0, and P[K, K0] through the second, from the identity; the matrix L is the same for both.
+// Worked on the delta rule in chunks: S' = S + kT p, with p the solution of p = b v - b (k S + L
+// p). Its linear part drops what S is not in, v: dS' = dS + kT dp, dp = -b (k dS + L dp). Both are
+// copied into one chunk, which carries Q through the first, from 0, and P[K, K0] through the
+// second, from the identity; the matrix L is the same for both.
 #include "ssmc/Derive/Segments.h"
-#include "ssmc/Derive/Passes.h"
 #include "LinearPart.h"
 #include "SpanMaps.h"
+#include "ssmc/Derive/Passes.h"
 
 #include "llvm/ADT/StringSet.h"
 
@@ -17,7 +19,8 @@ using namespace ssmc::derive;
 
 namespace {
 
-/// The states of a chunk whose maps are found together: none of them is in a coefficient of another.
+/// The states of a chunk whose maps are found together: none of them is in a coefficient of
+/// another.
 struct Level {
   StateSet states, below;
 };
@@ -32,9 +35,12 @@ public:
 private:
   bool onlyAddsUp(size_t state);
   std::vector<Level> findLevels(const StateSet& without);
-  LogicalResult summarize(OpBuilder& builder, const Level& level, StringRef name, SpanLevel& result);
-  LogicalResult summarize(OpBuilder& builder, const Level& level, StringRef name, Semiring semiring, SpanLevel& result);
-  /// Carries the identity through the linear part of the chunk; false where the types are not wide enough yet.
+  LogicalResult summarize(OpBuilder& builder, const Level& level, StringRef name,
+                          SpanLevel& result);
+  LogicalResult summarize(OpBuilder& builder, const Level& level, StringRef name, Semiring semiring,
+                          SpanLevel& result);
+  /// Carries the identity through the linear part of the chunk; false where the types are not wide
+  /// enough yet.
   FailureOr<bool> addTransitions(OpBuilder& b, size_t from, const Level& level, const Slice& slice,
                                  const IRMapping& plain, const SpanLevel& result, SpanTypes& types);
   StateOp stateOf(size_t number) { return form.getState(dependence.nameOf(number)); }
@@ -98,13 +104,15 @@ static void cloneTop(RecurrenceOp form, const Slice& slice, OpBuilder& b, IRMapp
       slice.clone(&op, b, mapping);
 }
 
-FailureOr<bool> ChunkSegments::addTransitions(OpBuilder& b, size_t from, const Level& level, const Slice& slice,
-                                              const IRMapping& plain, const SpanLevel& result, SpanTypes& types) {
+FailureOr<bool> ChunkSegments::addTransitions(OpBuilder& b, size_t from, const Level& level,
+                                              const Slice& slice, const IRMapping& plain,
+                                              const SpanLevel& result, SpanTypes& types) {
   StateSet active = dependence.none();
   for (unsigned to : level.states.set_bits())
     if (to == from || dependence.reach(to)[from])
       active.set(to);
-  LinearPart linear(b, result.semiring, dependence, level.states, active, slice, result.mixed, plain);
+  LinearPart linear(b, result.semiring, dependence, level.states, active, slice, result.mixed,
+                    plain);
   llvm::StringMap<Value> before;
   for (PrevOp prev : chunk.getBlock()->getOps<PrevOp>())
     for (unsigned to : active.set_bits())
@@ -133,8 +141,8 @@ FailureOr<bool> ChunkSegments::addTransitions(OpBuilder& b, size_t from, const L
   return fits;
 }
 
-LogicalResult ChunkSegments::summarize(OpBuilder& builder, const Level& level, StringRef name, Semiring semiring,
-                                       SpanLevel& result) {
+LogicalResult ChunkSegments::summarize(OpBuilder& builder, const Level& level, StringRef name,
+                                       Semiring semiring, SpanLevel& result) {
   result.semiring = semiring;
   StateSet all = level.states;
   all |= level.below;
@@ -169,7 +177,8 @@ LogicalResult ChunkSegments::summarize(OpBuilder& builder, const Level& level, S
         init = old.getInit() ? mapping.lookup(old.getInit()) : Value();
       else if (semiring == Semiring::MaxPlus)
         init = ConstantOp::create(outer, old.getLoc(), -INFINITY);
-      StateOp::create(outer, old.getLoc(), old.getName(), old.getOrder(), old.getType(), old.getHidden(), init);
+      StateOp::create(outer, old.getLoc(), old.getName(), old.getOrder(), old.getType(),
+                      old.getHidden(), init);
     }
     types.declare(outer, result, form);
     auto made = ChunkOp::create(outer, chunk.getLoc(), chunk.getAxis(), chunk.getReverseAttr());
@@ -177,7 +186,8 @@ LogicalResult ChunkSegments::summarize(OpBuilder& builder, const Level& level, S
     slice.clone(*chunk.getBlock(), b, mapping);
     for (unsigned state : all.set_bits()) {
       UpdateOp update = dependence.updateOf(state);
-      UpdateOp::create(b, update.getLoc(), update.getState(), mapping.lookupOrDefault(update.getValue()));
+      UpdateOp::create(b, update.getLoc(), update.getState(),
+                       mapping.lookupOrDefault(update.getValue()));
     }
     bool fits = true;
     for (unsigned from : level.states.set_bits()) {
@@ -196,7 +206,8 @@ LogicalResult ChunkSegments::summarize(OpBuilder& builder, const Level& level, S
   }
 }
 
-LogicalResult ChunkSegments::summarize(OpBuilder& builder, const Level& level, StringRef name, SpanLevel& result) {
+LogicalResult ChunkSegments::summarize(OpBuilder& builder, const Level& level, StringRef name,
+                                       SpanLevel& result) {
   if (succeeded(summarize(builder, level, name, Semiring::PlusTimes, result)))
     return success();
   std::string saved = reason;

@@ -3,8 +3,9 @@
 //   compose    (P, Q) <- (P' P, P' Q + Q')        from (1, 0)
 //   apply       S     <-  P' S + Q'
 //
-// for the summary (P', Q') of each step, whose arrays are called `s:S<S` and `s:S`. In the semiring max_plus products are sums and sums maxima. Of several states
-// P' is a matrix of matrices: (P' P)[a<c] is the sum over b of P'[a<b] P[b<c], over the columns of the first.
+// for the summary (P', Q') of each step, whose arrays are called `s:S<S` and `s:S`. In the semiring
+// max_plus products are sums and sums maxima. Of several states P' is a matrix of matrices: (P'
+// P)[a<c] is the sum over b of P'[a<b] P[b<c], over the columns of the first.
 #include "SpanMaps.h"
 #include "LinearPart.h"
 
@@ -15,9 +16,12 @@ using namespace ssmc;
 using namespace ssmc::ssm;
 using namespace ssmc::derive;
 
-std::string derive::transitionName(StringRef to, StringRef from) { return (to + "<" + from).str(); }
+std::string derive::transitionName(StringRef to, StringRef from) {
+  return (to + "<" + from).str();
+}
 
-std::vector<std::string> derive::freshLabels(RecurrenceOp form, const std::vector<std::string>& labels) {
+std::vector<std::string> derive::freshLabels(RecurrenceOp form,
+                                             const std::vector<std::string>& labels) {
   llvm::StringSet<> taken;
   auto take = [&](Type type) {
     if (auto array = dyn_cast<ArrayType>(type))
@@ -50,10 +54,12 @@ std::vector<std::string> derive::freshLabels(RecurrenceOp form, const std::vecto
   return fresh;
 }
 
-//===-- Types ---------------------------------------------------------------------------------------===//
+//===-- Types
+//---------------------------------------------------------------------------------------===//
 
 static AxisAttr named(AxisAttr axis, StringRef name) {
-  return AxisAttr::get(axis.getContext(), StringAttr::get(axis.getContext(), name), axis.getExtent());
+  return AxisAttr::get(axis.getContext(), StringAttr::get(axis.getContext(), name),
+                       axis.getExtent());
 }
 
 void SpanTypes::add(SpanLevel& level, StateOp to, StateOp from) {
@@ -83,7 +89,8 @@ bool SpanTypes::widen(StringRef name, ArrayType type) {
 }
 
 void SpanTypes::close(const SpanLevel& level) {
-  SmallVector<StringRef> rows(level.mixed.begin(), level.mixed.end()), columns(level.columns.begin(), level.columns.end());
+  SmallVector<StringRef> rows(level.mixed.begin(), level.mixed.end()),
+      columns(level.columns.begin(), level.columns.end());
   for (bool changed = true; changed;) {
     changed = false;
     for (auto& second : level.transitions)
@@ -121,14 +128,17 @@ static Value identity(OpBuilder& b, Location loc, ArrayType type, const SpanLeve
       continue;
     if (!nothing)
       nothing = ConstantOp::create(b, loc, maxPlus ? -INFINITY : 0.0);
-    Value row = PositionOp::create(b, loc, named(axis, label)), other = PositionOp::create(b, loc, axis);
-    one = SelectOp::create(b, loc, CmpOp::create(b, loc, CmpPredicate::eq, row, other), one, nothing);
+    Value row = PositionOp::create(b, loc, named(axis, label)),
+          other = PositionOp::create(b, loc, axis);
+    one =
+        SelectOp::create(b, loc, CmpOp::create(b, loc, CmpPredicate::eq, row, other), one, nothing);
   }
   return LinearPart::fit(b, one, type);
 }
 
 static void declareTransition(OpBuilder& b, Location loc, const SpanLevel& level,
-                              const SpanLevel::Transition& transition, ArrayType type, ArrayAttr order) {
+                              const SpanLevel::Transition& transition, ArrayType type,
+                              ArrayAttr order) {
   Value init;
   if (transition.to == transition.from)
     init = identity(b, loc, type, level);
@@ -145,16 +155,19 @@ void SpanTypes::declare(OpBuilder& b, const SpanLevel& level, RecurrenceOp form)
   }
 }
 
-//===-- Composition and application -----------------------------------------------------------------===//
+//===-- Composition and application
+//-----------------------------------------------------------------===//
 
 namespace {
 
 /// A recurrence over summaries.
 class SummarySteps {
 public:
-  SummarySteps(OpBuilder& builder, RecurrenceOp form, const SpanLevel& level, StringRef name, StringRef kind)
-      : form(form), level(level), made(RecurrenceOp::create(builder, form.getLoc(), name, form.getTime(),
-                                                            form.getDims(), builder.getStringAttr(kind))),
+  SummarySteps(OpBuilder& builder, RecurrenceOp form, const SpanLevel& level, StringRef name,
+               StringRef kind)
+      : form(form), level(level),
+        made(RecurrenceOp::create(builder, form.getLoc(), name, form.getTime(), form.getDims(),
+                                  builder.getStringAttr(kind))),
         outer(OpBuilder::atBlockEnd(&made.getBody().emplaceBlock())), b(form.getContext()),
         inner(freshLabels(level.summary, level.mixed)) {
     for (const std::string& state : level.states)
@@ -162,7 +175,7 @@ public:
     for (auto& transition : level.transitions)
       read(transition.name);
   }
-  /// Declares what is carried, as the summary does or with all values it may have.
+  /// Declares what is carried; with `start` from the zero of the semiring, else from what is given.
   void declare(StringRef name, bool start);
   void begin() {
     auto pass = PassOp::create(outer, form.getLoc(), DenseI64ArrayAttr());
@@ -176,34 +189,34 @@ public:
   Value plus(Value x, Value y) {
     if (!x)
       return y;
-    return isMaxPlus() ? Value(MaxOp::create(b, form.getLoc(), x, y)) : Value(AddOp::create(b, form.getLoc(), x, y));
+    return isMaxPlus() ? Value(MaxOp::create(b, form.getLoc(), x, y))
+                       : Value(AddOp::create(b, form.getLoc(), x, y));
   }
   void update(StringRef name, Value value, bool out);
 
   Value given(StringRef name) { return operands.lookup(name); }
+  RecurrenceOp get() const { return made; }
 
 private:
   bool isMaxPlus() const { return level.semiring == Semiring::MaxPlus; }
-  StateOp stateOf(StringRef name) { return SpanLevel(level).summary.getState(name); }
+  StateOp stateOf(StringRef name) { return RecurrenceOp(level.summary).getState(name); }
   ArrayType typeOf(StringRef name) { return cast<ArrayType>(stateOf(name).getType()); }
   void read(StringRef name);
 
   RecurrenceOp form;
   const SpanLevel& level;
-
-public:
   RecurrenceOp made;
-
-private:
   OpBuilder outer, b;
-  std::vector<std::string> inner; ///< what columns of the later map and rows of the earlier one are called
+  std::vector<std::string>
+      inner; ///< what columns of the later map and rows of the earlier one are called
   llvm::StringMap<Value> operands;
 };
 
 } // namespace
 
 void SummarySteps::read(StringRef name) {
-  auto in = InOp::create(outer, form.getLoc(), typeOf(name), ("s:" + name).str(), stateOf(name).getOrder(),
+  auto in = InOp::create(outer, form.getLoc(), typeOf(name), ("s:" + name).str(),
+                         stateOf(name).getOrder(),
                          /*param=*/false, Scope::Head);
   in->setAttr("temp", outer.getUnitAttr());
   operands[name] = in;
@@ -214,7 +227,8 @@ void SummarySteps::declare(StringRef name, bool start) {
   Value init;
   if (start && isMaxPlus())
     init = ConstantOp::create(outer, form.getLoc(), -INFINITY);
-  StateOp::create(outer, form.getLoc(), name, state.getOrder(), state.getType(), /*hidden=*/false, init);
+  StateOp::create(outer, form.getLoc(), name, state.getOrder(), state.getType(), /*hidden=*/false,
+                  init);
 }
 
 Value SummarySteps::times(StringRef transition, Value before) {
@@ -232,27 +246,32 @@ Value SummarySteps::times(StringRef transition, Value before) {
     map = RelabelOp::create(b, loc, map, b.getStrArrayAttr(columns), over);
     before = RelabelOp::create(b, loc, before, b.getStrArrayAttr(rows), over);
   }
-  Value product = isMaxPlus() ? Value(AddOp::create(b, loc, map, before)) : Value(MulOp::create(b, loc, map, before));
+  Value product = isMaxPlus() ? Value(AddOp::create(b, loc, map, before))
+                              : Value(MulOp::create(b, loc, map, before));
   if (names.empty())
     return product;
-  return isMaxPlus() ? Value(MaximumOp::create(b, loc, product, over)) : Value(SumOp::create(b, loc, product, over));
+  return isMaxPlus() ? Value(MaximumOp::create(b, loc, product, over))
+                     : Value(SumOp::create(b, loc, product, over));
 }
 
 void SummarySteps::update(StringRef name, Value value, bool out) {
   value = LinearPart::fit(b, value, typeOf(name));
   UpdateOp::create(b, form.getLoc(), name, value);
   if (out)
-    OutOp::create(b, form.getLoc(), (name + "+").str(), stateOf(name).getOrder(), /*temp=*/true, value);
+    OutOp::create(b, form.getLoc(), (name + "+").str(), stateOf(name).getOrder(), /*temp=*/true,
+                  value);
 }
 
-RecurrenceOp derive::makeCompose(OpBuilder& builder, RecurrenceOp form, const SpanLevel& level, StringRef name) {
+RecurrenceOp derive::makeCompose(OpBuilder& builder, RecurrenceOp form, const SpanLevel& level,
+                                 StringRef name) {
   SummarySteps steps(builder, form, level, name, "compose");
-  OpBuilder outer = OpBuilder::atBlockEnd(steps.made.getBlock());
+  OpBuilder outer = OpBuilder::atBlockEnd(steps.get().getBlock());
   for (const std::string& state : level.states)
     steps.declare(state, /*start=*/true);
   for (auto& transition : level.transitions) {
-    StateOp state = SpanLevel(level).summary.getState(transition.name);
-    declareTransition(outer, form.getLoc(), level, transition, cast<ArrayType>(state.getType()), state.getOrder());
+    StateOp state = RecurrenceOp(level.summary).getState(transition.name);
+    declareTransition(outer, form.getLoc(), level, transition, cast<ArrayType>(state.getType()),
+                      state.getOrder());
   }
   steps.begin();
   for (auto& whole : level.transitions) {
@@ -270,10 +289,11 @@ RecurrenceOp derive::makeCompose(OpBuilder& builder, RecurrenceOp form, const Sp
         sum = steps.plus(sum, steps.times(later.name, steps.prev(later.from)));
     steps.update(state, sum, /*out=*/false);
   }
-  return steps.made;
+  return steps.get();
 }
 
-RecurrenceOp derive::makeApply(OpBuilder& builder, RecurrenceOp form, const SpanLevel& level, StringRef name) {
+RecurrenceOp derive::makeApply(OpBuilder& builder, RecurrenceOp form, const SpanLevel& level,
+                               StringRef name) {
   SummarySteps steps(builder, form, level, name, "apply");
   for (const std::string& state : level.states)
     steps.declare(state, /*start=*/false);
@@ -285,5 +305,5 @@ RecurrenceOp derive::makeApply(OpBuilder& builder, RecurrenceOp form, const Span
         sum = steps.plus(sum, steps.times(later.name, steps.prev(later.from)));
     steps.update(state, sum, /*out=*/true);
   }
-  return steps.made;
+  return steps.get();
 }

@@ -12,10 +12,11 @@ namespace ssmc::derive {
 std::string transitionName(llvm::StringRef to, llvm::StringRef from);
 
 /// A name for each label that nothing of the form bears.
-std::vector<std::string> freshLabels(ssm::RecurrenceOp form, const std::vector<std::string>& labels);
+std::vector<std::string> freshLabels(ssm::RecurrenceOp form,
+                                     const std::vector<std::string>& labels);
 
-/// The types of the transitions of a level while they are found: mixed labels as rows and columns at first, and what
-/// the coefficients turn out to bear.
+/// The types of the transitions of a level while they are found: mixed labels as rows and columns
+/// at first, and what the coefficients turn out to bear.
 class SpanTypes {
 public:
   void add(SpanLevel& level, ssm::StateOp to, ssm::StateOp from);
@@ -31,9 +32,9 @@ private:
   llvm::StringMap<ssm::ArrayType> types;
 };
 
-ssm::RecurrenceOp makeCompose(mlir::OpBuilder& builder, ssm::RecurrenceOp form, const SpanLevel& level,
-                              llvm::StringRef name);
-ssm::RecurrenceOp makeApply(mlir::OpBuilder& builder, ssm::RecurrenceOp form, const SpanLevel& level,
-                            llvm::StringRef name);
+ssm::RecurrenceOp makeCompose(mlir::OpBuilder& builder, ssm::RecurrenceOp form,
+                              const SpanLevel& level, llvm::StringRef name);
+ssm::RecurrenceOp makeApply(mlir::OpBuilder& builder, ssm::RecurrenceOp form,
+                            const SpanLevel& level, llvm::StringRef name);
 
 } // namespace ssmc::derive

@@ -68,7 +68,6 @@ Expected<CompiledRecurrence> CompiledRecurrence::compile(ssm::RecurrenceOp decla
   mlir::OwningOpRef<mlir::ModuleOp> module = copyOf(declared, copy);
   if (Error error = lowerModule(*module, Stage::Tile, options))
     return error;
-  eraseCompositions(*module); // Segments are put together by applying their summaries.
   for (tile::KernelOp kernel : module->getOps<tile::KernelOp>()) {
     KernelInfo& info = compiled.kernels.emplace_back();
     info.name = kernel.getSymName().str();

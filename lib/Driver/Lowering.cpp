@@ -89,7 +89,7 @@ Error driver::lowerModule(mlir::ModuleOp module, Stage stage, const LoweringOpti
       if (!form)
         return form.takeError();
       if (options.segments > 1 || options.summaries)
-        if (Error error = addSummaries(*form))
+        if (Error error = addSummaries(*form, /*compositions=*/options.summaries))
           return error;
     }
   if (Error error = verifyAfter(module, "derive"))

@@ -11,8 +11,8 @@ using namespace llvm;
 using namespace ssmc;
 using namespace ssmc::driver;
 
-/// The summaries of a form's chunks, which come after it; null where there are none, with the reason. A form of passes
-/// keeps them; blocks of steps stand in for them here.
+/// The summaries of a form's chunks, which come after it; null where there are none, with the
+/// reason. A form of passes keeps them; blocks of steps stand in for them here.
 static Expected<std::optional<std::vector<derive::SpanMap>>> deriveMaps(ssm::RecurrenceOp form,
                                                                         std::string& reason) {
   if (form.getNumTimeAxes() > 1) {
@@ -25,7 +25,8 @@ static Expected<std::optional<std::vector<derive::SpanMap>>> deriveMaps(ssm::Rec
     builder.setInsertionPointAfter(form);
     blocks = cast<ssm::RecurrenceOp>(builder.clone(*form));
     if (mlir::failed(derive::blockSteps(blocks, 16)))
-      return make_error<InternalError>("the steps of '" + form.getSymName().str() + "' make no blocks");
+      return make_error<InternalError>("the steps of '" + form.getSymName().str() +
+                                       "' make no blocks");
   }
   auto maps = derive::deriveSegments(blocks ? blocks : form, reason);
   if (blocks)
@@ -40,13 +41,17 @@ static Expected<std::optional<std::vector<derive::SpanMap>>> deriveMaps(ssm::Rec
   return std::move(*maps);
 }
 
-Error driver::addSummaries(ssm::RecurrenceOp form) {
+Error driver::addSummaries(ssm::RecurrenceOp form, bool compositions) {
   std::string reason;
   auto maps = deriveMaps(form, reason);
   if (!maps)
     return maps.takeError();
   if (!*maps)
     return createStringError("'" + form.getSymName().str() + "' has no segments: " + reason);
+  if (!compositions)
+    for (derive::SpanMap& map : **maps)
+      for (derive::SpanLevel& level : map.levels)
+        level.compose.erase();
   return Error::success();
 }
 
@@ -56,19 +61,21 @@ static std::string describe(const derive::SpanLevel& level) {
   for (auto& transition : level.transitions) {
     ssm::RecurrenceOp summary = level.summary;
     SmallVector<StringRef> labels = ssm::strings(summary.getState(transition.name).getOrder());
-    bool isMatrix = any_of(labels, [&](StringRef label) { return is_contained(level.columns, label); });
+    bool isMatrix =
+        any_of(labels, [&](StringRef label) { return is_contained(level.columns, label); });
     text += text.empty() ? "" : ", ";
     text += transition.to + (transition.to == transition.from ? "" : " from " + transition.from);
-    text += isMatrix                                      ? " by a matrix"
+    text += isMatrix                                   ? " by a matrix"
             : level.semiring == ssm::Semiring::MaxPlus ? " by a (max, +) decay"
-                                                         : " by a decay";
+                                                       : " by a decay";
     text += labels.empty() ? "" : " [" + join(labels, ", ") + "]";
   }
   return text;
 }
 
-Expected<std::optional<std::string>>
-driver::describeSummaries(ssm::RecurrenceOp declared, LoweringOptions options, std::string& reason) {
+Expected<std::optional<std::string>> driver::describeSummaries(ssm::RecurrenceOp declared,
+                                                               LoweringOptions options,
+                                                               std::string& reason) {
   ssm::RecurrenceOp copy;
   mlir::OwningOpRef<mlir::ModuleOp> module = copyOf(declared, copy);
   options.segments = 1;
@@ -85,12 +92,4 @@ driver::describeSummaries(ssm::RecurrenceOp declared, LoweringOptions options, s
     for (auto [number, level] : enumerate(map.levels))
       text += (text.empty() ? "" : number ? ", then " : "; ") + describe(level);
   return text;
-}
-
-void driver::eraseCompositions(mlir::ModuleOp module) {
-  for (auto kernel : make_early_inc_range(module.getOps<tile::KernelOp>()))
-    if (kernel.getSymName().contains("_compose") && module.lookupSymbol(
-            kernel.getSymName().split("_compose").first.str() + "_apply" +
-            kernel.getSymName().split("_compose").second.str()))
-      kernel.erase();
 }

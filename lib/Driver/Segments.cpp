@@ -60,7 +60,9 @@ Expected<SegmentPlanner::Work> SegmentPlanner::makeWork(const KernelInfo& kernel
   std::string key = std::to_string(number) + ":";
   for (unsigned level = 0;; ++level) {
     std::string suffix = level ? "_" + std::to_string(level) : "";
-    Level made{this->find(kernel.name + "_summary" + suffix), this->find(kernel.name + "_apply" + suffix), {}};
+    Level made{this->find(kernel.name + "_summary" + suffix),
+               this->find(kernel.name + "_apply" + suffix),
+               {}};
     if (!made.summary || !made.apply)
       break;
     for (const OperandInfo& operand : made.apply->operands) {
@@ -108,11 +110,13 @@ Error SegmentPlanner::add(const KernelInfo& kernel, const Sequence& sequence, in
   for (const OperandInfo& operand : kernel.operands) {
     bool isState = operand.role == Role::StateIn || operand.role == Role::StateOut;
     auto strides = CompiledRecurrence::stridesOf(operand, sizes, offsets);
-    Expected<void*> data = isState ? stateAt(operand)
-                                   : compiled.place(operand, launch, sizes, offsets, given, keepStates);
+    Expected<void*> data = isState
+                               ? stateAt(operand)
+                               : compiled.place(operand, launch, sizes, offsets, given, keepStates);
     if (!data)
       return data.takeError();
-    // The kernel takes the segment for the first sequence; its chunks come after those of all before.
+    // The kernel takes the segment for the first sequence; its chunks come after those of all
+    // before.
     if (operand.role == Role::ChunkTemp)
       *data = static_cast<char*>(*data) +
               (sequence.slot + place) * strides[1] * runtime::byteWidth(operand.dtype);
@@ -269,7 +273,8 @@ Expected<SegmentPlanner::Launch> SegmentPlanner::plan() {
     // Chunks of segments lie apart: a part at the end of each has room of its own.
     for (const OperandInfo& operand : kernel->operands)
       if (operand.role == Role::ChunkTemp && !launch.temporaries.contains(operand.name)) {
-        SmallVector<int64_t> shape = {sizes.batch * sizes.time[0] / operand.chunk + slots, sizes.heads};
+        SmallVector<int64_t> shape = {sizes.batch * sizes.time[0] / operand.chunk + slots,
+                                      sizes.heads};
         shape.append(operand.shape.begin(), operand.shape.end());
         Expected<Array> array = Array::create(operand.dtype, shape);
         if (!array)
@@ -279,7 +284,8 @@ Expected<SegmentPlanner::Launch> SegmentPlanner::plan() {
     // Every array exists, also where there is nothing to run.
     for (const OperandInfo& operand : kernel->operands)
       if (operand.role != Role::Row && operand.role != Role::StateIn)
-        if (Error error = compiled.place(operand, launch, sizes, offsets, given, keepStates).takeError())
+        if (Error error =
+                compiled.place(operand, launch, sizes, offsets, given, keepStates).takeError())
           return std::move(error);
     Expected<Work> work = makeWork(*kernel, number);
     if (!work)

@@ -3,30 +3,29 @@
 /// A sequence of segments 0, 1 … n-1, in the order in which a kernel takes steps:
 ///
 ///   side by side    the kernel on segment 0; the summaries of segments 1 … n-2
-///   apply           the state after segment 0, through these summaries: the states before segments 2 … n-1
-///                   (both once more for each further level of states)
+///   apply           these summaries to the state after segment 0: the states before segments 2 … n-1
 ///   side by side    the kernel on segments 1 … n-1
 ///
-/// So nothing is computed of the last segment but its result, and of the first one nothing twice. What is computed
-/// depends on the number of segments and the length of the sequence alone: the same bits on any number of threads,
-/// packed or not.
+/// States whose coefficients depend on others come a level after them: summaries and application once
+/// more, before the last stage.
+///
+/// So nothing is computed of the last segment but its result, and of the first one nothing twice.
+/// What is computed depends on the number of segments and the length of the sequence alone: the
+/// same bits on any number of threads, packed or not.
 #pragma once
 
 #include "Kernels.h"
 
 namespace ssmc::driver {
 
-/// Derives the summaries of a form, after it. Fails where it has none, with the reason.
-llvm::Error addSummaries(ssm::RecurrenceOp form);
+/// Derives the summaries of a form and what applies them, after it; with `compositions` also what
+/// composes them, which segments do without. Fails where there are none, with the reason.
+llvm::Error addSummaries(ssm::RecurrenceOp form, bool compositions);
 
-/// What the summaries of a recurrence in a form are, as a phrase: `S by a decay [K]`. Null where it has none, with the
-/// reason.
-llvm::Expected<std::optional<std::string>> describeSummaries(ssm::RecurrenceOp declared,
-                                                             LoweringOptions options,
-                                                             std::string& reason);
-
-/// Erases the kernels that compose summaries.
-void eraseCompositions(mlir::ModuleOp module);
+/// What the summaries of a recurrence in a form are, as a phrase: `S by a decay [K]`. Null where it
+/// has none, with the reason.
+llvm::Expected<std::optional<std::string>>
+describeSummaries(ssm::RecurrenceOp declared, LoweringOptions options, std::string& reason);
 
 /// Plans the calls of a launch in segments.
 class SegmentPlanner {
