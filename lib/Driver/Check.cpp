@@ -5,7 +5,6 @@
 #include "OptionTable.h"
 #include "Output.h"
 #include "Packed.h"
-#include "Segments.h"
 
 #include "ssmc/Analysis/Passes.h"
 #include "ssmc/Driver/Driver.h"
@@ -40,8 +39,6 @@ public:
   Error prepare();
   const FormList& getForms() const { return forms; }
   Expected<Line> check(const FormChoice& form, const CheckedTarget& target, DType dtype);
-  /// Whether the cases of that line, or of its gradient, are tried in segments too.
-  Expected<bool> takesSegments(const FormChoice& form, const CheckedTarget& target, DType dtype);
 
 private:
   struct Data {
@@ -105,24 +102,6 @@ std::vector<CheckCase> Checker::casesOf(const FormChoice& form, bool brief, bool
       test.time.assign(options.time.begin(), options.time.end());
   }
   return cases;
-}
-
-/// Segments are tried once a form, unless they are asked for; they must exist then.
-Expected<bool> Checker::takesSegments(const FormChoice& form, const CheckedTarget& target, DType dtype) {
-  bool isDefault = !form.chunk || options.chunk || *form.chunk == defaultChunk(form.form);
-  bool isAsked = options.segments > 1;
-  if (target.brief || (!isAsked && (!isDefault || dtype == DType::BF16)))
-    return false;
-  auto dims = checkDims(declared, options, /*even=*/false);
-  if (!dims)
-    return dims.takeError();
-  std::string reason;
-  auto found = describeSummaries(declared, {*dims, dtype, form.form, form.chunk}, reason);
-  if (!found)
-    return found.takeError();
-  if (!*found && isAsked)
-    return createStringError("'" + declared.getSymName() + "' has no segments: " + reason);
-  return found->has_value();
 }
 
 Expected<const Checker::Data*> Checker::dataFor(const CheckCase& test, const Signature& signature,
@@ -275,22 +254,22 @@ Expected<Line> Checker::check(const FormChoice& form, const CheckedTarget& targe
                form,
                boundOf(dtype),
                {}};
-  Expected<bool> segments = takesSegments(form, target, dtype);
+  Expected<bool> segments = target.brief ? false : checksSegments(declared, options, form, dtype);
   if (!segments)
     return segments.takeError();
-  std::map<std::pair<bool, int64_t>, std::optional<CompiledRecurrence>> compiled;
+  std::map<bool, std::optional<CompiledRecurrence>> compiled;
   for (const CheckCase& test : casesOf(form, target.brief && form.chunk, *segments)) {
     Finding& finding = line.findings.emplace_back(Finding{test});
     auto dims = checkDims(declared, options, test.evenSizes);
     if (!dims)
       return dims.takeError();
-    auto& kernels = compiled[{test.evenSizes, test.segments}];
+    auto& kernels = compiled[test.evenSizes];
     if (!kernels) {
-      if (!test.evenSizes && test.segments == 1)
+      if (!test.evenSizes)
         for (auto& [name, size] : *dims)
           line.dims += fmt::format("{}{}={}", line.dims.empty() ? "" : " ", name, size);
       LoweringOptions lowering = {*dims, dtype, form.form, form.chunk};
-      lowering.segments = test.segments;
+      lowering.segments = *segments && !test.evenSizes ? 2 : 1;
       Expected<CompiledRecurrence> result =
           CompiledRecurrence::compile(declared, lowering, target.spec);
       if (!result) {
@@ -299,6 +278,7 @@ Expected<Line> Checker::check(const FormChoice& form, const CheckedTarget& targe
       }
       kernels = std::move(*result);
     }
+    kernels->setSegments(test.segments);
     if (Error error = tryCase(test, *kernels, *signature, dtype, finding))
       finding.problem = toString(std::move(error));
   }
@@ -338,20 +318,20 @@ struct Table {
 } // namespace
 
 /// Gradients of all forms, on the first target alone: the others differ in how loops are cut into vectors.
-static Error checkGradients(ssm::RecurrenceOp declared, Checker& checks, const Options& options,
-                            Console& console,
+static Error checkGradients(ssm::RecurrenceOp declared, const FormList& forms,
+                            const Options& options, Console& console,
                             ArrayRef<CheckedTarget> targets, ArrayRef<DType> dtypes,
                             Progress& progress, bool print, Table& table) {
   if (declared.getNumTimeAxes() > 1)
     return Error::success();
   GradientChecker checker(declared, options);
-  for (const FormChoice& form : checks.getForms().present)
+  for (const FormChoice& form : forms.present)
     for (DType dtype : dtypes) {
       bool isFurther = form.chunk && !options.chunk && *form.chunk != defaultChunk(form.form);
       if (isFurther && dtype != dtypes.front())
         continue;
       progress.advance(declared.getSymName());
-      Expected<bool> segments = checks.takesSegments(form, targets.front(), dtype);
+      Expected<bool> segments = checksSegments(declared, options, form, dtype);
       if (!segments)
         return segments.takeError();
       Expected<GradientLine> line =
@@ -395,7 +375,7 @@ static Error checkSpec(StringRef path, const Options& options, Console& console,
             printLine(*line, options.verbose, console.hasColor(outs()), outs());
           table.lines.push_back(std::move(*line));
         }
-    if (Error error = checkGradients(declared, checker, options, console, targets,
+    if (Error error = checkGradients(declared, checker.getForms(), options, console, targets,
                                      dtypes, progress, print, table))
       return error;
     for (const AbsentForm& form : checker.getForms().absent) {

@@ -1,4 +1,5 @@
 #include "CheckCases.h"
+#include "Segments.h"
 
 #include <numeric>
 
@@ -93,6 +94,24 @@ std::vector<CheckCase> driver::checkCases(ssm::RecurrenceOp declared, bool dimsG
                      .time = SmallVector<int64_t, 2>(declared.getNumTimeAxes(), 19),
                      .evenSizes = true});
   return cases;
+}
+
+Expected<bool> driver::checksSegments(ssm::RecurrenceOp declared, const Options& options,
+                                      const FormChoice& form, runtime::DType dtype) {
+  bool isUsual = !form.chunk || options.chunk || *form.chunk == defaultChunk(form.form);
+  bool isAsked = options.segments > 1;
+  if (!isAsked && (!isUsual || dtype != runtime::DType::F32))
+    return false;
+  auto dims = checkDims(declared, options, /*even=*/false);
+  if (!dims)
+    return dims.takeError();
+  std::string reason;
+  auto found = describeSummaries(declared, {*dims, dtype, form.form, form.chunk}, reason);
+  if (!found)
+    return found.takeError();
+  if (!*found && isAsked)
+    return createStringError("'" + declared.getSymName() + "' has no segments: " + reason);
+  return found->has_value();
 }
 
 Expected<std::map<std::string, int64_t, std::less<>>>

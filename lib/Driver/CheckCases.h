@@ -1,6 +1,7 @@
 /// What `ssmc check` tries of every recurrence.
 #pragma once
 
+#include "Forms.h"
 #include "Slices.h"
 
 namespace ssmc::driver {
@@ -34,6 +35,11 @@ struct CheckCase {
 std::vector<CheckCase> checkCases(ssm::RecurrenceOp declared, bool dimsGiven,
                                   std::optional<int64_t> chunk, bool brief,
                                   bool segments);
+
+/// Whether a form is tried in segments too: once in f32, with blocks of the usual size, where it has summaries. Where
+/// --segments asks for it, always; then they must exist.
+llvm::Expected<bool> checksSegments(ssm::RecurrenceOp declared, const Options& options,
+                                    const FormChoice& form, runtime::DType dtype);
 
 /// Sizes of the dims for a case: given ones, else defaults, else small odd (or even) ones.
 llvm::Expected<std::map<std::string, int64_t, std::less<>>>

@@ -87,6 +87,11 @@ Expected<CompiledRecurrence> CompiledRecurrence::compile(ssm::RecurrenceOp decla
         entry.chunk = info.tile;
     }
   }
+  // NAME, NAME_1 …
+  std::string first = compiled.kernels.front().name, name = first;
+  for (const KernelInfo& info : compiled.kernels)
+    if (info.name == name)
+      name = first + "_" + std::to_string(++compiled.formKernels);
   std::string message;
   std::optional<std::string> object = cpu::compile(*module, target, cpu::Output::Object, message);
   if (!object)
@@ -202,7 +207,7 @@ Expected<CompiledRecurrence::Launch> CompiledRecurrence::prepare(const reference
     return SegmentPlanner(*this, sizes, offsets, find, keepStates).plan();
   Launch launch;
   int64_t columns = sizes.time.size() > 1 ? sizes.time[1] : 1;
-  for (const KernelInfo& info : kernels) {
+  for (const KernelInfo& info : ArrayRef(kernels).take_front(formKernels)) {
     Launch::Call& call = launch.calls.emplace_back();
     std::string message;
     call.kernel = jit->lookup(info.name, message);

@@ -95,6 +95,8 @@ public:
                                          unsigned threads, bool poison = false) const;
 
   const cpu::TargetSpec& getTarget() const { return target; }
+  /// Of launches from now on; any number where it was compiled for several.
+  void setSegments(int64_t count) { segments = count; }
 
 private:
   friend class SegmentPlanner;
@@ -127,7 +129,8 @@ private:
   ssm::RecurrenceOp declared;
   cpu::TargetSpec target;
   int64_t segments = 1;
-  std::vector<KernelInfo> kernels;
+  std::vector<KernelInfo> kernels; ///< those of the form, then those of its summaries
+  size_t formKernels = 0;
   std::unique_ptr<cpu::Jit> jit;
 };
 

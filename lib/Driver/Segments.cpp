@@ -265,13 +265,10 @@ Expected<SegmentPlanner::Launch> SegmentPlanner::plan() {
   cut();
   if (sizes.heads == 0)
     sequences.clear();
-  size_t number = 0;
-  for (std::string name = compiled.kernels.front().name;;) {
-    const KernelInfo* kernel = this->find(name);
-    if (!kernel)
-      break;
+  for (size_t number = 0; number < compiled.formKernels; ++number) {
+    const KernelInfo& kernel = compiled.kernels[number];
     // Chunks of segments lie apart: a part at the end of each has room of its own.
-    for (const OperandInfo& operand : kernel->operands)
+    for (const OperandInfo& operand : kernel.operands)
       if (operand.role == Role::ChunkTemp && !launch.temporaries.contains(operand.name)) {
         SmallVector<int64_t> shape = {sizes.batch * sizes.time[0] / operand.chunk + slots,
                                       sizes.heads};
@@ -282,17 +279,16 @@ Expected<SegmentPlanner::Launch> SegmentPlanner::plan() {
         launch.temporaries[operand.name] = std::move(*array);
       }
     // Every array exists, also where there is nothing to run.
-    for (const OperandInfo& operand : kernel->operands)
+    for (const OperandInfo& operand : kernel.operands)
       if (operand.role != Role::Row && operand.role != Role::StateIn)
         if (Error error =
                 compiled.place(operand, launch, sizes, offsets, given, keepStates).takeError())
           return std::move(error);
-    Expected<Work> work = makeWork(*kernel, number);
+    Expected<Work> work = makeWork(kernel, number);
     if (!work)
       return work.takeError();
     if (Error error = planWork(*work))
       return std::move(error);
-    name = compiled.kernels.front().name + "_" + std::to_string(++number);
   }
   return std::move(launch);
 }
