@@ -115,6 +115,7 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
   for (const FormChoice& form : forms->present) {
     LoweringOptions each{inputs->sizes.dims, dtype, form.form, form.chunk,
                          options.precision.value_or(Precision::Fast)};
+    each.segments = options.segments;
     Expected<Timing> timing = measureForm(declared, each, *target, *signature, *inputs, threads, options.repeat);
     if (!timing)
       return timing.takeError();
@@ -159,6 +160,7 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
                                    {"target", options.target ? options.target->text() : "cpu"},
                                    {"dtype", runtime::name(dtype)},
                                    {"threads", int64_t(threads)},
+                                   {"segments", options.segments},
                                    {"repeat", int64_t(timing.ms.size())},
                                    {"median_ms", median},
                                    {"min_ms", timing.ms.front()},
@@ -196,10 +198,12 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
   std::string time;
   for (int64_t size : sizes.time)
     time += fmt::format("{}{}", time.empty() ? "" : "×", size);
-  outs() << fmt::format("{}: {}={} T={} H={}{}, {}, {} threads, {} runs\n\n",
+  outs() << fmt::format("{}: {}={} T={} H={}{}, {}, {} threads{}, {} runs\n\n",
                         declared.getSymName().str(), inputs->isPacked() ? "packed N" : "B",
                         inputs->sequences(), time, sizes.heads, shape, runtime::name(dtype).str(),
-                        threads, options.repeat);
+                        threads,
+                        options.segments > 1 ? fmt::format(", {} segments", options.segments) : "",
+                        options.repeat);
   outs() << fmt::format("{:<12} {:>10} {:>10} {:>10} {:>10} {:>10} {:>12} {:>9} {:>8} {:>16}\n",
                         "form", "median ms", "min", "25 %", "75 %", "max", "steps/s", "GFLOP/s",
                         "GB/s", "share of limit")
