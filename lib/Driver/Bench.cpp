@@ -1,4 +1,5 @@
 // `ssmc bench`: how long each form takes, and what that is of what the machine can do.
+#include "Choose.h"
 #include "Commands.h"
 #include "Forms.h"
 #include "Limits.h"
@@ -94,6 +95,18 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
   Expected<FormList> forms = formsOf(analysis::normalize(normal), options);
   if (!forms)
     return forms.takeError();
+  LoweringOptions lowering{inputs->sizes.dims, dtype, options.form, options.chunk};
+  Situation situation = situationOf(*target, *inputs);
+  Expected<Choice> choice = chooseForm(declared, *forms, lowering, situation);
+  if (!choice)
+    return choice.takeError();
+  std::map<std::string, double> cycles; // predicted, of all sequences
+  for (const Candidate& candidate : choice->candidates) {
+    cycles[candidate.form.text()] = candidate.cost.cycles * double(inputs->sequences());
+    for (FormChoice& form : forms->present)
+      if (form.form == candidate.form.form)
+        form = candidate.form;
+  }
   unsigned threads = options.threads ? options.threads : defaultThreads();
   std::vector<Timing> timings;
   for (const FormChoice& form : forms->present) {
@@ -134,6 +147,8 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
                                    {"dtype", runtime::name(dtype)},
                                    {"threads", int64_t(threads)},
                                    {"repeat", int64_t(timing.ms.size())},
+                                   {"auto", form == choice->form},
+                                   {"predicted_cycles", cycles[form.text()]},
                                    {"median_ms", median},
                                    {"min_ms", timing.ms.front()},
                                    {"p25_ms", timing.quantile(0.25)},
@@ -149,10 +164,11 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
                                    {"machine_gbytes_per_s", limits.gbytes}});
     rows += fmt::format(
         "{:<12} {:>10.4g} {:>10.4g} {:>10.4g} {:>10.4g} {:>10.4g} {:>12.4g} {:>9.4g} {:>8.3g} "
-        "{:>16}\n",
+        "{:>16}{}\n",
         form.text(), median, timing.ms.front(), timing.quantile(0.25), timing.quantile(0.75),
         timing.ms.back(), steps / median * 1e3, gflops, gbytes,
-        fmt::format("{:.0f} % {}", 100 * limit / median, byMemory ? "memory" : "arithmetic"));
+        fmt::format("{:.0f} % {}", 100 * limit / median, byMemory ? "memory" : "arithmetic"),
+        form == choice->form ? "  <- auto" : "");
   }
   if (!options.json.empty()) {
     json::Value value = std::move(results);

@@ -152,6 +152,53 @@ static void printCosts(const Explanation& facts, const Options& options, Page& p
     page.plain("            give --dims for numbers");
 }
 
+/// `1.3 KiB`; parts of a byte as 0.
+static std::string bytesText(double bytes) {
+  return runtime::formatBytes(uint64_t(bytes + 0.5));
+}
+
+static std::string percent(double ratio) {
+  return fmt::format("{:.0f} %", (ratio - 1) * 100);
+}
+
+static void printChoice(const Explanation& facts, const Options& options, Page& page) {
+  const Choice& choice = facts.choice;
+  if (choice.candidates.empty())
+    return;
+  const cpu::CallSizes& sizes = facts.situation.sizes;
+  cpu::Machine machine = cpu::Machine::of(facts.situation.target);
+  std::string time = std::to_string(sizes.time[0]);
+  if (sizes.time[1] > 1)
+    time += "×" + std::to_string(sizes.time[1]);
+  page.title("forms compared", fmt::format("predicted, of one step and head: T={} H={}, {}, vectors of {}",
+                                 time, sizes.heads,
+                                 runtime::name(options.dtype.value_or(runtime::DType::F32)).str(),
+                                 machine.lanes));
+  double steps = double(sizes.time[0] * sizes.time[1] * sizes.heads);
+  page.plain(fmt::format("{:<14}{:>10}{:>12}{:>11}{:>13}{:>13}", "", "cycles", "operations", "functions",
+                         "L2 traffic", "far traffic"));
+  const Candidate* chosen = nullptr;
+  for (const Candidate& candidate : choice.candidates) {
+    const cpu::Cost& cost = candidate.cost;
+    bool isChosen = candidate.form == choice.form;
+    if (isChosen)
+      chosen = &candidate;
+    page.plain(fmt::format("{:<14}{:>10.4g}{:>12.4g}{:>11.3g}{:>13}{:>13}{}", candidate.form.text(),
+                           cost.cycles / steps, cost.operations / steps, cost.functions / steps,
+                           bytesText(cost.nearBytes / steps), bytesText(cost.farBytes / steps),
+                           isChosen ? "   <- auto" : ""));
+  }
+  std::string others;
+  for (const Candidate& candidate : choice.candidates)
+    if (&candidate != chosen)
+      others += fmt::format("{}{} {} cycles", others.empty() ? "" : ", ", candidate.form.text(),
+                            candidate.cost.cycles < chosen->cost.cycles
+                                ? percent(chosen->cost.cycles / candidate.cost.cycles) + " fewer"
+                                : percent(candidate.cost.cycles / chosen->cost.cycles) + " more");
+  page.fact({"auto",
+             choice.form.text() + (others.empty() ? ", the only form" : ": " + others), ""});
+}
+
 static void printText(const Explanation& facts, const Spec& spec, const Options& options,
                       Console& console, ssm::RecurrenceOp declared, raw_ostream& os) {
   Page page(os, console.hasColor(os));
@@ -183,6 +230,7 @@ static void printText(const Explanation& facts, const Spec& spec, const Options&
     page.fact(fact);
   printForms(facts, page);
   printCosts(facts, options, page);
+  printChoice(facts, options, page);
   if (options.verbose)
     for (const BlockForm& form : facts.blockForms)
       if (form.reason.empty()) {
@@ -224,6 +272,18 @@ static json::Value toJson(const Explanation& facts) {
     if (!form.reason.empty())
       reasons[nameOf(form.form)] = form.reason;
   }
+  json::Array predicted;
+  double steps = double(facts.situation.sizes.time[0] * facts.situation.sizes.time[1] *
+                        facts.situation.sizes.heads);
+  for (const Candidate& candidate : facts.choice.candidates)
+    predicted.push_back(json::Object{{"form", nameOf(candidate.form.form)},
+                                     {"chunk", candidate.form.chunk},
+                                     {"cycles", candidate.cost.cycles / steps},
+                                     {"operations", candidate.cost.operations / steps},
+                                     {"functions", candidate.cost.functions / steps},
+                                     {"l2_bytes", candidate.cost.nearBytes / steps},
+                                     {"far_bytes", candidate.cost.farBytes / steps},
+                                     {"auto", candidate.form == facts.choice.form}});
   return json::Object{
       {"name", facts.name},
       {"operands", list(facts.operands)},
@@ -232,6 +292,7 @@ static json::Value toJson(const Explanation& facts) {
       {"outputs", list(facts.outputs)},
       {"forms", std::move(forms)},
       {"reasons", std::move(reasons)},
+      {"predicted", std::move(predicted)},
       {"cost", json::Object{{"operations", facts.costs.operations.text()},
                             {"functions", facts.costs.functions.text()},
                             {"operand_elements", facts.costs.operandElements.text()},
@@ -251,6 +312,8 @@ Expected<int> driver::explainCommand(const Options& options, Console& console) {
       Expected<Explanation> facts = explain(declared, options);
       if (!facts)
         return facts.takeError();
+      if (Error error = predictForms(declared, options, *facts))
+        return error;
       all.push_back(toJson(*facts));
       if (options.json != "-")
         printText(*facts, *spec, options, console, declared, outs());

@@ -1,4 +1,5 @@
 // `ssmc run`: arrays in, arrays out.
+#include "Choose.h"
 #include "Commands.h"
 #include "Kernels.h"
 #include "Output.h"
@@ -34,6 +35,9 @@ static Expected<Results> compute(Spec& spec, const Options& options, const Signa
     return error;
   LoweringOptions lowering = {inputs.sizes.dims, options.dtype.value_or(DType::F32), options.form,
                               options.chunk};
+  if (Error error =
+          settleForm(spec.recurrence(), lowering, situationOf(*target, inputs)))
+    return error;
   Expected<CompiledRecurrence> compiled =
       CompiledRecurrence::compile(spec.recurrence(), lowering, *target);
   if (!compiled)

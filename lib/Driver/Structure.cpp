@@ -388,3 +388,27 @@ Expected<Explanation> driver::explain(ssm::RecurrenceOp declared, const Options&
   result.costs = costsOf(declared, *form);
   return result;
 }
+
+Error driver::predictForms(ssm::RecurrenceOp declared, const Options& options, Explanation& facts) {
+  Expected<cpu::TargetSpec> target = targetOf(options);
+  if (!target)
+    return target.takeError();
+  facts.situation = situationOf(*target, options);
+  bool isSized = all_of(declared.getDims().getAsRange<ssm::DimAttr>(), [&](ssm::DimAttr dim) {
+    return facts.dims.contains(dim.getName().getValue());
+  });
+  if (!isSized)
+    return Error::success();
+  FormList forms;
+  forms.present.push_back({Form::Recurrent, std::nullopt});
+  for (const BlockForm& form : reverse(facts.blockForms))
+    if (form.reason.empty())
+      forms.present.push_back({form.form, form.chunk});
+  LoweringOptions lowering{facts.dims, options.dtype.value_or(runtime::DType::F32), Form::Auto,
+                           options.chunk};
+  Expected<Choice> choice = chooseForm(declared, forms, lowering, facts.situation);
+  if (!choice)
+    return choice.takeError();
+  facts.choice = std::move(*choice);
+  return Error::success();
+}

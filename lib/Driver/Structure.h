@@ -1,7 +1,7 @@
 /// What the normal form says, as a struct whose fields explain it; `explain` prints it.
 #pragma once
 
-#include "Forms.h"
+#include "Choose.h"
 #include "Polynomial.h"
 
 #include "ssmc/Runtime/Array.h"
@@ -53,11 +53,16 @@ struct Explanation {
   unsigned passes = 1;
   std::vector<BlockForm> blockForms;
   Costs costs;
+  Situation situation;
+  Choice choice; ///< no candidates where a dim has no size
   std::map<std::string, int64_t, std::less<>> dims; ///< sizes where known
 };
 
 /// Explains one recurrence of a file.
 llvm::Expected<Explanation> explain(ssm::RecurrenceOp declared, const Options& options);
+
+/// Sets `situation` and `choice`: what the forms cost on the target and sizes of the command line.
+llvm::Error predictForms(ssm::RecurrenceOp declared, const Options& options, Explanation& facts);
 
 /// Sets `structure`.
 void classify(ssm::RecurrenceOp normal, ssm::SystemOp system, SystemFacts& facts);
