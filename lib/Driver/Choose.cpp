@@ -106,7 +106,8 @@ Expected<Choice> driver::chooseForm(ssm::RecurrenceOp recurrence, const FormList
     if (!candidate)
       continue;
     double cycles = candidate->cost.cycles / (form.chunk ? advantage : 1);
-    if (choice.candidates.empty() || cycles < least) {
+    bool isShort = form.chunk && situation.sizes.time[0] < fewestSteps;
+    if (choice.candidates.empty() || (cycles < least && !isShort)) {
       choice.form = candidate->form;
       least = cycles;
     }

@@ -157,46 +157,38 @@ static std::string bytesText(double bytes) {
   return runtime::formatBytes(uint64_t(bytes + 0.5));
 }
 
-static std::string percent(double ratio) {
-  return fmt::format("{:.0f} %", (ratio - 1) * 100);
-}
-
+/// A row for each form: what it costs, in the order of the forms, and which one `auto` takes.
 static void printChoice(const Explanation& facts, const Options& options, Page& page) {
   const Choice& choice = facts.choice;
   if (choice.candidates.empty())
     return;
-  const cpu::CallSizes& sizes = facts.situation.sizes;
-  cpu::Machine machine = cpu::Machine::of(facts.situation.target);
+  const cpu::CallSizes& sizes = facts.situation->sizes;
   std::string time = std::to_string(sizes.time[0]);
   if (sizes.time[1] > 1)
-    time += "×" + std::to_string(sizes.time[1]);
-  page.title("forms compared", fmt::format("predicted, of one step and head: T={} H={}, {}, vectors of {}",
-                                 time, sizes.heads,
-                                 runtime::name(options.dtype.value_or(runtime::DType::F32)).str(),
-                                 machine.lanes));
-  double steps = double(sizes.time[0] * sizes.time[1] * sizes.heads);
-  page.plain(fmt::format("{:<14}{:>10}{:>12}{:>11}{:>13}{:>13}", "", "cycles", "operations", "functions",
-                         "L2 traffic", "far traffic"));
+    time += fmt::format("×{}", sizes.time[1]);
+  page.title("predicted",
+             fmt::format("of one step and head: T={} H={}, {}, {} numbers a vector, one thread", time, sizes.heads,
+                         runtime::name(options.dtype.value_or(runtime::DType::F32)).str(),
+                         facts.situation->target.lanes()));
+  page.plain(fmt::format("{:<14}{:>9}{:>12}{:>11}{:>15}{:>15}", "", "cycles", "operations", "functions",
+                         "through L2", "from memory"));
+  double steps = sizes.steps();
   const Candidate* chosen = nullptr;
   for (const Candidate& candidate : choice.candidates) {
     const cpu::Cost& cost = candidate.cost;
-    bool isChosen = candidate.form == choice.form;
-    if (isChosen)
+    if (candidate.form == choice.form)
       chosen = &candidate;
-    page.plain(fmt::format("{:<14}{:>10.4g}{:>12.4g}{:>11.3g}{:>13}{:>13}{}", candidate.form.text(),
-                           cost.cycles / steps, cost.operations / steps, cost.functions / steps,
-                           bytesText(cost.nearBytes / steps), bytesText(cost.farBytes / steps),
-                           isChosen ? "   <- auto" : ""));
+    page.plain(fmt::format("{:<14}{:>9.4g}{:>12.4g}{:>11.3g}{:>15}{:>15}", candidate.form.text(), cost.cycles / steps,
+                           cost.operations / steps, cost.functions / steps, bytesText(cost.nearBytes / steps),
+                           bytesText(cost.farBytes / steps)));
   }
   std::string others;
   for (const Candidate& candidate : choice.candidates)
     if (&candidate != chosen)
-      others += fmt::format("{}{} {} cycles", others.empty() ? "" : ", ", candidate.form.text(),
-                            candidate.cost.cycles < chosen->cost.cycles
-                                ? percent(chosen->cost.cycles / candidate.cost.cycles) + " fewer"
-                                : percent(candidate.cost.cycles / chosen->cost.cycles) + " more");
-  page.fact({"auto",
-             choice.form.text() + (others.empty() ? ", the only form" : ": " + others), ""});
+      others += fmt::format("{} {} takes {:.3g} times as long", others.empty() ? ":" : ",", candidate.form.text(),
+                            candidate.cost.cycles / chosen->cost.cycles);
+  page.fact({"auto", choice.form.text() + (others.empty() ? ": there is no other form" : others),
+             ""});
 }
 
 static void printText(const Explanation& facts, const Spec& spec, const Options& options,
@@ -273,8 +265,7 @@ static json::Value toJson(const Explanation& facts) {
       reasons[nameOf(form.form)] = form.reason;
   }
   json::Array predicted;
-  double steps = double(facts.situation.sizes.time[0] * facts.situation.sizes.time[1] *
-                        facts.situation.sizes.heads);
+  double steps = facts.situation ? facts.situation->sizes.steps() : 1;
   for (const Candidate& candidate : facts.choice.candidates)
     predicted.push_back(json::Object{{"form", nameOf(candidate.form.form)},
                                      {"chunk", candidate.form.chunk},
@@ -303,17 +294,18 @@ Expected<int> driver::explainCommand(const Options& options, Console& console) {
   if (!options.json.empty())
     if (Error error = checkWritable(options.json))
       return error;
+  Expected<cpu::TargetSpec> target = targetOf(options);
+  if (!target)
+    return target.takeError();
   json::Array all;
   for (const std::string& path : options.specs) {
     Expected<Spec> spec = loadSpec(path, options, console, /*single=*/false);
     if (!spec)
       return spec.takeError();
     for (ssm::RecurrenceOp declared : spec->recurrences) {
-      Expected<Explanation> facts = explain(declared, options);
+      Expected<Explanation> facts = explain(declared, options, situationOf(*target, options));
       if (!facts)
         return facts.takeError();
-      if (Error error = predictForms(declared, options, *facts))
-        return error;
       all.push_back(toJson(*facts));
       if (options.json != "-")
         printText(*facts, *spec, options, console, declared, outs());

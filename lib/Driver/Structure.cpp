@@ -346,12 +346,33 @@ static std::string treatmentOf(ssm::RecurrenceOp form, const SystemFacts& facts,
   return !has(ssm::DecayOp()) ? "shift in time" : facts.maxPlus ? "scan of (max, +)" : "scan";
 }
 
+/// Predicts what each form costs, with the steps of blocks that suit it best. Leaves the choice open where a
+/// dim has no size.
+static Error predictForms(ssm::RecurrenceOp normal, const Options& options, Explanation& result) {
+  for (ssm::DimAttr dim : normal.getDims().getAsRange<ssm::DimAttr>())
+    if (!result.dims.contains(dim.getName().getValue()))
+      return Error::success();
+  LoweringOptions lowering{result.dims, options.dtype.value_or(runtime::DType::F32), Form::Auto,
+                           options.chunk};
+  Expected<FormList> forms = formsOf(normal, result.dims, Form::Auto, options.chunk);
+  if (!forms)
+    return forms.takeError();
+  Expected<Choice> choice = chooseForm(normal, *forms, lowering, *result.situation);
+  if (!choice)
+    return choice.takeError();
+  result.choice = std::move(*choice);
+  return Error::success();
+}
+
 /// Asks the derivations which forms of blocks there are.
 static Error findBlockForms(ssm::RecurrenceOp normal, const Options& options, Explanation& result) {
   SmallVector<ssm::SystemOp> systems(normal.getBlock()->getOps<ssm::SystemOp>());
   for (Form form : {Form::Chunked, Form::Scan}) {
     BlockForm& found = result.blockForms.emplace_back(BlockForm{form});
     found.chunk = options.chunk.value_or(defaultChunk(form));
+    for (const Candidate& candidate : result.choice.candidates)
+      if (candidate.form.form == form)
+        found.chunk = *candidate.form.chunk;
     ssm::RecurrenceOp copy;
     mlir::OwningOpRef<mlir::ModuleOp> module = copyOf(normal, copy);
     Expected<ssm::RecurrenceOp> derived = deriveBlocks(
@@ -368,8 +389,10 @@ static Error findBlockForms(ssm::RecurrenceOp normal, const Options& options, Ex
   return Error::success();
 }
 
-Expected<Explanation> driver::explain(ssm::RecurrenceOp declared, const Options& options) {
+Expected<Explanation> driver::explain(ssm::RecurrenceOp declared, const Options& options,
+                                      std::optional<Situation> situation) {
   Explanation result;
+  result.situation = std::move(situation);
   result.name = declared.getSymName().str();
   auto dims = dimSizes(declared, options, /*needAll=*/false);
   if (!dims)
@@ -379,6 +402,9 @@ Expected<Explanation> driver::explain(ssm::RecurrenceOp declared, const Options&
   mlir::OwningOpRef<mlir::ModuleOp> module = copyOf(declared, normal);
   normal = analysis::normalize(normal);
   Explainer(declared, normal, result).run();
+  if (result.situation)
+    if (Error error = predictForms(normal, options, result))
+      return std::move(error);
   if (Error error = findBlockForms(normal, options, result))
     return std::move(error);
   mlir::FailureOr<ssm::RecurrenceOp> form = derive::deriveRecurrent(normal);
@@ -387,28 +413,4 @@ Expected<Explanation> driver::explain(ssm::RecurrenceOp declared, const Options&
   result.passes = range_size(form->getBlock()->getOps<ssm::PassOp>());
   result.costs = costsOf(declared, *form);
   return result;
-}
-
-Error driver::predictForms(ssm::RecurrenceOp declared, const Options& options, Explanation& facts) {
-  Expected<cpu::TargetSpec> target = targetOf(options);
-  if (!target)
-    return target.takeError();
-  facts.situation = situationOf(*target, options);
-  bool isSized = all_of(declared.getDims().getAsRange<ssm::DimAttr>(), [&](ssm::DimAttr dim) {
-    return facts.dims.contains(dim.getName().getValue());
-  });
-  if (!isSized)
-    return Error::success();
-  FormList forms;
-  forms.present.push_back({Form::Recurrent, std::nullopt});
-  for (const BlockForm& form : reverse(facts.blockForms))
-    if (form.reason.empty())
-      forms.present.push_back({form.form, form.chunk});
-  LoweringOptions lowering{facts.dims, options.dtype.value_or(runtime::DType::F32), Form::Auto,
-                           options.chunk};
-  Expected<Choice> choice = chooseForm(declared, forms, lowering, facts.situation);
-  if (!choice)
-    return choice.takeError();
-  facts.choice = std::move(*choice);
-  return Error::success();
 }

@@ -53,16 +53,14 @@ struct Explanation {
   unsigned passes = 1;
   std::vector<BlockForm> blockForms;
   Costs costs;
-  Situation situation;
-  Choice choice; ///< no candidates where a dim has no size
+  std::optional<Situation> situation; ///< what forms are compared for
+  Choice choice;                      ///< no candidates where a dim has no size
   std::map<std::string, int64_t, std::less<>> dims; ///< sizes where known
 };
 
-/// Explains one recurrence of a file.
-llvm::Expected<Explanation> explain(ssm::RecurrenceOp declared, const Options& options);
-
-/// Sets `situation` and `choice`: what the forms cost on the target and sizes of the command line.
-llvm::Error predictForms(ssm::RecurrenceOp declared, const Options& options, Explanation& facts);
+/// Explains one recurrence of a file. Forms are compared where there is a situation to compare them for.
+llvm::Expected<Explanation> explain(ssm::RecurrenceOp declared, const Options& options,
+                                    std::optional<Situation> situation = std::nullopt);
 
 /// Sets `structure`.
 void classify(ssm::RecurrenceOp normal, ssm::SystemOp system, SystemFacts& facts);

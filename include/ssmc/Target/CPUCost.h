@@ -14,6 +14,9 @@ namespace ssmc::cpu {
 struct CallSizes {
   int64_t heads = 16, groups = 1;
   int64_t time[2] = {1024, 1}; ///< as in ssmc_kernel_args
+
+  /// Of all heads.
+  double steps() const { return double(time[0]) * double(time[1]) * double(heads); }
 };
 
 /// The cost of a call on one thread, for a sequence of a batch and all its heads.

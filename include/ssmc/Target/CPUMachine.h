@@ -30,11 +30,16 @@ struct Machine {
   /// bf16 multiply-adds of single elements, accumulated in f32; 0: there are no such instructions.
   double bf16MultiplyAdds = 0;
 
+  /// How well units work side by side: the cycles of a body are the norm of this order of its units' cycles.
+  double evenness = 3;
+
   double loopCycles = 1;     ///< of each round of a loop, besides its body
   double loopStart = 8;      ///< of entering and leaving a loop
   double kernelCycles = 4e3; ///< of starting a kernel on all threads
 
   Cache l1, l2; ///< rates: from L2 to L1, from memory to L2
+  /// The part of the shorter of computing and moving data that passes while the longer is under way.
+  double hidden = 0.5;
   double gigahertz = 3;
   int64_t cores = 1;
 

@@ -10,6 +10,7 @@
 #include "mlir/Pass/PassManager.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 using namespace mlir;
@@ -31,13 +32,16 @@ static double bodyCycles(const Instructions& body, const Machine& machine) {
   double all = vectors + body.divisions + body.shuffles + body.loads + body.stores + body.scalarLoads +
                body.scalarStores + body.scalars;
   double products = body.bf16MultiplyAdds / std::max(machine.bf16MultiplyAdds, 1.0);
-  return std::max({body.multiplyAdds / machine.multiplyAdds + products,
-                   vectors / machine.pointwise + body.divisions * machine.divisionCycles,
-                   body.shuffles / machine.shuffles,
-                   body.loads / machine.loads + body.scalarLoads / machine.scalarLoads,
-                   body.stores / machine.stores + body.scalarStores / machine.scalarStores,
-                   all / machine.instructions}) +
-         body.calls * 40;
+  double units[] = {body.multiplyAdds / machine.multiplyAdds + products,
+                    vectors / machine.pointwise + body.divisions * machine.divisionCycles,
+                    body.shuffles / machine.shuffles,
+                    body.loads / machine.loads + body.scalarLoads / machine.scalarLoads,
+                    body.stores / machine.stores + body.scalarStores / machine.scalarStores,
+                    all / machine.instructions};
+  double sum = 0;
+  for (double unit : units)
+    sum += std::pow(unit, machine.evenness);
+  return std::pow(sum, 1 / machine.evenness) + body.calls * 40;
 }
 
 static Cost costOf(const Loop& loop, const Machine& machine) {
@@ -110,8 +114,8 @@ std::optional<Cost> ssmc::cpu::predict(ModuleOp module, const TargetSpec& target
     Cost cost = costOf(kernel, machine);
     cost.nearBytes = trafficOf(kernel, machine.l1.bytes);
     cost.farBytes = trafficOf(kernel, machine.l2.bytes);
-    cost.cycles += cost.nearBytes / machine.l1.bytesPerCycle +
-                   cost.farBytes / machine.l2.bytesPerCycle + machine.kernelCycles;
+    double moving = cost.nearBytes / machine.l1.bytesPerCycle + cost.farBytes / machine.l2.bytesPerCycle;
+    cost.cycles += moving - machine.hidden * std::min(moving, cost.cycles) + machine.kernelCycles;
     sum += cost;
   }
   return sum;

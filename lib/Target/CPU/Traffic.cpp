@@ -96,7 +96,9 @@ double ssmc::cpu::trafficOf(const Loop& loop, double bytes) {
   if (whole <= bytes)
     return whole;
   double round = footprint(loop, /*allRounds=*/false);
-  if (round <= bytes)
+  // What is a little too large loses a little: replacement is not strictly of the oldest.
+  double lost = std::clamp(round / bytes - 1, 0.0, 1.0);
+  if (lost == 0)
     return whole;
   std::vector<Span> own;
   for (const Access& access : loop.accesses)
@@ -104,5 +106,5 @@ double ssmc::cpu::trafficOf(const Loop& loop, double bytes) {
   double sum = sizeOf(own);
   for (const auto& inner : loop.inner)
     sum += trafficOf(*inner, bytes);
-  return loop.rounds * sum;
+  return whole + lost * std::max(0.0, loop.rounds * sum - whole);
 }
