@@ -95,7 +95,8 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
   Expected<FormList> forms = formsOf(analysis::normalize(normal), options);
   if (!forms)
     return forms.takeError();
-  LoweringOptions lowering{inputs->sizes.dims, dtype, options.form, options.chunk};
+  LoweringOptions lowering{inputs->sizes.dims, dtype, options.form, options.chunk,
+                           options.precision.value_or(Precision::Fast)};
   Situation situation = situationOf(*target, *inputs);
   Expected<Choice> choice = chooseForm(declared, *forms, lowering, situation);
   if (!choice)
@@ -110,9 +111,10 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
   unsigned threads = options.threads ? options.threads : defaultThreads();
   std::vector<Timing> timings;
   for (const FormChoice& form : forms->present) {
+    lowering.form = form.form;
+    lowering.chunk = form.chunk;
     Expected<Timing> timing =
-        measureForm(declared, {inputs->sizes.dims, dtype, form.form, form.chunk}, *target,
-                    *signature, *inputs, threads, options.repeat);
+        measureForm(declared, lowering, *target, *signature, *inputs, threads, options.repeat);
     if (!timing)
       return timing.takeError();
     timings.push_back(std::move(*timing));

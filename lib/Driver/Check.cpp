@@ -263,7 +263,7 @@ Expected<Line> Checker::check(const FormChoice& form, const CheckedTarget& targe
         for (auto& [name, size] : *dims)
           line.dims += fmt::format("{}{}={}", line.dims.empty() ? "" : " ", name, size);
       Expected<CompiledRecurrence> result =
-          CompiledRecurrence::compile(declared, {*dims, dtype, form.form, form.chunk}, target.spec);
+          CompiledRecurrence::compile(declared, {*dims, dtype, form.form, form.chunk, options.precision.value_or(Precision::Fast)}, target.spec);
       if (!result) {
         finding.problem = toString(result.takeError());
         continue;

@@ -54,6 +54,7 @@ static Expected<std::string> emit(const Options& options, Console& console, Emit
   lowering.dtype = options.dtype.value_or(runtime::DType::F32);
   lowering.form = options.form;
   lowering.chunk = options.chunk;
+  lowering.precision = options.precision.value_or(Precision::Fast);
   for (ssm::RecurrenceOp recurrence : spec->recurrences) {
     auto sizes = dimSizes(recurrence, options, /*needAll=*/kind >= Emit::Tile);
     if (!sizes)

@@ -16,6 +16,7 @@ struct LoweringOptions {
   runtime::DType dtype = runtime::DType::F32;
   Form form = Form::Recurrent;
   std::optional<int64_t> chunk;
+  Precision precision = Precision::Fast;
   /// How often the form is replaced by its adjoint: 1 for gradients, 2 for those of gradients.
   unsigned adjoint = 0;
 };

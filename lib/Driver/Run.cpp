@@ -34,9 +34,8 @@ static Expected<Results> compute(Spec& spec, const Options& options, const Signa
   if (Error error = checkRunsHere(*target))
     return error;
   LoweringOptions lowering = {inputs.sizes.dims, options.dtype.value_or(DType::F32), options.form,
-                              options.chunk};
-  if (Error error =
-          settleForm(spec.recurrence(), lowering, situationOf(*target, inputs)))
+                              options.chunk, options.precision.value_or(Precision::Fast)};
+  if (Error error = settleForm(spec.recurrence(), lowering, situationOf(*target, inputs)))
     return error;
   Expected<CompiledRecurrence> compiled =
       CompiledRecurrence::compile(spec.recurrence(), lowering, *target);

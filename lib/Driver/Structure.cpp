@@ -353,7 +353,7 @@ static Error predictForms(ssm::RecurrenceOp normal, const Options& options, Expl
     if (!result.dims.contains(dim.getName().getValue()))
       return Error::success();
   LoweringOptions lowering{result.dims, options.dtype.value_or(runtime::DType::F32), Form::Auto,
-                           options.chunk};
+                           options.chunk, options.precision.value_or(Precision::Fast)};
   Expected<FormList> forms = formsOf(normal, result.dims, Form::Auto, options.chunk);
   if (!forms)
     return forms.takeError();

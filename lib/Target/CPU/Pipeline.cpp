@@ -18,7 +18,7 @@ void ssmc::cpu::buildLoopPipeline(OpPassManager& manager, const TargetSpec& targ
   manager.addPass(createCSEPass());
 
   // Kernels become functions of loops over vectors. Everything that is ours ends here.
-  manager.addPass(createLowerTileToLoops(target.lanes(), target.registers()));
+  manager.addPass(createLowerTileToLoops(target));
 
   // The emitter computes addresses and broadcasts where it needs them; equal ones become one, and
   // what a loop does not change leaves it.

@@ -41,6 +41,7 @@ private:
   void readStore(LLVM::StoreOp store, Loop& loop);
   bool readNumber(Operation* op);
   void readArithmetic(Operation* op, Loop& loop);
+  void readIntrinsic(LLVM::CallIntrinsicOp call, Loop& loop);
   double chainOf(Operation* op, double steps);
 
   std::optional<Number> find(Value value) const {
@@ -305,6 +306,31 @@ void Reader::readArithmetic(Operation* op, Loop& loop) {
   }
 }
 
+/// Products of bf16 and the tiles that they read and write, by the names of LLVM's intrinsics.
+void Reader::readIntrinsic(LLVM::CallIntrinsicOp call, Loop& loop) {
+  constexpr double tileRows = 16; // each a vector of 64 bytes
+  StringRef name = call.getIntrin();
+  Instructions& body = loop.body;
+  auto multiplyAdd = [&](double count) {
+    body.bf16MultiplyAdds += count;
+    body.operations += 2 * count;
+  };
+  double steps = 1;
+  if (name.contains(".dpbf16ps.")) {
+    multiplyAdd(2 * double(cast<VectorType>(call.getType(0)).getNumElements()));
+  } else if (name.contains(".tdpbf16ps.")) {
+    multiplyAdd(tileRows * 16 * 32);
+    steps = 4;
+  } else if (name.contains(".tileload")) {
+    body.loads += tileRows;
+  } else if (name.contains(".tilestore")) {
+    body.stores += tileRows;
+  } else {
+    ++body.sums;
+  }
+  (void)chainOf(call, steps);
+}
+
 //===-- Loops ---------------------------------------------------------------------------------------===//
 
 void Reader::readLoop(scf::ForOp op, Loop& outer) {
@@ -360,6 +386,7 @@ void Reader::readBlock(Block& block, Loop& loop) {
           readData(store, store.getData(), store.getValue().getType(), true, loop);
         })
         .Case([&](LLVM::Prefetch) { ++loop.body.scalarLoads; })
+        .Case([&](LLVM::CallIntrinsicOp call) { readIntrinsic(call, loop); })
         .Default([&](Operation* other) {
           if (!readNumber(other))
             readArithmetic(other, loop);
