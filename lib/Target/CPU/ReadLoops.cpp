@@ -224,18 +224,22 @@ double Reader::chainOf(Operation* op, double steps) {
   return longest;
 }
 
-static bool isTakenUp(arith::MulFOp product) {
-  if (!product->hasOneUse() || !bitEnumContainsAny(product.getFastmath(), arith::FastMathFlags::contract))
-    return false;
-  Operation* user = *product->user_begin();
-  return isa<arith::AddFOp, arith::SubFOp>(user) && user->getBlock() == product->getBlock();
+static bool canBeTakenUp(Value value) {
+  auto product = value.getDefiningOp<arith::MulFOp>();
+  return product && product->hasOneUse() &&
+         bitEnumContainsAny(product.getFastmath(), arith::FastMathFlags::contract);
 }
 
-static bool takesUp(Operation* sum) {
-  return llvm::any_of(sum->getOperands(), [](Value operand) {
-    auto product = operand.getDefiningOp<arith::MulFOp>();
-    return product && isTakenUp(product);
-  });
+/// The product that a sum takes up as a multiply-add; of two only one.
+static Value takenUpBy(Operation* sum) {
+  if (!isa<arith::AddFOp, arith::SubFOp>(sum))
+    return {};
+  auto found = llvm::find_if(sum->getOperands(), canBeTakenUp);
+  return found == sum->operand_end() ? Value() : *found;
+}
+
+static bool isTakenUp(Value product) {
+  return canBeTakenUp(product) && takenUpBy(*product.user_begin()) == product;
 }
 
 void Reader::readArithmetic(Operation* op, Loop& loop) {
@@ -280,7 +284,7 @@ void Reader::readArithmetic(Operation* op, Loop& loop) {
     return (void)chainOf(op, taken ? 0 : 1);
   }
   if (isa<arith::AddFOp, arith::SubFOp>(op)) {
-    count(takesUp(op) ? body.multiplyAdds : body.sums, 1);
+    count(takenUpBy(op) ? body.multiplyAdds : body.sums, 1);
     return (void)chainOf(op, 1);
   }
   if (isa<arith::DivFOp, math::SqrtOp>(op)) {
