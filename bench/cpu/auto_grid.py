@@ -5,8 +5,9 @@
     bench/cpu/auto_grid.py --ssmc build/bin/ssmc --measured grid.json [--predictions]
 
 Each form that a recurrence has is timed by `ssmc bench` on one thread, those of blocks with 16, 32, 64 and 128
-steps. A second and third turn, after all of the first, take those that could still be the best. `auto` is right
-where its pick takes at most 10 % longer than the best. With --measured nothing is timed again: picks of another build are held
+steps. A second and third turn, after all of the first, take those that could still be the best. A turn is a median of runs, and
+the least of its turns is a form's time, as other programs on the machine only make a turn longer. `auto` is right where
+its pick takes at most 10 % longer than the best. With --measured nothing is timed again: picks of another build are held
 against times of an earlier run on the same machine; --predictions lists predicted beside measured times.
 Takes about ten minutes. Python 3.9 or later.
 """
@@ -14,7 +15,6 @@ Takes about ten minutes. Python 3.9 or later.
 import argparse
 import json
 import os
-import statistics
 import subprocess
 import sys
 
@@ -129,8 +129,8 @@ def measure_all(ssmc, options, points):
             if turn == 0:
                 forms = candidates(result["point"], ssmc, options)
             else:
-                best = min(statistics.median(t) for t in times.values())
-                forms = [f for f, t in times.items() if f == "recurrent" or statistics.median(t) < 1.35 * best]
+                best = min(min(t) for t in times.values())
+                forms = [f for f, t in times.items() if f == "recurrent" or min(t) < 1.35 * best]
                 if len(forms) == 1:
                     continue
             worst = {}  # of a form, once a size of blocks is hopeless, so are larger ones of the same form
@@ -159,11 +159,11 @@ def print_predictions(results, ssmc, options):
             for entry in run(["explain", *shape(point, options), "--chunk", str(chunk), "--json", "-"],
                              ssmc)[0]["predicted"]:
                 predicted[label(entry["form"], entry["chunk"])] = entry
-        base = statistics.median(times["recurrent"])
+        base = min(times["recurrent"])
         steps = point[2] * point[3]
         print(f"{point[0]} {point[1]} T={point[2]} H={point[3]}")
         for form, t in times.items():
-            ms, entry = statistics.median(t), predicted.get(form)
+            ms, entry = min(t), predicted.get(form)
             if entry:
                 cycles = entry["cycles"] * steps
                 print(f"    {form:<12} {ms:9.3f} ms  x{ms / base:6.2f}   predicted "
@@ -177,7 +177,7 @@ def print_table(results, ssmc, options):
     print("|---|---|---|---|---|---|---|---|---|---|---|")
     for result in results:
         point = result["point"]
-        times = {form: statistics.median(t) for form, t in result["ms"].items()}
+        times = {form: min(t) for form, t in result["ms"].items()}
         best = min(times, key=times.get)
         chosen = pick(point, ssmc, options)
         ratio = times[chosen] / times[best] if chosen in times else float("inf")

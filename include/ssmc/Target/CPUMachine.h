@@ -1,6 +1,6 @@
 /// What a CPU does in a cycle: the constants of the cost model, one set for each width of vectors.
 ///
-/// They follow from a target's features alone, so that code for one machine is the same wherever it is
+/// Nothing is a time: what takes fewer cycles is faster at any clock. They follow from a target's features alone, so that code for one machine is the same wherever it is
 /// compiled. bench/cpu/README.md says how each was measured; a constant that is off costs speed on some
 /// shapes, never correctness.
 #pragma once
@@ -24,24 +24,22 @@ struct Machine {
   double shuffles = 1;     ///< permutations, insertions and extractions of lanes
   double loads = 1, stores = 0.5;
   double scalarLoads = 2, scalarStores = 1; ///< of one element; a load may go to all lanes
-  double instructions = 5;                  ///< of any kind
+  double instructions = 6;                  ///< of any kind
   double divisionCycles = 8;                ///< of a vector: quotients and square roots
   double latency = 4;                       ///< cycles until a sum or product can be used
   /// bf16 multiply-adds of single elements, accumulated in f32; 0: there are no such instructions.
   double bf16MultiplyAdds = 0;
 
   /// How well units work side by side: the cycles of a body are the norm of this order of its units' cycles.
-  double evenness = 3;
+  double evenness = 4.5;
 
-  double loopCycles = 1;     ///< of each round of a loop, besides its body
-  double loopStart = 8;      ///< of entering and leaving a loop
-  double kernelCycles = 4e3; ///< of starting a kernel on all threads
+  double loopCycles = 1.3;     ///< of each round of a loop, besides its body
+  double loopStart = 8;        ///< of entering and leaving a loop
+  double kernelCycles = 1.5e3; ///< of starting a kernel on all threads
 
   Cache l1, l2; ///< rates: from L2 to L1, from memory to L2
   /// The part of the shorter of computing and moving data that passes while the longer is under way.
   double hidden = 0.5;
-  double gigahertz = 3;
-  int64_t cores = 1;
 
   /// The description of a target: by the width of its vectors and the kinds of its products.
   static Machine of(const TargetSpec& target);
