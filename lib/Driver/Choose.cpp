@@ -12,7 +12,8 @@ using namespace ssmc::driver;
 /// Steps of a block that are tried.
 static constexpr int64_t chunkSizes[] = {16, 32, 64, 128};
 
-/// A form of blocks has to be better than the recurrent one by more than the prediction is usually off.
+/// A form of blocks has to be better than the recurrent one by more than the prediction is usually
+/// off.
 static constexpr double advantage = 0.95;
 
 /// Blocks of fewer steps than this are steps one by one.
@@ -48,15 +49,18 @@ static std::optional<cpu::Cost> costOf(ssm::RecurrenceOp normal, LoweringOptions
   ssm::RecurrenceOp copy;
   mlir::OwningOpRef<mlir::ModuleOp> module = copyOf(normal, copy);
   // Whoever compiles the form is told what is wrong with it.
-  mlir::ScopedDiagnosticHandler quiet(normal.getContext(), [](mlir::Diagnostic&) { return success(); });
+  mlir::ScopedDiagnosticHandler quiet(normal.getContext(),
+                                      [](mlir::Diagnostic&) { return success(); });
   if (Error error = lowerModule(*module, Stage::Tile, options)) {
     consumeError(std::move(error));
     return std::nullopt;
   }
-  return cpu::predict(*module, situation.target, cpu::Machine::of(situation.target), situation.sizes);
+  return cpu::predict(*module, situation.target, cpu::Machine::of(situation.target),
+                      situation.sizes);
 }
 
-/// The best steps of blocks: costs fall and then rise with them, so that three or four tries find the least.
+/// The best steps of blocks: costs fall and then rise with them, so that three or four tries find
+/// the least.
 static std::optional<Candidate> bestChunk(ssm::RecurrenceOp normal, const LoweringOptions& options,
                                           Form form, const Situation& situation) {
   std::optional<Candidate> best;
@@ -116,30 +120,33 @@ Expected<Choice> driver::chooseForm(ssm::RecurrenceOp recurrence, const FormList
   return choice;
 }
 
-Error driver::settleForm(ssm::RecurrenceOp recurrence, LoweringOptions& options,
-                         const Situation& situation) {
-  bool isOpen = options.form == Form::Auto || (options.form != Form::Recurrent && !options.chunk);
-  bool isSized = all_of(recurrence.getDims().getAsRange<ssm::DimAttr>(), [&](ssm::DimAttr dim) {
-    return options.dims.contains(dim.getName().getValue());
-  });
-  bool isShort = options.form == Form::Auto && situation.sizes.time[0] < fewestSteps;
-  if (!isOpen || !isSized || isShort || recurrence.getNumTimeAxes() > 1 || recurrence.getForm())
-    return Error::success();
+Expected<Choice> driver::chooseForm(ssm::RecurrenceOp recurrence, const LoweringOptions& options,
+                                    const Situation& situation) {
+  for (ssm::DimAttr dim : recurrence.getDims().getAsRange<ssm::DimAttr>())
+    if (!options.dims.contains(dim.getName().getValue()))
+      return Choice();
   ssm::RecurrenceOp normal;
   mlir::OwningOpRef<mlir::ModuleOp> module = copyOf(recurrence, normal);
   if (Error error = lowerModule(*module, Stage::Normal, options))
-    return error;
+    return std::move(error);
   normal = *module->getOps<ssm::RecurrenceOp>().begin();
   Expected<FormList> forms = formsOf(normal, options.dims, options.form, options.chunk);
   if (!forms)
     return forms.takeError();
-  if (forms->present.size() == 1 && !forms->present.front().chunk) {
-    options.form = Form::Recurrent;
+  return chooseForm(normal, *forms, options, situation);
+}
+
+Error driver::settleForm(ssm::RecurrenceOp recurrence, LoweringOptions& options,
+                         const Situation& situation) {
+  bool isOpen = options.form == Form::Auto || (options.form != Form::Recurrent && !options.chunk);
+  bool isShort = options.form == Form::Auto && situation.sizes.time[0] < fewestSteps;
+  if (!isOpen || isShort || recurrence.getNumTimeAxes() > 1 || recurrence.getForm())
     return Error::success();
-  }
-  Expected<Choice> choice = chooseForm(normal, *forms, options, situation);
+  Expected<Choice> choice = chooseForm(recurrence, options, situation);
   if (!choice)
     return choice.takeError();
+  if (choice->candidates.empty())
+    return Error::success();
   options.form = choice->form.form;
   options.chunk = choice->form.chunk;
   return Error::success();

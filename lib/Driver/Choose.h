@@ -32,10 +32,16 @@ struct Choice {
 };
 
 /// Chooses among forms that exist: all, with the best steps of blocks for each, or those of
-/// `options.form` and `options.chunk`. All dims must have sizes; the options' adjoint is what is costed.
-/// `recurrence` is a declaration or a normal form, and stays. A form whose kernels cannot be made is left out.
+/// `options.form` and `options.chunk`. All dims must have sizes; the options' adjoint is what is
+/// costed. `recurrence` is a declaration or a normal form, and stays. A form whose kernels cannot
+/// be made is left out.
 llvm::Expected<Choice> chooseForm(ssm::RecurrenceOp recurrence, const FormList& forms,
                                   const LoweringOptions& options, const Situation& situation);
+
+/// The same among all forms of `options.form` that exist. No candidates where a dim has no size.
+/// Fails where `options.form` names a form that does not exist.
+llvm::Expected<Choice> chooseForm(ssm::RecurrenceOp recurrence, const LoweringOptions& options,
+                                  const Situation& situation);
 
 /// Sets the form and the steps of blocks that `options` leave open, as far as sizes are known.
 /// Fails only where --form names a form that does not exist.

@@ -346,24 +346,6 @@ static std::string treatmentOf(ssm::RecurrenceOp form, const SystemFacts& facts,
   return !has(ssm::DecayOp()) ? "shift in time" : facts.maxPlus ? "scan of (max, +)" : "scan";
 }
 
-/// Predicts what each form costs, with the steps of blocks that suit it best. Leaves the choice open where a
-/// dim has no size.
-static Error predictForms(ssm::RecurrenceOp normal, const Options& options, Explanation& result) {
-  for (ssm::DimAttr dim : normal.getDims().getAsRange<ssm::DimAttr>())
-    if (!result.dims.contains(dim.getName().getValue()))
-      return Error::success();
-  LoweringOptions lowering{result.dims, options.dtype.value_or(runtime::DType::F32), Form::Auto,
-                           options.chunk, options.precision.value_or(Precision::Fast)};
-  Expected<FormList> forms = formsOf(normal, result.dims, Form::Auto, options.chunk);
-  if (!forms)
-    return forms.takeError();
-  Expected<Choice> choice = chooseForm(normal, *forms, lowering, *result.situation);
-  if (!choice)
-    return choice.takeError();
-  result.choice = std::move(*choice);
-  return Error::success();
-}
-
 /// Asks the derivations which forms of blocks there are.
 static Error findBlockForms(ssm::RecurrenceOp normal, const Options& options, Explanation& result) {
   SmallVector<ssm::SystemOp> systems(normal.getBlock()->getOps<ssm::SystemOp>());
@@ -402,9 +384,14 @@ Expected<Explanation> driver::explain(ssm::RecurrenceOp declared, const Options&
   mlir::OwningOpRef<mlir::ModuleOp> module = copyOf(declared, normal);
   normal = analysis::normalize(normal);
   Explainer(declared, normal, result).run();
-  if (result.situation)
-    if (Error error = predictForms(normal, options, result))
-      return std::move(error);
+  if (result.situation) {
+    LoweringOptions lowering{result.dims, options.dtype.value_or(runtime::DType::F32), Form::Auto,
+                             options.chunk, options.precision.value_or(Precision::Fast)};
+    Expected<Choice> choice = chooseForm(normal, lowering, *result.situation);
+    if (!choice)
+      return choice.takeError();
+    result.choice = std::move(*choice);
+  }
   if (Error error = findBlockForms(normal, options, result))
     return std::move(error);
   mlir::FailureOr<ssm::RecurrenceOp> form = derive::deriveRecurrent(normal);

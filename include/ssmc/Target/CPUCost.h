@@ -1,9 +1,9 @@
 /// What kernels cost before they run: a walk over their loops.
 ///
-/// The kernels are lowered to the loops over vectors that the code generator would get, and these are read as a
-/// machine would run them once: how often each loop turns, which instructions its body has, what it
-/// touches in memory. Nothing asks which recurrence or form a kernel is of, so that whatever the
-/// compiler learns to emit is costed as it is.
+/// The kernels are lowered to the loops over vectors that the code generator would get, and these
+/// are read as a machine would run them once: how often each loop turns, which instructions its
+/// body has, what it touches in memory. Nothing asks which recurrence or form a kernel is of, so
+/// that whatever the compiler learns to emit is costed as it is.
 #pragma once
 
 #include "ssmc/Target/CPUMachine.h"
@@ -30,8 +30,9 @@ struct Cost {
   Cost& operator+=(const Cost& other);
 };
 
-/// Predicts what the tile kernels of a module cost, one after the other. The module becomes loops on
-/// the way. Nothing where lowering fails; the context's diagnostic handler has then been told why.
+/// Predicts what the tile kernels of a module cost, one after the other. The module becomes loops
+/// on the way. Nothing where lowering fails; the context's diagnostic handler has then been told
+/// why.
 std::optional<Cost> predict(mlir::ModuleOp module, const TargetSpec& target, const Machine& machine,
                             const CallSizes& sizes);
 

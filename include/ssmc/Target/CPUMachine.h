@@ -1,7 +1,8 @@
 /// What a CPU does in a cycle: the constants of the cost model, one set for each width of vectors.
 ///
-/// Nothing is a time: what takes fewer cycles is faster at any clock. They follow from a target's features alone, so that code for one machine is the same wherever it is
-/// compiled. bench/cpu/README.md says how each was measured; a constant that is off costs speed on some
+/// Nothing is a time: what takes fewer cycles is faster at any clock. They follow from a target's
+/// features alone, so that code for one machine is the same wherever it is compiled.
+/// bench/cpu/README.md says how each was measured; a constant that is off costs speed on some
 /// shapes, never correctness.
 #pragma once
 
@@ -30,7 +31,8 @@ struct Machine {
   /// bf16 multiply-adds of single elements, accumulated in f32; 0: there are no such instructions.
   double bf16MultiplyAdds = 0;
 
-  /// How well units work side by side: the cycles of a body are the norm of this order of its units' cycles.
+  /// How well units work side by side: the cycles of a body are the norm of this order of its
+  /// units' cycles.
   double evenness = 4.5;
 
   double loopCycles = 1.3;     ///< of each round of a loop, besides its body
@@ -38,7 +40,8 @@ struct Machine {
   double kernelCycles = 1.5e3; ///< of starting a kernel on all threads
 
   Cache l1, l2; ///< rates: from L2 to L1, from memory to L2
-  /// The part of the shorter of computing and moving data that passes while the longer is under way.
+  /// The part of the shorter of computing and moving data that passes while the longer is under
+  /// way.
   double hidden = 0.5;
 
   /// The description of a target: by the width of its vectors and the kinds of its products.

@@ -22,14 +22,15 @@ struct Instructions {
   double scalars = 0; ///< arithmetic on single numbers
   double calls = 0;   ///< of the library of functions
 
-  double bf16MultiplyAdds = 0;                 ///< of single elements
+  double bf16MultiplyAdds = 0;          ///< of single elements
   double operations = 0, functions = 0; ///< as in Cost
 };
 
 /// A read or write of data.
 struct Access {
   int64_t address = 0; ///< where all loops around stand in their middle; operands lie far apart
-  llvm::SmallVector<double, 8> slopes; ///< bytes that it moves in a round of each loop, outermost first
+  llvm::SmallVector<double, 8>
+      slopes; ///< bytes that it moves in a round of each loop, outermost first
   int64_t bytes = 4;
 };
 
@@ -38,14 +39,16 @@ struct Loop {
   double rounds = 1;
   unsigned depth = 0; ///< loops around it
   Instructions body;  ///< without the loops inside
-  /// Sums and products of a round of which each waits for the one before, the first for the round before.
+  /// Sums and products of a round of which each waits for the one before, the first for the round
+  /// before.
   double chain = 0;
   std::vector<Access> accesses; ///< of the body, without the loops inside
   std::vector<std::unique_ptr<Loop>> inner;
 };
 
-/// Reads a kernel's function, made by LowerTileToLoops, for a call with these arguments, `arrays` of them
-/// operands. Operands are not read: their pointers may be any numbers that are far apart and not null.
+/// Reads a kernel's function, made by LowerTileToLoops, for a call with these arguments, `arrays`
+/// of them operands. Operands are not read: their pointers may be any numbers that are far apart
+/// and not null.
 Loop readLoops(mlir::func::FuncOp function, const ssmc_kernel_args& args, int64_t arrays);
 
 } // namespace ssmc::cpu

@@ -28,8 +28,8 @@ static Machine middle() {
   return machine;
 }
 
-/// Vectors of 512 bits: one unit for products and one for sums, as machines with two halves have it. Their L1 is of
-/// 32 or 48 KiB.
+/// Vectors of 512 bits: one unit for products and one for sums, as machines with two halves have
+/// it. Their L1 is of 32 or 48 KiB.
 static Machine wide() {
   Machine machine = middle();
   machine.multiplyAdds = 1;

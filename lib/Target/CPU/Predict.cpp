@@ -1,7 +1,8 @@
-// Cycles of a kernel: what each loop's body keeps busy most, and what moves between the levels of the memory.
-#include "ssmc/Target/CPUCost.h"
+// Cycles of a kernel: what each loop's body keeps busy most, and what moves between the levels of
+// the memory.
 #include "Loops.h"
 #include "Traffic.h"
+#include "ssmc/Target/CPUCost.h"
 
 #include "dialects/Tile/Tile.h"
 
@@ -29,8 +30,8 @@ Cost& Cost::operator+=(const Cost& other) {
 /// Cycles of a body, were everything in it independent: those of the unit that is busiest.
 static double bodyCycles(const Instructions& body, const Machine& machine) {
   double vectors = body.multiplyAdds + body.sums;
-  double all = vectors + body.divisions + body.shuffles + body.loads + body.stores + body.scalarLoads +
-               body.scalarStores + body.scalars;
+  double all = vectors + body.divisions + body.shuffles + body.loads + body.stores +
+               body.scalarLoads + body.scalarStores + body.scalars;
   double products = body.bf16MultiplyAdds / std::max(machine.bf16MultiplyAdds, 1.0);
   double units[] = {body.multiplyAdds / machine.multiplyAdds + products,
                     vectors / machine.pointwise + body.divisions * machine.divisionCycles,
@@ -58,7 +59,8 @@ static Cost costOf(const Loop& loop, const Machine& machine) {
   return cost;
 }
 
-//===-- The call ------------------------------------------------------------------------------------===//
+//===-- The call
+//------------------------------------------------------------------------------------===//
 
 namespace {
 /// The arguments of a call that touches no data: operands are numbers far apart.
@@ -77,8 +79,10 @@ struct Call {
                       : operand.getScope() == ssm::Scope::Group ? sizes.groups
                                                                 : 1;
     int64_t step = inner * sharers, columns = sizes.time[1];
-    int64_t rows = operand.getRole() == tile::Role::ChunkTemp ? sizes.time[0] / tile + 1 : sizes.time[0];
-    bool timed = operand.getRole() != tile::Role::Param && operand.getRole() != tile::Role::StateIn &&
+    int64_t rows =
+        operand.getRole() == tile::Role::ChunkTemp ? sizes.time[0] / tile + 1 : sizes.time[0];
+    bool timed = operand.getRole() != tile::Role::Param &&
+                 operand.getRole() != tile::Role::StateIn &&
                  operand.getRole() != tile::Role::StateOut;
     int64_t row = timed ? step * columns : 0;
     strides.insert(strides.end(), {timed ? row * rows : step, row, timed && columns > 1 ? step : 0,
@@ -87,8 +91,8 @@ struct Call {
 };
 } // namespace
 
-std::optional<Cost> ssmc::cpu::predict(ModuleOp module, const TargetSpec& target, const Machine& machine,
-                                       const CallSizes& sizes) {
+std::optional<Cost> ssmc::cpu::predict(ModuleOp module, const TargetSpec& target,
+                                       const Machine& machine, const CallSizes& sizes) {
   std::map<std::string, Call> calls;
   for (auto kernel : module.getOps<tile::KernelOp>()) {
     int64_t tile = 1;
@@ -108,13 +112,19 @@ std::optional<Cost> ssmc::cpu::predict(ModuleOp module, const TargetSpec& target
     if (found == calls.end())
       continue; // How much workspace a kernel needs, which is asked once.
     Call& call = found->second;
-    ssmc_kernel_args args = {1, sizes.heads, sizes.groups, {sizes.time[0], sizes.time[1]},
-                             call.operands.data(), call.strides.data(), nullptr};
+    ssmc_kernel_args args = {1,
+                             sizes.heads,
+                             sizes.groups,
+                             {sizes.time[0], sizes.time[1]},
+                             call.operands.data(),
+                             call.strides.data(),
+                             nullptr};
     Loop kernel = readLoops(function, args, int64_t(call.operands.size()));
     Cost cost = costOf(kernel, machine);
     cost.nearBytes = trafficOf(kernel, machine.l1.bytes);
     cost.farBytes = trafficOf(kernel, machine.l2.bytes);
-    double moving = cost.nearBytes / machine.l1.bytesPerCycle + cost.farBytes / machine.l2.bytesPerCycle;
+    double moving =
+        cost.nearBytes / machine.l1.bytesPerCycle + cost.farBytes / machine.l2.bytesPerCycle;
     cost.cycles += moving - machine.hidden * std::min(moving, cost.cycles) + machine.kernelCycles;
     sum += cost;
   }

@@ -1,10 +1,11 @@
 // Reads a kernel as a machine would run it, each loop once, in its middle round.
 //
-// Numbers and addresses are followed, vectors are not: bounds of loops are numbers that depend on the arguments and on
-// the loops around. A number carries its value in the middle round of each loop and how much a round
-// of each changes it. With that a bound that grows with a loop around it (a triangle) counts on average, and
-// an access has a stride in each loop.
+// Numbers and addresses are followed, vectors are not: bounds of loops are numbers that depend on
+// the arguments and on the loops around. As a number is known with its slopes (Numbers.h), a bound
+// that grows with a loop around it (a triangle) counts on average, and an access has a stride in
+// each loop.
 #include "Loops.h"
+#include "Numbers.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -15,21 +16,15 @@
 #include "llvm/ADT/TypeSwitch.h"
 
 #include <cmath>
-#include <cstring>
 
 using namespace mlir;
 using namespace ssmc::cpu;
 
 namespace {
 
-struct Number {
-  int64_t value = 0;
-  SmallVector<double, 8> slopes; ///< may be shorter than the loops are deep: then 0
-};
-
 class Reader {
 public:
-  Reader(const ssmc_kernel_args& args, int64_t arrays) : args(args), arrays(arrays) {}
+  Reader(const ssmc_kernel_args& args, int64_t arrays) : args(args), numbers(args, arrays) {}
   Loop read(func::FuncOp function);
 
 private:
@@ -39,137 +34,20 @@ private:
   void readData(Operation* op, Value address, Type type, bool stores, Loop& loop);
   void readLoad(LLVM::LoadOp load, Loop& loop);
   void readStore(LLVM::StoreOp store, Loop& loop);
-  bool readNumber(Operation* op);
   void readArithmetic(Operation* op, Loop& loop);
   void readIntrinsic(LLVM::CallIntrinsicOp call, Loop& loop);
   double chainOf(Operation* op, double steps);
 
-  std::optional<Number> find(Value value) const {
-    auto found = numbers.find(value);
-    return found == numbers.end() ? std::nullopt : std::optional(found->second);
-  }
-  /// What lies at an address of the arguments, which are read in earnest; null for data.
-  const char* argumentAt(int64_t address) const;
-
   const ssmc_kernel_args& args;
-  int64_t arrays;
-  DenseMap<Value, Number> numbers;
+  Numbers numbers;
   /// Values of the body that wait for the round before, and for how many sums and products.
   DenseMap<Value, double> waits;
-  std::vector<std::unique_ptr<int64_t[]>> locals; ///< arrays that the kernel makes for itself
 };
 
 } // namespace
 
-static Number combine(const Number& a, double scaleA, const Number& b, double scaleB, int64_t value) {
-  Number result{value, {}};
-  result.slopes.resize(std::max(a.slopes.size(), b.slopes.size()), 0);
-  for (size_t i = 0; i < a.slopes.size(); ++i)
-    result.slopes[i] += scaleA * a.slopes[i];
-  for (size_t i = 0; i < b.slopes.size(); ++i)
-    result.slopes[i] += scaleB * b.slopes[i];
-  return result;
-}
-
-//===-- Numbers -------------------------------------------------------------------------------------===//
-
-/// Evaluates an op on integers or pointers; false where it is none, or its operands are not known.
-bool Reader::readNumber(Operation* op) {
-  if (op->getNumResults() != 1)
-    return false;
-  Value result = op->getResult(0);
-  if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
-    auto integer = dyn_cast<IntegerAttr>(constant.getValue());
-    if (integer)
-      numbers[result] = {integer.getValue().getSExtValue(), {}};
-    return integer != nullptr;
-  }
-  if (isa<LLVM::ZeroOp>(op)) {
-    numbers[result] = {};
-    return true;
-  }
-  if (auto alloca = dyn_cast<LLVM::AllocaOp>(op)) {
-    locals.push_back(std::make_unique<int64_t[]>(64));
-    numbers[result] = {reinterpret_cast<int64_t>(locals.back().get()), {}};
-    return true;
-  }
-  if (auto gep = dyn_cast<LLVM::GEPOp>(op)) {
-    std::optional<Number> base = find(gep.getBase());
-    if (!base || gep.getIndices().size() != 1)
-      return false;
-    double unit = isa<LLVM::LLVMPointerType>(gep.getElemType())
-                      ? 8
-                      : double(gep.getElemType().getIntOrFloatBitWidth()) / 8;
-    auto index = gep.getIndices()[0];
-    std::optional<Number> offset;
-    if (auto constant = dyn_cast<IntegerAttr>(index))
-      offset = Number{constant.getInt(), {}};
-    else
-      offset = find(cast<Value>(index));
-    if (!offset)
-      return false;
-    numbers[result] = combine(*base, 1, *offset, unit, base->value + int64_t(unit) * offset->value);
-    return true;
-  }
-  SmallVector<Number> x;
-  for (Value operand : op->getOperands()) {
-    if (isa<VectorType, FloatType>(operand.getType()))
-      return false;
-    std::optional<Number> number = find(operand);
-    if (!number)
-      return false;
-    x.push_back(*number);
-  }
-  if (x.size() < 2)
-    return false;
-  int64_t a = x[0].value, b = x[1].value;
-  std::optional<Number> number =
-      llvm::TypeSwitch<Operation*, std::optional<Number>>(op)
-          .Case([&](arith::AddIOp) { return combine(x[0], 1, x[1], 1, a + b); })
-          .Case([&](arith::SubIOp) { return combine(x[0], 1, x[1], -1, a - b); })
-          .Case([&](arith::MulIOp) { return combine(x[0], double(b), x[1], double(a), a * b); })
-          .Case([&](arith::ShLIOp) {
-            return combine(x[0], double(int64_t(1) << b), {}, 0, a << b);
-          })
-          .Case<arith::DivSIOp, arith::DivUIOp, arith::CeilDivSIOp>([&](auto division) {
-            if (b == 0)
-              return Number{};
-            bool up = isa<arith::CeilDivSIOp>(division);
-            return combine(x[0], 1 / double(b), {}, 0, up ? (a + b - 1) / b : a / b);
-          })
-          .Case([&](arith::RemUIOp) { return combine(x[0], 1, {}, 0, b ? a % b : 0); })
-          .Case([&](arith::AndIOp) { return combine(x[0], 1, {}, 0, a & b); })
-          .Case([&](arith::MinSIOp) { return a < b ? x[0] : x[1]; })
-          .Case([&](arith::MaxSIOp) { return a > b ? x[0] : x[1]; })
-          .Case([&](arith::SelectOp) { return a ? x[1] : x[2]; })
-          .Case([&](arith::CmpIOp compare) {
-            APInt left(64, uint64_t(a), true), right(64, uint64_t(b), true);
-            return Number{arith::applyCmpPredicate(compare.getPredicate(), left, right), {}};
-          })
-          .Case([&](LLVM::ICmpOp compare) {
-            bool same = a == b;
-            return Number{compare.getPredicate() == LLVM::ICmpPredicate::eq ? same : !same, {}};
-          })
-          .Default([](Operation*) { return std::nullopt; });
-  if (!number)
-    return false;
-  numbers[result] = *number;
-  return true;
-}
-
-//===-- Memory --------------------------------------------------------------------------------------===//
-
-const char* Reader::argumentAt(int64_t address) const {
-  auto in = [&](const void* begin, int64_t bytes) {
-    int64_t first = reinterpret_cast<int64_t>(begin);
-    return address >= first && address < first + bytes;
-  };
-  bool known = in(&args, sizeof(args)) || in(args.operands, arrays * 8) ||
-               in(args.strides, arrays * 4 * 8);
-  for (const auto& local : locals)
-    known |= in(local.get(), 64 * 8);
-  return known ? reinterpret_cast<const char*>(address) : nullptr;
-}
+//===-- Memory
+//--------------------------------------------------------------------------------------===//
 
 void Reader::readData(Operation* op, Value address, Type type, bool stores, Loop& loop) {
   auto vector = dyn_cast<VectorType>(type);
@@ -178,7 +56,7 @@ void Reader::readData(Operation* op, Value address, Type type, bool stores, Loop
     ++(stores ? loop.body.stores : loop.body.loads);
   else
     ++(stores ? loop.body.scalarStores : loop.body.scalarLoads);
-  if (std::optional<Number> place = find(address)) {
+  if (std::optional<Number> place = numbers.find(address)) {
     Access& access = loop.accesses.emplace_back();
     access.address = place->value;
     access.slopes.assign(place->slopes.begin(), place->slopes.end());
@@ -192,27 +70,21 @@ void Reader::readLoad(LLVM::LoadOp load, Loop& loop) {
   bool isNumber = type.isInteger(64) || isa<LLVM::LLVMPointerType>(type);
   if (!isNumber)
     return readData(load, load.getAddr(), type, /*stores=*/false, loop);
-  if (std::optional<Number> address = find(load.getAddr()))
-    if (const char* place = argumentAt(address->value)) {
-      Number number;
-      std::memcpy(&number.value, place, 8);
-      numbers[load.getResult()] = number;
-    }
+  numbers.load(load);
 }
 
 void Reader::readStore(LLVM::StoreOp store, Loop& loop) {
   Type type = store.getValue().getType();
   if (!type.isInteger(64))
     return readData(store, store.getAddr(), type, /*stores=*/true, loop);
-  std::optional<Number> address = find(store.getAddr()), value = find(store.getValue());
-  if (address && value)
-    if (const char* place = argumentAt(address->value))
-      std::memcpy(const_cast<char*>(place), &value->value, 8);
+  numbers.store(store);
 }
 
-//===-- Arithmetic ----------------------------------------------------------------------------------===//
+//===-- Arithmetic
+//----------------------------------------------------------------------------------===//
 
-/// Notes how long a result waits for the round before; of a product that a sum takes up, only the sum counts.
+/// Notes how long a result waits for the round before; of a product that a sum takes up, only the
+/// sum counts.
 double Reader::chainOf(Operation* op, double steps) {
   double longest = -1;
   for (Value operand : op->getOperands())
@@ -299,7 +171,8 @@ void Reader::readArithmetic(Operation* op, Loop& loop) {
     ++body.calls;
     return (void)chainOf(op, 20);
   }
-  if (isa<arith::CmpFOp, arith::SelectOp, arith::MaximumFOp, arith::MinimumFOp, arith::NegFOp, math::AbsFOp>(op) ||
+  if (isa<arith::CmpFOp, arith::SelectOp, arith::MaximumFOp, arith::MinimumFOp, arith::NegFOp,
+          math::AbsFOp>(op) ||
       vector || isa<FloatType>(type)) {
     bool isReal = isa<FloatType>(getElementTypeOrSelf(type)) || isa<arith::CmpFOp>(op);
     // The target has no instruction for a maximum that hands NaN through.
@@ -335,11 +208,12 @@ void Reader::readIntrinsic(LLVM::CallIntrinsicOp call, Loop& loop) {
   (void)chainOf(call, steps);
 }
 
-//===-- Loops ---------------------------------------------------------------------------------------===//
+//===-- Loops
+//---------------------------------------------------------------------------------------===//
 
 void Reader::readLoop(scf::ForOp op, Loop& outer) {
-  std::optional<Number> lower = find(op.getLowerBound()), upper = find(op.getUpperBound()),
-                        step = find(op.getStep());
+  std::optional<Number> lower = numbers.find(op.getLowerBound()),
+                        upper = numbers.find(op.getUpperBound()), step = numbers.find(op.getStep());
   Loop loop;
   loop.depth = outer.depth + 1;
   Number index;
@@ -355,7 +229,7 @@ void Reader::readLoop(scf::ForOp op, Loop& outer) {
   }
   index.slopes.resize(loop.depth + 1, 0);
   index.slopes[loop.depth] = step ? double(step->value) : 1;
-  numbers[op.getInductionVar()] = index;
+  numbers.set(op.getInductionVar(), index);
   auto saved = std::exchange(waits, DenseMap<Value, double>());
   for (Value carried : op.getRegionIterArgs())
     waits[carried] = 0;
@@ -369,7 +243,7 @@ void Reader::readLoop(scf::ForOp op, Loop& outer) {
 
 /// Of two ways the one that is taken; where that is not known, the first.
 void Reader::readIf(scf::IfOp op, Loop& loop) {
-  std::optional<Number> condition = find(op.getCondition());
+  std::optional<Number> condition = numbers.find(op.getCondition());
   if (!condition || condition->value)
     readBlock(op.getThenRegion().front(), loop);
   else if (!op.getElseRegion().empty())
@@ -392,7 +266,7 @@ void Reader::readBlock(Block& block, Loop& loop) {
         .Case([&](LLVM::Prefetch) { ++loop.body.scalarLoads; })
         .Case([&](LLVM::CallIntrinsicOp call) { readIntrinsic(call, loop); })
         .Default([&](Operation* other) {
-          if (!readNumber(other))
+          if (!numbers.evaluate(other))
             readArithmetic(other, loop);
         });
 }
@@ -402,7 +276,7 @@ Loop Reader::read(func::FuncOp function) {
   int64_t arguments[] = {reinterpret_cast<int64_t>(&args), 0, args.batch * args.heads,
                          int64_t(1) << 50};
   for (auto [argument, value] : llvm::zip(entry.getArguments(), arguments))
-    numbers[argument].value = value;
+    numbers.set(argument, {value, {}});
   Loop kernel;
   readBlock(entry, kernel);
   return kernel;

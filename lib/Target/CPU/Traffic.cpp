@@ -1,12 +1,12 @@
 // What moves between two levels of the memory.
 //
-// The footprint of a loop is what it touches, each place once. A loop whose footprint fits a level costs that level
-// its footprint, once for each time that the loop is entered. So does one of which a round fits: what a round
-// touched is still there in the next. Of any other each round brings in anew what its parts want.
-// Worked by hand: a matrix of 64 KiB read once in each of 10 rounds, with a level of 32 KiB. Its rows
-// fit, the matrix does not, so that each of the 10 rounds moves 64 KiB.
-#include "Loops.h"
+// The footprint of a loop is what it touches, each place once. A loop whose footprint fits a level
+// costs that level its footprint, once for each time that the loop is entered. So does one of which
+// a round fits: what a round touched is still there in the next. Of any other each round brings in
+// anew what its parts want. Worked by hand: a matrix of 64 KiB read once in each of 10 rounds, with
+// a level of 32 KiB. Its rows fit, the matrix does not, so that each of the 10 rounds moves 64 KiB.
 #include "Traffic.h"
+#include "Loops.h"
 
 #include "llvm/ADT/STLExtras.h"
 
@@ -70,7 +70,8 @@ static double sizeOf(std::vector<Span>& spans) {
     for (; next < spans.size() && (next == i || spans[next].first < last); ++next) {
       const Span& span = spans[next];
       // The same place as the access before: a sum that is read and written.
-      bool again = next > i && span.first == spans[next - 1].first && span.last == spans[next - 1].last;
+      bool again =
+          next > i && span.first == spans[next - 1].first && span.last == spans[next - 1].last;
       if (!again)
         bytes += span.bytes;
       last = std::max(last, span.last);

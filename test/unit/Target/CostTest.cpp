@@ -18,7 +18,8 @@ static const cpu::TargetSpec narrow = {"x86_64-unknown-linux-gnu", "+avx2,+fma"}
 static cpu::Cost costOf(const char* text, const cpu::TargetSpec& target, cpu::CallSizes sizes) {
   mlir::MLIRContext context;
   context.loadDialect<ssm::SSMDialect, tile::TileDialect>();
-  mlir::OwningOpRef<mlir::ModuleOp> module = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
+  mlir::OwningOpRef<mlir::ModuleOp> module =
+      mlir::parseSourceString<mlir::ModuleOp>(text, &context);
   CHECK(module);
   std::optional<cpu::Cost> cost = cpu::predict(*module, target, cpu::Machine::of(target), sizes);
   CHECK(cost);
