@@ -5,7 +5,7 @@
     bench/cpu/auto_grid.py --ssmc build/bin/ssmc --measured grid.json [--predictions]
 
 Each form that a recurrence has is timed by `ssmc bench` on one thread, those of blocks with 16, 32, 64 and 128
-steps. A second and third turn, after all of the first, take those that could still be the best. A turn is a median of runs, and
+steps. Further turns, after all of the first, take those that could still be the best. A turn is a median of runs, and
 the least of its turns is a form's time, as other programs on the machine only make a turn longer. `auto` is right where
 its pick takes at most 10 % longer than the best. With --measured nothing is timed again: picks of another build are held
 against times of an earlier run on the same machine; --predictions lists predicted beside measured times.
@@ -121,7 +121,7 @@ def measure(point, form, ssmc, options, repeat):
 
 def measure_all(ssmc, options, points):
     results = [{"point": point, "ms": {}} for point in points]
-    for turn in range(3):
+    for turn, hope in enumerate((0, 2, 1.35, 1.35)):
         for number, result in enumerate(results):
             print(f"\rturn {turn + 1}, {number + 1} of {len(points)}: {result['point'][0]:<24}", end="",
                   file=sys.stderr, flush=True)
@@ -130,7 +130,7 @@ def measure_all(ssmc, options, points):
                 forms = candidates(result["point"], ssmc, options)
             else:
                 best = min(min(t) for t in times.values())
-                forms = [f for f, t in times.items() if f == "recurrent" or min(t) < 1.35 * best]
+                forms = [f for f, t in times.items() if f == "recurrent" or min(t) < hope * best]
                 if len(forms) == 1:
                     continue
             worst = {}  # of a form, once a size of blocks is hopeless, so are larger ones of the same form

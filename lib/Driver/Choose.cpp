@@ -16,6 +16,9 @@ static constexpr int64_t chunkSizes[] = {16, 32, 64, 128};
 /// off.
 static constexpr double advantage = 0.95;
 
+/// A form that costs so many times what another does is not looked at again.
+static constexpr double hopeless = 3;
+
 /// Blocks of fewer steps than this are steps one by one.
 static constexpr int64_t fewestSteps = 8;
 
@@ -97,18 +100,28 @@ Expected<Choice> driver::chooseForm(ssm::RecurrenceOp recurrence, const FormList
   if (Error error = lowerModule(*module, Stage::Normal, options))
     return std::move(error);
   normal = *module->getOps<ssm::RecurrenceOp>().begin();
+  LoweringOptions forward = options;
+  forward.adjoint = 0;
   Choice choice;
-  double least = 0;
+  double least = 0, fastest = 0;
   for (const FormChoice& form : forms.present) {
     std::optional<Candidate> candidate;
-    if (!form.chunk) {
-      if (std::optional<cpu::Cost> cost = costOf(normal, options, form, situation))
-        candidate = Candidate{form, *cost};
-    } else {
-      candidate = bestChunk(normal, options, form.form, situation);
-    }
+    if (form.chunk)
+      candidate = bestChunk(normal, forward, form.form, situation);
+    else if (std::optional<cpu::Cost> cost = costOf(normal, forward, form, situation))
+      candidate = Candidate{form, *cost};
     if (!candidate)
       continue;
+    if (options.adjoint) {
+      // What is hopeless forward is so backward.
+      if (fastest && candidate->cost.cycles > hopeless * fastest)
+        continue;
+      fastest = fastest ? std::min(fastest, candidate->cost.cycles) : candidate->cost.cycles;
+      std::optional<cpu::Cost> adjoint = costOf(normal, options, candidate->form, situation);
+      if (!adjoint)
+        continue;
+      candidate->cost = *adjoint;
+    }
     double cycles = candidate->cost.cycles / (form.chunk ? advantage : 1);
     bool isShort = form.chunk && situation.sizes.time[0] < fewestSteps;
     if (choice.candidates.empty() || (cycles < least && !isShort)) {

@@ -32,9 +32,9 @@ struct Choice {
 };
 
 /// Chooses among forms that exist: all, with the best steps of blocks for each, or those of
-/// `options.form` and `options.chunk`. All dims must have sizes; the options' adjoint is what is
-/// costed. `recurrence` is a declaration or a normal form, and stays. A form whose kernels cannot
-/// be made is left out.
+/// `options.form` and `options.chunk`. All dims must have sizes. For a gradient the steps of blocks
+/// are those that suit the form itself, and the forms' adjoints are compared. `recurrence` is a
+/// declaration or a normal form, and stays. A form whose kernels cannot be made is left out.
 llvm::Expected<Choice> chooseForm(ssm::RecurrenceOp recurrence, const FormList& forms,
                                   const LoweringOptions& options, const Situation& situation);
 
