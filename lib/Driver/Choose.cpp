@@ -102,6 +102,7 @@ Expected<Choice> driver::chooseForm(ssm::RecurrenceOp recurrence, const FormList
   normal = *module->getOps<ssm::RecurrenceOp>().begin();
   LoweringOptions forward = options;
   forward.adjoint = 0;
+  forward.outputs = false;
   Choice choice;
   double least = 0, fastest = 0;
   for (const FormChoice& form : forms.present) {

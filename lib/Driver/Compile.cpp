@@ -54,6 +54,8 @@ static Expected<std::string> emit(const Options& options, Console& console, Emit
   lowering.dtype = options.dtype.value_or(runtime::DType::F32);
   lowering.form = options.form;
   lowering.chunk = options.chunk;
+  lowering.adjoint = options.grad ? 1 : 0;
+  lowering.outputs = options.grad;
   lowering.precision = options.precision.value_or(Precision::Fast);
   for (ssm::RecurrenceOp recurrence : spec->recurrences) {
     auto sizes = dimSizes(recurrence, options, /*needAll=*/kind >= Emit::Tile);

@@ -19,6 +19,9 @@ struct LoweringOptions {
   Precision precision = Precision::Fast;
   /// How often the form is replaced by its adjoint: 1 for gradients, 2 for those of gradients.
   unsigned adjoint = 0;
+  /// Whether the form's outputs are computed too, with an adjoint: by its first kernels, which are the forward pass
+  /// then and keep what the others read.
+  bool outputs = false;
 };
 
 /// Takes every recurrence of a module from the declaration to a stage, in place; at the last one

@@ -262,6 +262,13 @@ static const OptionRow rows[] = {
     {"--grad-out", "NAME=FILE.npy", run,
      "where to write the gradient of an input, a param, or a state before the first step",
      [](Options& o, StringRef v) -> Error { return addPath(o.gradOut, "--grad-out", v); }},
+    {"--grad", "", compile | bench,
+     "with the gradient: kernels of the forward pass, which keep the states that chunks begin with, and\n"
+     "of the backward pass (d:X is the gradient of an input X, the cotangent of an output X)",
+     [](Options& o, StringRef) -> Error {
+       o.grad = true;
+       return Error::success();
+     }},
     {"--random-in", "", run,
      "random numbers that suit the recurrence for whatever --in does not name",
      [](Options& o, StringRef) -> Error {
@@ -297,6 +304,6 @@ ArrayRef<OptionRow> driver::optionTable() {
 }
 
 ArrayRef<AbsentOption> driver::absentOptions() {
-  static constexpr AbsentOption absent[] = {{"--grad", false}, {"--html", true}};
+  static constexpr AbsentOption absent[] = {{"--html", true}};
   return absent;
 }

@@ -1,9 +1,9 @@
 // Products of pairs of bf16 with sums in f32.
 //
-// As vectors: the loops of EmitProduct.cpp, each step of the sum taking two positions. As tiles: two rows of tiles by
-// two columns of tiles are accumulated at a time, four of the eight tiles of AMX, so that each loaded tile is used
-// twice; all that a block sums is unrolled. Blocks that begin past the last whole one begin earlier and compute rows
-// again, with the same result.
+// As vectors: the loops of EmitProduct.cpp, each step of the sum taking two positions. As tiles: four of the eight
+// tiles of AMX accumulate at a time, two by two, or all four rows of tiles where there are as many: the right side,
+// often a whole state, then comes from the second-level cache once. All that a block sums is unrolled. The last rows
+// are a whole tile too, which begins earlier and computes some again, with the same result.
 //
 // How much is rounded. Operands that are stored as bf16 lose nothing. Of two sides that would lose digits only one may,
 // so that a result is as near as after one rounding. What flows into a state loses none at all: there an error is fed
@@ -62,8 +62,9 @@ void Emitter::emitPairProduct(ssm::SumOp sum, const Product& product) {
   ssm::AxisAttr lane = type.find(product.lane), row = type.find(product.row);
   StringRef reduced = product.reduced.front();
   TileShape tile = tileFor(lane.getSize());
+  // Rests first: they are made together with what they are the rest of.
   PairTerms terms;
-  for (auto [leftRest, rightRest] : termsOf(sum, product))
+  for (auto [leftRest, rightRest] : llvm::reverse(termsOf(sum, product)))
     terms.push_back({pairsOf(product.left, product.row, reduced, 0, leftRest),
                      pairsOf(product.right, product.lane, reduced, tile.parts * shape.lanes, rightRest)});
   bool upTo = isCausal(product.left, product.row, reduced), from = isCausal(product.left, reduced, product.row);
@@ -117,15 +118,6 @@ void Emitter::emitPairProduct(ssm::SumOp sum, const Product& product) {
   });
 }
 
-/// The places of blocks of at most `most` tiles that cover an extent: the last begins where it fits.
-static SmallVector<std::pair<int64_t, int64_t>> blocksOf(int64_t extent, int64_t most) {
-  SmallVector<std::pair<int64_t, int64_t>> blocks;
-  int64_t tiles = roundUp(extent, 16) / 16;
-  for (int64_t at = 0; at < tiles; at += most)
-    blocks.push_back({at * 16, std::min(most, tiles - at)});
-  return blocks;
-}
-
 void Emitter::emitPairTiles(const Product& product, const PairTerms& terms, const Buffer& target,
                             const Point& outer, StringRef upTo, StringRef from, bool below) {
   StringRef reduced = product.reduced.front();
@@ -135,31 +127,40 @@ void Emitter::emitPairTiles(const Product& product, const PairTerms& terms, cons
   Type tileType = LLVM::LLVMX86AMXType::get(b.getContext());
   Value sixteen = arith::ConstantIntOp::create(b, 16, 16), bytes = arith::ConstantIntOp::create(b, 64, 16);
   auto strideOf = [&](int64_t elements) { return i64(4 * elements); };
-  /// One block; indices of its first row and lane, and their constant values where they matter.
-  auto block = [&](Index row, int64_t rowTiles, Index lane, int64_t laneTiles, int64_t first, int64_t last) {
-    auto at = [&](Index index, int64_t tile) {
-      index.constant = std::min(index.constant + 16 * tile, index.dynamic ? INT64_MAX : rows - 16);
-      return index;
+  auto loadTile = [&](const Buffer& buffer, StringRef label, Index index, StringRef apart, int64_t step) {
+    Point point = outer;
+    point.set(reduced, {Value(), 16 * step});
+    point.set(label, index);
+    return call(b, tileType, "llvm.x86.tileloadd64.internal",
+                {sixteen, bytes, address(buffer, point, 0), strideOf(buffer.find(apart)->stride)});
+  };
+  /// Tiles from a first row and lane on. Those of a triangle have constant places.
+  auto block = [&](Index row, int64_t rowTiles, Index lane, int64_t laneTiles) {
+    auto rowAt = [&](int64_t tile) {
+      return Index{row.dynamic, row.dynamic ? 16 * tile : std::min(row.constant + 16 * tile, rows - 16)};
     };
     auto laneAt = [&](int64_t tile) { return Index{lane.dynamic, lane.constant + 16 * tile, true, lane.aligned}; };
+    /// Whether what a tile adds is not all zeros, and wanted.
+    auto counts = [&](int64_t i, int64_t j, int64_t step) {
+      int64_t first = rowAt(i).constant, last = first + 15;
+      return !(!upTo.empty() && 32 * step > last) && !(!from.empty() && 32 * step + 31 < first) &&
+             !(below && laneAt(j).constant > last);
+    };
     SmallVector<Value> sums(rowTiles * laneTiles);
     for (Value& sum : sums)
       sum = call(b, tileType, "llvm.x86.tilezero.internal", {sixteen, bytes});
-    auto loadTile = [&](const Buffer& buffer, StringRef label, Index index, StringRef apart, int64_t step) {
-      Point point = outer;
-      point.set(reduced, {Value(), 16 * step});
-      point.set(label, index);
-      return call(b, tileType, "llvm.x86.tileloadd64.internal",
-                  {sixteen, bytes, address(buffer, point, 0), strideOf(buffer.find(apart)->stride)});
-    };
     for (auto& [left, right] : terms)
-      for (int64_t step = first; step < last; ++step) {
-        SmallVector<Value> columns;
-        for (int64_t j = 0; j < laneTiles; ++j)
-          columns.push_back(loadTile(right, product.lane, laneAt(j), reduced, step));
+      for (int64_t step = 0; step < summed; ++step) {
+        SmallVector<Value> columns(laneTiles);
         for (int64_t i = 0; i < rowTiles; ++i) {
-          Value factor = loadTile(left, product.row, at(row, i), product.row, step);
+          Value factor;
           for (int64_t j = 0; j < laneTiles; ++j) {
+            if (!counts(i, j, step))
+              continue;
+            if (!columns[j])
+              columns[j] = loadTile(right, product.lane, laneAt(j), reduced, step);
+            if (!factor)
+              factor = loadTile(left, product.row, rowAt(i), product.row, step);
             Value& sum = sums[i * laneTiles + j];
             sum = call(b, tileType, "llvm.x86.tdpbf16ps.internal", {sixteen, bytes, bytes, sum, factor, columns[j]});
           }
@@ -168,52 +169,42 @@ void Emitter::emitPairTiles(const Product& product, const PairTerms& terms, cons
     for (int64_t i = 0; i < rowTiles; ++i)
       for (int64_t j = 0; j < laneTiles; ++j) {
         Point point = outer;
-        point.set(product.row, at(row, i));
+        point.set(product.row, rowAt(i));
         point.set(product.lane, laneAt(j));
         call(b, {}, "llvm.x86.tilestored64.internal",
              {sixteen, bytes, address(target, point, 0), strideOf(target.find(product.row)->stride),
               sums[i * laneTiles + j]});
       }
   };
-  auto forLaneBlocks = [&](llvm::function_ref<void(Index, int64_t)> body) {
-    int64_t full = lanes / 32 * 32;
-    if (full > 32)
-      loop(i64(0), i64(full), 32, {}, [&](Value index, ValueRange) {
-        body({index, 0, true, 32}, 2);
-        return SmallVector<Value>();
-      });
-    else if (full)
-      body({Value(), 0, true}, 2);
-    if (full != lanes)
-      body({Value(), full, true}, lanes - full > 16 ? 2 : 1);
-  };
+  int64_t rowTiles = roundUp(rows, 16) / 16, laneTiles = roundUp(lanes, 16) / 16;
+  int64_t tall = rowTiles > 2 && rowTiles <= 4 ? 4 : 2, wide = 4 / tall;
   bool isTriangle = !upTo.empty() || !from.empty() || below;
-  if (!isTriangle && rows > 64) {
-    // Rows in a loop; what is left after it ends where the rows end.
-    forLaneBlocks([&](Index lane, int64_t laneTiles) {
-      int64_t full = rows / 32 * 32;
-      loop(i64(0), i64(full), 32, {}, [&](Value row, ValueRange) {
-        block({row}, 2, lane, laneTiles, 0, summed);
+  auto forLaneBlocks = [&](llvm::function_ref<void(Index, int64_t)> body) {
+    int64_t whole = lanes / (16 * wide);
+    if (whole > 1 && !below) {
+      loop(i64(0), i64(whole * 16 * wide), 16 * wide, {}, [&](Value index, ValueRange) {
+        body({index, 0, true, 16 * wide}, wide);
         return SmallVector<Value>();
       });
-      if (full != rows)
-        block({Value(), full}, rows - full > 16 ? 2 : 1, lane, laneTiles, 0, summed);
-    });
-    return;
-  }
-  for (auto [row, rowTiles] : blocksOf(rows, 2)) {
-    int64_t first = from.empty() ? 0 : std::min(row, rows - 16) / 32, last = summed;
-    if (!upTo.empty())
-      last = std::min(summed, roundUp(row + 16 * rowTiles, 32) / 32);
-    if (!below) {
-      forLaneBlocks([&](Index lane, int64_t laneTiles) {
-        block({Value(), row}, rowTiles, lane, laneTiles, first, last);
+    } else {
+      for (int64_t at = 0; at < whole; ++at)
+        body({Value(), at * 16 * wide, true}, wide);
+    }
+    if (whole * wide < laneTiles)
+      body({Value(), whole * 16 * wide, true}, laneTiles - whole * wide);
+  };
+  forLaneBlocks([&](Index lane, int64_t laneCount) {
+    int64_t whole = rows / (16 * tall);
+    if (whole > 1 && !isTriangle) {
+      loop(i64(0), i64(whole * 16 * tall), 16 * tall, {}, [&](Value row, ValueRange) {
+        block({row}, tall, lane, laneCount);
+        return SmallVector<Value>();
       });
-      continue;
+    } else {
+      for (int64_t at = 0; at < whole; ++at)
+        block({Value(), at * 16 * tall}, tall, lane, laneCount);
     }
-    for (auto [lane, laneTiles] : blocksOf(lanes, 2)) {
-      bool isAbove = lane > row + 16 * rowTiles - 1;
-      block({Value(), row}, rowTiles, {Value(), lane, true}, laneTiles, first, isAbove ? first : last);
-    }
-  }
+    if (whole * tall < rowTiles)
+      block({Value(), whole * 16 * tall}, rowTiles - whole * tall, lane, laneCount);
+  });
 }

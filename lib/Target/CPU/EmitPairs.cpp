@@ -63,8 +63,8 @@ static Value join(ImplicitLocOpBuilder& b, Value first, Value second) {
   return vector::BitCastOp::create(b, VectorType::get({lanes}, b.getI32Type()), whole);
 }
 
-/// Lanes along the label: the pair at positions 2 * pair and 2 * pair + 1 of the sum.
-Value Emitter::pairVector(Value value, Point point, StringRef reduced, Value pair, bool rest) {
+/// Lanes along the label: positions 2 * pair and 2 * pair + 1 of the sum.
+std::pair<Value, Value> Emitter::floatsAcross(Value value, Point point, StringRef reduced, Value pair) {
   auto vector = VectorType::get({shape.lanes}, b.getF32Type());
   Arithmetic a{b, vector};
   int64_t extent = arrayType(value).find(reduced).getSize();
@@ -81,13 +81,13 @@ Value Emitter::pairVector(Value value, Point point, StringRef reduced, Value pai
       Value exists = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, position, count);
       one = arith::SelectOp::create(b, exists, one, a.constant(0));
     }
-    halves[half] = rest ? restOf(b, one) : one;
+    halves[half] = one;
   }
-  return interleave(b, halves[0], halves[1], isStoredAsBF16(value));
+  return {halves[0], halves[1]};
 }
 
-/// Lanes along the sum: 16 pairs from position `first` on.
-Value Emitter::pairsAlong(Value value, Point point, StringRef reduced, Index first, bool rest) {
+/// Lanes along the sum: 16 positions from `first` on, and the next 16.
+std::pair<Value, Value> Emitter::floatsAlong(Value value, Point point, StringRef reduced, Index first) {
   auto vector = VectorType::get({shape.lanes}, b.getF32Type());
   auto positions = VectorType::get({shape.lanes}, b.getI64Type());
   Arithmetic a{b, vector};
@@ -112,9 +112,26 @@ Value Emitter::pairsAlong(Value value, Point point, StringRef reduced, Index fir
           arith::CmpIOp::create(b, arith::CmpIPredicate::slt, at, splat(extentOf(reduced, extent), positions));
       one = arith::SelectOp::create(b, exists, one, a.constant(0));
     }
-    halves[half] = rest ? restOf(b, one) : one;
+    halves[half] = one;
   }
-  return join(b, halves[0], halves[1]);
+  return {halves[0], halves[1]};
+}
+
+/// Rows of an operand that lie in the workspace as they are stored are pairs already.
+std::optional<Buffer> Emitter::storedPairs(Value value, StringRef label, StringRef reduced) {
+  auto found = buffers.find(value);
+  if (found == buffers.end() || found->second.place == Buffer::Place::User || !found->second.storage.isBF16() ||
+      !found->second.isUnit(reduced) || dynamicExtents.count(reduced) ||
+      arrayType(value).find(reduced).getSize() % 32)
+    return {};
+  Buffer buffer = found->second;
+  buffer.element = buffer.storage = b.getI32Type();
+  for (Dim& dim : buffer.dims) {
+    if (dim.block || dim.relative || (dim.label != reduced && dim.stride % 2))
+      return {};
+    (dim.label == reduced ? dim.extent : dim.stride) /= 2;
+  }
+  return buffer;
 }
 
 Buffer Emitter::pairsOf(Value value, StringRef label, StringRef reduced, int64_t strip, bool rest) {
@@ -122,9 +139,11 @@ Buffer Emitter::pairsOf(Value value, StringRef label, StringRef reduced, int64_t
     return renamed(pairsOf(relabel.getOperand(), renamedFrom(relabel, label), renamedFrom(relabel, reduced), strip,
                            rest),
                    relabel);
-  auto key = std::tuple(value.getAsOpaquePointer(), label, reduced, strip, rest);
-  if (auto known = pairs.find(key); known != pairs.end())
+  auto keyOf = [&](bool rest) { return std::tuple(value.getAsOpaquePointer(), label, reduced, strip, rest); };
+  if (auto known = pairs.find(keyOf(rest)); known != pairs.end())
     return known->second;
+  if (std::optional<Buffer> stored = storedPairs(value, label, reduced); stored && !strip && !rest)
+    return pairs[keyOf(false)] = *stored;
   auto type = arrayType(value);
   Nest nest;
   nest.space = {label, reduced};
@@ -138,27 +157,41 @@ Buffer Emitter::pairsOf(Value value, StringRef label, StringRef reduced, int64_t
     emitNest(copy, Point());
     lane = chooseLane(nest, Point());
   }
-  Buffer target = makePairs(type, label, reduced, strip);
-  pairs[key] = target;
+  // What is read for the rest gives what is rounded too.
+  SmallVector<std::pair<bool, Buffer>, 2> targets;
+  for (bool part : {false, true})
+    if ((part == rest || rest) && !pairs.count(keyOf(part))) {
+      targets.push_back({part, makePairs(type, label, reduced, strip)});
+      pairs[keyOf(part)] = targets.back().second;
+    }
+  bool exact = isStoredAsBF16(value);
   hoist(value, Point());
   int64_t count = type.find(label).getSize(), summed = type.find(reduced).getSize(), blocks = roundUp(summed, 32) / 32;
-  /// Writes vectors along the one, or the other after a transposition.
-  auto write = [&](Point point, StringRef along, SmallVector<Value> vectors, StringRef across, Index first) {
-    for (auto [i, vector] : llvm::enumerate(vectors)) {
-      point.set(across, {first.dynamic, first.constant + int64_t(i), false});
-      store(target, point, {{vector}});
-    }
-  };
-  bool direct = (strip != 0) == (lane == label);
+  bool isWhole = !dynamicExtents.count(reduced) && summed % 32 == 0;
   auto asLane = [&](Index index) { return Index{index.dynamic, index.constant, true, 16}; };
-  auto unit = [&](Point point) {
+  /// Writes vectors along one label, the next one a position further along the other.
+  auto write = [&](Point point, StringRef along, Index alongFirst, StringRef across, Index acrossFirst,
+                   ArrayRef<std::pair<Value, Value>> floats, bool areNeighbours, bool turn) {
     point.parts = 1;
     point.tail = 0;
-    return point;
+    point.set(along, asLane(alongFirst));
+    for (auto& [part, target] : targets) {
+      SmallVector<Value> vectors;
+      for (auto [low, high] : floats) {
+        if (part)
+          low = restOf(b, low), high = restOf(b, high);
+        vectors.push_back(areNeighbours ? join(b, low, high) : interleave(b, low, high, exact && !part));
+      }
+      if (turn)
+        transpose(b, vectors);
+      for (auto [i, vector] : llvm::enumerate(vectors)) {
+        point.set(across, {acrossFirst.dynamic, acrossFirst.constant + int64_t(i), false});
+        store(target, point, {{vector}});
+      }
+    }
   };
   /// A block of 16 pairs begins here.
   auto forPairBlocks = [&](llvm::function_ref<void(Index first)> body) {
-    bool isWhole = !dynamicExtents.count(reduced) && summed % 32 == 0;
     if (isWhole && blocks > 1) {
       loop(i64(0), i64(blocks * 16), 16, {}, [&](Value index, ValueRange) {
         body({index, 0, false, 16});
@@ -178,63 +211,56 @@ Buffer Emitter::pairsOf(Value value, StringRef label, StringRef reduced, int64_t
       index.dynamic = arith::MulIOp::create(b, pair.dynamic, i64(2));
     return index;
   };
+  bool turn = (strip != 0) != (lane == label);
   forEach(type, {label, reduced}, Point(), [&](const Point& outer) {
     if (lane == label) {
       forStrips(label, count, 1, outer, [&](const Point& at) {
-        Point inPairs = unit(at);
-        inPairs.set(label, asLane(*at.find(label)));
-        if (direct) {
+        Index here = *at.find(label);
+        if (!turn) {
           loop(i64(0), i64(blocks * 16), 1, {}, [&](Value pair, ValueRange) {
-            write(inPairs, label, {pairVector(value, at, reduced, pair, rest)}, reduced, {pair});
+            write(at, label, here, reduced, {pair}, {floatsAcross(value, at, reduced, pair)}, false, false);
             return SmallVector<Value>();
           });
           return;
         }
         forPairBlocks([&](Index first) {
-          SmallVector<Value> vectors;
+          SmallVector<std::pair<Value, Value>> floats;
           for (int64_t i = 0; i < 16; ++i) {
             Value pair = i64(first.constant + i);
             if (first.dynamic)
               pair = arith::AddIOp::create(b, first.dynamic, pair);
-            vectors.push_back(pairVector(value, at, reduced, pair, rest));
+            floats.push_back(floatsAcross(value, at, reduced, pair));
           }
-          transpose(b, vectors);
-          Index from = *at.find(label);
-          inPairs.set(reduced, asLane(first));
-          write(inPairs, reduced, vectors, label, {from.dynamic, from.constant});
+          write(at, reduced, first, label, here, floats, false, true);
         });
       });
       return;
     }
-    if (direct) {
-      loop(i64(0), extentOf(label, count), 1, {}, [&](Value index, ValueRange) {
+    Value extent = extentOf(label, count);
+    if (!turn) {
+      loop(i64(0), extent, 1, {}, [&](Value index, ValueRange) {
         Point at = outer;
         at.set(label, {index});
         forPairBlocks([&](Index first) {
-          Point inPairs = unit(at);
-          inPairs.set(reduced, asLane(first));
-          write(inPairs, reduced, {pairsAlong(value, at, reduced, positionOf(first), rest)}, label, {index});
+          write(at, reduced, first, label, {index}, {floatsAlong(value, at, reduced, positionOf(first))}, true, false);
         });
         return SmallVector<Value>();
       });
       return;
     }
-    Value last = arith::SubIOp::create(b, extentOf(label, count), i64(1));
-    loop(i64(0), extentOf(label, count), 16, {}, [&](Value start, ValueRange) {
+    Value last = arith::SubIOp::create(b, extent, i64(1));
+    loop(i64(0), extent, 16, {}, [&](Value start, ValueRange) {
       forPairBlocks([&](Index first) {
-        SmallVector<Value> vectors;
+        SmallVector<std::pair<Value, Value>> floats;
         for (int64_t i = 0; i < 16; ++i) {
           Point at = outer;
           at.set(label, {arith::MinSIOp::create(b, arith::AddIOp::create(b, start, i64(i)), last)});
-          vectors.push_back(pairsAlong(value, at, reduced, positionOf(first), rest));
+          floats.push_back(floatsAlong(value, at, reduced, positionOf(first)));
         }
-        transpose(b, vectors);
-        Point inPairs = unit(outer);
-        inPairs.set(label, asLane({start}));
-        write(inPairs, label, vectors, reduced, first);
+        write(outer, label, {start}, reduced, first, floats, true, true);
       });
       return SmallVector<Value>();
     });
   });
-  return target;
+  return pairs[keyOf(rest)];
 }

@@ -215,6 +215,8 @@ public:
   /// Brings sums of products to the shape of Product, and remembers them.
   void findProducts(Operation* kernel);
   TileShape tileFor(int64_t laneExtent) const;
+  /// The label that lanes of a carried state run along: what most products that read it want.
+  StringRef stateLane(ssm::ArrayType type) const;
   /// The value with `lane` in strips of `width` contiguous lanes: where it lies, or a copy.
   Buffer panelOf(Value value, StringRef lane, int64_t width);
   /// Whether a product is computed from pairs of bf16.
@@ -253,6 +255,8 @@ public:
   llvm::DenseMap<Value, LanePreference> preferences;
   llvm::DenseMap<Operation*, LanePreference> foldLanes;
   llvm::DenseMap<Operation*, Product> products;
+  /// How often products read a state with lanes along a label.
+  llvm::StringMap<int64_t> readAlong;
   /// Copies made by panelOf: of a value, by lane and width.
   std::map<std::tuple<void*, StringRef, int64_t>, Buffer> panels;
   /// Copies made by pairsOf: of a value, by its other arguments.
@@ -290,8 +294,9 @@ private:
   using PairTerms = SmallVector<std::pair<Buffer, Buffer>>;
   void emitPairTiles(const Product& product, const PairTerms& terms, const Buffer& target,
                      const Point& outer, StringRef upTo, StringRef from, bool below);
-  Value pairVector(Value value, Point point, StringRef reduced, Value pair, bool rest);
-  Value pairsAlong(Value value, Point point, StringRef reduced, Index first, bool rest);
+  std::pair<Value, Value> floatsAcross(Value value, Point point, StringRef reduced, Value pair);
+  std::pair<Value, Value> floatsAlong(Value value, Point point, StringRef reduced, Index first);
+  std::optional<Buffer> storedPairs(Value value, StringRef label, StringRef reduced);
   void emitGram(ssm::GramOp gram);
   void emitGramRows(ssm::GramOp gram, const Point& point, Index first, int64_t count, const Buffer& keys,
                     const Buffer& decayed, const Buffer& queries, const Buffer& passed);

@@ -123,9 +123,21 @@ static std::optional<Product> match(ssm::SumOp sum, StringRef row, StringRef lan
   return product;
 }
 
+StringRef Emitter::stateLane(ssm::ArrayType type) const {
+  StringRef best;
+  std::tuple<int64_t, int64_t> bestScore{-1, -1};
+  for (ssm::AxisAttr axis : type.getAxes()) { // Of equals the last, as for what is added to it.
+    std::tuple<int64_t, int64_t> score{readAlong.lookup(axis.getName()), axis.getSize()};
+    if (score >= bestScore) {
+      best = axis.getName();
+      bestScore = score;
+    }
+  }
+  return best;
+}
+
 void Emitter::findProducts(Operation* kernel) {
   // States read by a product tell the lanes of what is added to them.
-  llvm::StringMap<int64_t> asLane;
   auto isSteps = [&](Operation* op, StringRef label) {
     auto sequence = op->getParentOfType<tile::SequenceOp>();
     return sequence && label.starts_with(sequence.getAxis().getName());
@@ -152,7 +164,7 @@ void Emitter::findProducts(Operation* kernel) {
       continue;
     SmallVector<ssm::AxisAttr> lanes(arrayType(sum.getResult()).getAxes()), rows = lanes;
     auto laneScore = [&](ssm::AxisAttr axis) {
-      return std::tuple(!isSteps(sum, axis.getName()), asLane.lookup(axis.getName()), axis.getSize());
+      return std::tuple(!isSteps(sum, axis.getName()), readAlong.lookup(axis.getName()), axis.getSize());
     };
     std::reverse(lanes.begin(), lanes.end()); // Of equals the last, which is contiguous.
     llvm::stable_sort(lanes, [&](auto x, auto y) { return laneScore(x) > laneScore(y); });
@@ -174,7 +186,7 @@ void Emitter::findProducts(Operation* kernel) {
           sum.getResult().replaceAllUsesExcept(scaled, scaled);
         }
         products[sum] = *product;
-        asLane[product->lane] += isa<BlockArgument>(product->right);
+        readAlong[product->lane] += isa<BlockArgument>(product->right);
       }
   }
 }

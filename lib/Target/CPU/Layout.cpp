@@ -224,7 +224,9 @@ void Emitter::choosePreferences(Operation* kernel) {
     const Product& product = found->second;
     ssm::AxisAttr axis = arrayType(product.right).find(product.lane);
     LanePreference lane{product.lane, tileFor(axis.getSize()).parts * shape.lanes};
-    if (isa<BlockArgument>(product.right) || persistent.contains(product.right))
+    // A state that is read both ways is transposed for some: all that is added to it lies as it does.
+    bool isState = isa<BlockArgument>(product.right) && stateLane(arrayType(product.right)) == product.lane;
+    if (isState || persistent.contains(product.right))
       prefer(product.right, lane);
     prefer(op->getResult(0), lane);
   });

@@ -88,7 +88,7 @@ int64_t TargetSpec::registers() const {
 }
 
 bool TargetSpec::hasPairVectors() const {
-  return isX86() && has("avx512f") && has("avx512bf16");
+  return isX86() && has("avx512f") && has("avx512vl") && has("avx512bf16");
 }
 
 bool TargetSpec::hasPairTiles() const {
