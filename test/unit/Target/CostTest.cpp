@@ -100,6 +100,6 @@ TEST(machinesFollowFromFeatures) {
   CHECK(cpu::Machine::of(narrow).lanes == 8);
   CHECK(cpu::Machine::of(wide).bf16MultiplyAdds == 0);
   cpu::TargetSpec tiles = wide;
-  tiles.features += ",+avx512bf16,+amx-tile,+amx-bf16";
+  tiles.features += ",+avx512bf16,+avx512vl,+amx-tile,+amx-bf16";
   CHECK(cpu::Machine::of(tiles).bf16MultiplyAdds > 0);
 }
