@@ -1,4 +1,5 @@
 // `ssmc bench`: how long each form takes, and what that is of what the machine can do.
+#include "Choose.h"
 #include "Commands.h"
 #include "Forms.h"
 #include "Gradients.h"
@@ -110,13 +111,28 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
   Expected<FormList> forms = formsOf(analysis::normalize(normal), options);
   if (!forms)
     return forms.takeError();
+  LoweringOptions lowering{inputs->sizes.dims, dtype, options.form, options.chunk,
+                           options.precision.value_or(Precision::Fast)};
+  Situation situation = situationOf(*target, *inputs);
+  Expected<Choice> choice = chooseForm(declared, *forms, lowering, situation);
+  if (!choice)
+    return choice.takeError();
+  std::map<std::string, double> cycles; // predicted, of all sequences
+  for (const Candidate& candidate : choice->candidates) {
+    cycles[candidate.form.text()] = candidate.cost.cycles * double(inputs->sequences());
+    for (FormChoice& form : forms->present)
+      if (form.form == candidate.form.form)
+        form = candidate.form;
+  }
   unsigned threads = options.threads ? options.threads : defaultThreads();
   std::vector<Timing> timings, gradients;
   for (const FormChoice& form : forms->present) {
-    LoweringOptions each{inputs->sizes.dims, dtype, form.form, form.chunk,
-                         options.precision.value_or(Precision::Fast)};
+    LoweringOptions each = lowering;
+    each.form = form.form;
+    each.chunk = form.chunk;
     each.segments = options.segments;
-    Expected<Timing> timing = measureForm(declared, each, *target, *signature, *inputs, threads, options.repeat);
+    Expected<Timing> timing =
+        measureForm(declared, each, *target, *signature, *inputs, threads, options.repeat);
     if (!timing)
       return timing.takeError();
     timings.push_back(std::move(*timing));
@@ -162,6 +178,8 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
                                    {"threads", int64_t(threads)},
                                    {"segments", options.segments},
                                    {"repeat", int64_t(timing.ms.size())},
+                                   {"auto", form == choice->form},
+                                   {"predicted_cycles", cycles[form.text()]},
                                    {"median_ms", median},
                                    {"min_ms", timing.ms.front()},
                                    {"p25_ms", timing.quantile(0.25)},
@@ -179,10 +197,11 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
       (*results.back().getAsObject())["forward_and_backward_ms"] = gradients[index].quantile(0.5);
     rows += fmt::format(
         "{:<12} {:>10.4g} {:>10.4g} {:>10.4g} {:>10.4g} {:>10.4g} {:>12.4g} {:>9.4g} {:>8.3g} "
-        "{:>16}\n",
+        "{:>16}{}\n",
         form.text(), median, timing.ms.front(), timing.quantile(0.25), timing.quantile(0.75),
         timing.ms.back(), steps / median * 1e3, gflops, gbytes,
-        fmt::format("{:.0f} % {}", 100 * limit / median, byMemory ? "memory" : "arithmetic"));
+        fmt::format("{:.0f} % {}", 100 * limit / median, byMemory ? "memory" : "arithmetic"),
+        form == choice->form ? "  <- auto" : "");
   }
   if (!options.json.empty()) {
     json::Value value = std::move(results);

@@ -1,4 +1,5 @@
 // `ssmc run`: arrays in, arrays out.
+#include "Choose.h"
 #include "Commands.h"
 #include "Kernels.h"
 #include "Output.h"
@@ -35,6 +36,8 @@ static Expected<Results> compute(Spec& spec, const Options& options, const Signa
   LoweringOptions lowering = {inputs.sizes.dims, options.dtype.value_or(DType::F32), options.form,
                               options.chunk, options.precision.value_or(Precision::Fast)};
   lowering.segments = options.segments;
+  if (Error error = settleForm(spec.recurrence(), lowering, situationOf(*target, inputs)))
+    return error;
   Expected<CompiledRecurrence> compiled =
       CompiledRecurrence::compile(spec.recurrence(), lowering, *target);
   if (!compiled)

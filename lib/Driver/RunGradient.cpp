@@ -1,4 +1,5 @@
 #include "RunGradient.h"
+#include "Choose.h"
 #include "Gradients.h"
 #include "OptionTable.h"
 #include "Output.h"
@@ -158,6 +159,8 @@ Expected<Gradients> driver::computeGradient(ssm::RecurrenceOp declared, const Si
   Expected<cpu::TargetSpec> target = targetOf(options);
   if (!target)
     return target.takeError();
+  if (Error error = settleForm(declared, lowering, situationOf(*target, inputs)))
+    return error;
   Expected<CompiledRecurrence> adjoint = CompiledRecurrence::compile(declared, lowering, *target);
   if (!adjoint)
     return adjoint.takeError();

@@ -59,6 +59,9 @@ bool lowersSteps(mlir::Operation* op);
 /// Registers the passes of this target by name.
 void registerPasses();
 
+/// Adds the passes from tile kernels to loops over vectors.
+void buildLoopPipeline(mlir::OpPassManager& manager, const TargetSpec& target);
+
 /// Adds the passes from tile kernels to the LLVM dialect.
 void buildPipeline(mlir::OpPassManager& manager, const TargetSpec& target);
 
