@@ -1,4 +1,5 @@
 #include "CPUKernelHarness.h"
+#include "TileEmulator.h"
 #include "TileInterpreter.h"
 
 #include "dialects/Tile/Tile.h"
@@ -155,7 +156,7 @@ std::vector<NamedTarget> ssmc::test::targetsHere() {
         {"avx512", {host.triple, "+avx2,+fma,+avx512f,+avx512bw,+avx512vl,+avx512dq"}});
   if (host.hasPairVectors())
     targets.push_back({"bf16", {host.triple, targets.back().second.features + ",+avx512bf16"}});
-  if (host.hasPairTiles())
+  if (host.hasPairTiles() || (host.hasPairVectors() && emulateTiles()))
     targets.push_back({"amx", {host.triple, targets.back().second.features + ",+amx-tile,+amx-bf16"}});
   return targets;
 }

@@ -1,5 +1,5 @@
-// Products of factors that may be rounded to bf16: a chunk of linear attention with a decay per step, at sizes that fill
-// pairs, vectors and tiles, and at sizes that do not. What flows into the state must be as near as without rounding.
+// Products of factors that may be rounded to bf16: a chunk of linear attention with a decay per step, with
+// sums of squares in its state, at sizes that fill pairs, vectors and tiles, and at sizes that do not. Factors are exact on both sides, on one, on none. What flows into the state must be as near as without rounding.
 #include "CPUKernelHarness.h"
 
 using namespace ssmc::test;
@@ -17,7 +17,7 @@ static Case pairCase(int64_t keys, int64_t values, int64_t chunk, int64_t time) 
     #tile.operand<"S" state_out [i: KEYS, j: VALUES] f32 head>,
     #tile.operand<"o" out [j: VALUES] f32 head>] attributes {factor_type = bf16} {
   %S0 = tile.load "S" : [i: KEYS, j: VALUES]
-  %S1 = tile.sequence over [t: STEPS] axis 0 carry(%S = %S0 : [i: KEYS, j: VALUES]) {
+  %Sn = tile.sequence over [t: STEPS] axis 0 carry(%S = %S0 : [i: KEYS, j: VALUES]) {
     %q = tile.load "q" : [i: KEYS, t: STEPS]
     %k = tile.load "k" : [i: KEYS, t: STEPS]
     %v = tile.load "v" : [j: VALUES, t: STEPS]
@@ -40,12 +40,17 @@ static Case pairCase(int64_t keys, int64_t values, int64_t chunk, int64_t time) 
     %kR = ssm.mul %k, %R : [i: KEYS, t: STEPS], [t: STEPS]
     %kv = ssm.mul %kR, %v : [i: KEYS, t: STEPS], [j: VALUES, t: STEPS]
     %new = ssm.sum %kv over [t] : [i: KEYS, j: VALUES, t: STEPS]
+    %kk = ssm.mul %kR, %k : [i: KEYS, t: STEPS], [i: KEYS, t: STEPS]
+    %vv = ssm.mul %v, %v : [j: VALUES, t: STEPS], [j: VALUES, t: STEPS]
+    %kkvv = ssm.mul %kk, %vv : [i: KEYS, t: STEPS], [j: VALUES, t: STEPS]
+    %squares = ssm.sum %kkvv over [t] : [i: KEYS, j: VALUES, t: STEPS]
     %last = ssm.last %P "t" : [t: STEPS]
     %old = ssm.mul %last, %S : [], [i: KEYS, j: VALUES]
-    %S2 = ssm.add %old, %new : [i: KEYS, j: VALUES], [i: KEYS, j: VALUES]
+    %S1 = ssm.add %old, %new : [i: KEYS, j: VALUES], [i: KEYS, j: VALUES]
+    %S2 = ssm.add %S1, %squares : [i: KEYS, j: VALUES], [i: KEYS, j: VALUES]
     tile.yield %S2 : [i: KEYS, j: VALUES]
   }
-  tile.store "S", %S1 : [i: KEYS, j: VALUES]
+  tile.store "S", %Sn : [i: KEYS, j: VALUES]
 })";
   replaceAll(text, "KEYS", std::to_string(keys));
   replaceAll(text, "VALUES", std::to_string(values));
