@@ -258,7 +258,7 @@ def bench_ggml(programs, case: Case, options) -> Dict:
 
 def bench_ours(case: Case, options) -> Dict:
     command = [str(options.ssmc), "bench", str(options.zoo / f"{case.shape.op}.ssm"), *case.arguments()]
-    command += ["--form", options.form, "--target", "cpu", "--dtype", "f32"]
+    command += ["--form", options.form, "--target", "cpu", "--dtype", options.dtype]
     text = call([*command, "--repeat", str(options.repeat), "--json", "-"], "ssmc bench")
     results, decoder, at = [], json.JSONDecoder(), 0
     while text[at:].strip():  # one object after another, or one array
@@ -489,7 +489,7 @@ def check(programs, options) -> bool:
             if options.ssmc is not None:
                 output, state = expected
                 command = [str(options.ssmc), "run", str(options.zoo / f"{shape.op}.ssm"), "--dims", shape.dims_text()]
-                command += ["--form", options.form, "--target", "cpu", "--dtype", "f32"]
+                command += ["--form", options.form, "--target", "cpu", "--dtype", options.dtype]
                 for key in arrays:
                     command += ["--state-in" if key == state else "--in", f"{key}={folder / f'in_{key}.npy'}"]
                 command += ["--out", f"{output}={folder / f'ours_{output}.npy'}"]
@@ -515,6 +515,7 @@ def main() -> None:
     parser.add_argument("--ssmc", type=pathlib.Path, help="our compiler; without it only ggml is measured")
     parser.add_argument("--zoo", type=pathlib.Path, default=ROOT / "zoo", help="folder of the declarations")
     parser.add_argument("--form", default="recurrent", help="the form that ssmc runs (default: recurrent)")
+    parser.add_argument("--dtype", default="f32", choices=["f32", "bf16"], help="ssmc's operands (ggml's are f32)")
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build-bench", help="where programs are built")
     parser.add_argument("--jobs", type=int, default=1, help="parallel jobs if ggml must be built")
     parser.add_argument("--ops", nargs="+", choices=sorted(OPS), help="only these")

@@ -91,6 +91,9 @@ def KernelOp : Op<Tile_Dialect, "kernel", [Symbol, IsolatedFromAbove, SingleBloc
     Items are independent of one another; item number n * H + h is sequence n, head h. See
     include/ssmc/Target/KernelABI.h for the function that a CPU kernel becomes.
 
+    With `factor_type` a target may round the factors of a contraction to that type, where it multiplies such
+    numbers faster than f32; their products are still added in f32.
+
     Laws: (kernel_c1) no two operands have the same name and role; (kernel_c2) every extent is bound;
     (kernel_c3) the axes of an operand bear different labels.
 
@@ -109,7 +112,8 @@ def KernelOp : Op<Tile_Dialect, "kernel", [Symbol, IsolatedFromAbove, SingleBloc
     }
     ```
   }];
-  let arguments = (ins SymbolNameAttr:$sym_name, TypedArrayAttrBase<Tile_OperandAttr, "operands">:$operands);
+  let arguments = (ins SymbolNameAttr:$sym_name, TypedArrayAttrBase<Tile_OperandAttr, "operands">:$operands,
+                       OptionalAttr<TypeAttrOf<AnyTypeOf<[BF16, F16]>>>:$factor_type);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "$sym_name `operands` $operands attr-dict-with-keyword $body";
   let hasVerifier = 1;

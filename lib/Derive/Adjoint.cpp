@@ -26,8 +26,8 @@ namespace {
 
 class Adjoint {
 public:
-  Adjoint(RecurrenceOp old, RecurrenceOp fresh)
-      : old(old), fresh(fresh), outer(OpBuilder::atBlockEnd(fresh.getBlock())) {
+  Adjoint(RecurrenceOp old, RecurrenceOp fresh, bool withOutputs)
+      : old(old), fresh(fresh), withOutputs(withOutputs), outer(OpBuilder::atBlockEnd(fresh.getBlock())) {
     // Names of an adjoint's own cotangents are taken when it is differentiated again.
     if (size_t order = old.getForm().value_or("").count("adjoint"))
       prefix = "d" + std::to_string(order + 1) + ":";
@@ -51,6 +51,7 @@ private:
   }
 
   RecurrenceOp old, fresh;
+  bool withOutputs;
   std::string prefix = "d:";
   OpBuilder outer;
   IRMapping top;
@@ -89,13 +90,13 @@ void Adjoint::declareState(StringRef name, ArrayType type, ArrayAttr order, bool
   StateOp::create(outer, loc, name, order, type, hidden, Value());
 }
 
-/// The chunk as it was, without what nobody reads: outputs of the form are not computed again.
+/// The chunk as it was, without what nobody reads: outputs of the form, unless they are asked for.
 void Adjoint::cloneForward(ChunkOp chunk, const llvm::StringSet<>& needed) {
   auto made = ChunkOp::create(outer, chunk.getLoc(), chunk.getAxis(), chunk.getReverseAttr());
   OpBuilder b = OpBuilder::atBlockEnd(&made.getBody().emplaceBlock());
   IRMapping mapping = top;
   for (Operation& op : *chunk.getBlock()) {
-    if (auto out = dyn_cast<OutOp>(op); out && !(out.getTemp() && needed.contains(out.getName())))
+    if (auto out = dyn_cast<OutOp>(op); out && !(out.getTemp() ? needed.contains(out.getName()) : withOutputs))
       continue;
     Operation* copy = b.clone(op, mapping);
     auto prev = dyn_cast<PrevOp>(copy);
@@ -289,7 +290,7 @@ LogicalResult Adjoint::run() {
     for (Operation& op : *chunk.getBlock()) {
       auto out = dyn_cast<OutOp>(op);
       auto prev = dyn_cast<PrevOp>(op);
-      isNeeded |= (out && out.getTemp() && needed.contains(out.getName())) ||
+      isNeeded |= (out && (out.getTemp() ? needed.contains(out.getName()) : withOutputs)) ||
                   (prev && needed.contains(startOf(prev.getState())));
     }
     if (!isNeeded)
@@ -321,14 +322,14 @@ LogicalResult Adjoint::run() {
   return success();
 }
 
-FailureOr<RecurrenceOp> derive::deriveAdjoint(RecurrenceOp form) {
+FailureOr<RecurrenceOp> derive::deriveAdjoint(RecurrenceOp form, bool withOutputs) {
   OpBuilder builder(form);
   builder.setInsertionPointAfter(form);
   std::string name = (form.getSymName() + "_adjoint").str();
   auto fresh = RecurrenceOp::create(builder, form.getLoc(), name, form.getTime(), form.getDims(),
                                     builder.getStringAttr((*form.getForm() + " adjoint").str()));
   fresh.getBody().emplaceBlock();
-  if (failed(Adjoint(form, fresh).run())) {
+  if (failed(Adjoint(form, fresh, withOutputs).run())) {
     fresh.erase();
     return failure();
   }

@@ -1,6 +1,8 @@
 // `ssmc bench`: how long each form takes, and what that is of what the machine can do.
+#include "Choose.h"
 #include "Commands.h"
 #include "Forms.h"
+#include "Gradients.h"
 #include "Limits.h"
 #include "Output.h"
 #include "Structure.h"
@@ -32,8 +34,7 @@ struct Timing {
 } // namespace
 
 /// Warms up for a tenth of a second or two runs, then times.
-static Expected<Timing> measure(CompiledRecurrence::Launch& launch, unsigned threads,
-                                unsigned repeat) {
+static Expected<Timing> measure(CompiledRecurrence::Launch& launch, unsigned threads, unsigned repeat) {
   using Clock = std::chrono::steady_clock;
   auto elapsed = [](Clock::time_point start) {
     return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
@@ -68,6 +69,22 @@ static Expected<Timing> measureForm(ssm::RecurrenceOp declared, const LoweringOp
   return measure(*launch, threads, repeat);
 }
 
+/// Times forward and backward: an adjoint whose first kernels give the outputs, and keep what the others need.
+static Expected<Timing> measureGradient(ssm::RecurrenceOp declared, LoweringOptions lowering,
+                                        const cpu::TargetSpec& target, const Signature& signature,
+                                        const Inputs& inputs, unsigned threads, unsigned repeat) {
+  lowering.adjoint = 1;
+  lowering.outputs = true;
+  Expected<CompiledRecurrence> adjoint = CompiledRecurrence::compile(declared, lowering, target);
+  if (!adjoint)
+    return adjoint.takeError();
+  runtime::ArrayMap zeros;
+  Expected<CompiledRecurrence::Launch> launch = prepareGradients(*adjoint, declared, signature, inputs, zeros);
+  if (!launch)
+    return launch.takeError();
+  return measure(*launch, threads, repeat);
+}
+
 Expected<int> driver::benchCommand(const Options& options, Console& console) {
   Expected<Spec> spec = loadSpec(options.specs.front(), options, console);
   if (!spec)
@@ -94,16 +111,37 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
   Expected<FormList> forms = formsOf(analysis::normalize(normal), options);
   if (!forms)
     return forms.takeError();
+  LoweringOptions lowering{inputs->sizes.dims, dtype, options.form, options.chunk,
+                           options.precision.value_or(Precision::Fast)};
+  Situation situation = situationOf(*target, *inputs);
+  Expected<Choice> choice = chooseForm(declared, *forms, lowering, situation);
+  if (!choice)
+    return choice.takeError();
+  std::map<std::string, double> cycles; // predicted, of all sequences
+  for (const Candidate& candidate : choice->candidates) {
+    cycles[candidate.form.text()] = candidate.cost.cycles * double(inputs->sequences());
+    for (FormChoice& form : forms->present)
+      if (form.form == candidate.form.form)
+        form = candidate.form;
+  }
   unsigned threads = options.threads ? options.threads : defaultThreads();
-  std::vector<Timing> timings;
+  std::vector<Timing> timings, gradients;
   for (const FormChoice& form : forms->present) {
-    LoweringOptions lowering = {inputs->sizes.dims, dtype, form.form, form.chunk};
-    lowering.segments = options.segments;
+    LoweringOptions each = lowering;
+    each.form = form.form;
+    each.chunk = form.chunk;
+    each.segments = options.segments;
     Expected<Timing> timing =
-        measureForm(declared, lowering, *target, *signature, *inputs, threads, options.repeat);
+        measureForm(declared, each, *target, *signature, *inputs, threads, options.repeat);
     if (!timing)
       return timing.takeError();
     timings.push_back(std::move(*timing));
+    if (!options.grad)
+      continue;
+    Expected<Timing> gradient = measureGradient(declared, each, *target, *signature, *inputs, threads, options.repeat);
+    if (!gradient)
+      return gradient.takeError();
+    gradients.push_back(std::move(*gradient));
   }
 
   Expected<Explanation> facts = explain(declared, options);
@@ -125,7 +163,11 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
   bool byMemory = bytes / limits.gbytes > operations / limits.gflops;
 
   json::Array results;
-  std::string rows;
+  std::string rows, gradientRows;
+  for (auto [form, timing, forward] : zip(forms->present, gradients, timings))
+    gradientRows += fmt::format("{:<12} {:>10.4g} {:>10.4g} {:>10.4g} {:>10.4g} {:>10.4g} {:>12.3g}\n", form.text(),
+                                timing.quantile(0.5), timing.ms.front(), timing.quantile(0.25),
+                                timing.quantile(0.75), timing.ms.back(), timing.quantile(0.5) / forward.quantile(0.5));
   for (auto [form, timing] : zip(forms->present, timings)) {
     double median = timing.quantile(0.5);
     double gflops = operations / median * 1e-6, gbytes = bytes / median * 1e-6;
@@ -136,6 +178,8 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
                                    {"threads", int64_t(threads)},
                                    {"segments", options.segments},
                                    {"repeat", int64_t(timing.ms.size())},
+                                   {"auto", form == choice->form},
+                                   {"predicted_cycles", cycles[form.text()]},
                                    {"median_ms", median},
                                    {"min_ms", timing.ms.front()},
                                    {"p25_ms", timing.quantile(0.25)},
@@ -149,12 +193,15 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
                                    {"share_of_limit", limit / median},
                                    {"machine_gflops", limits.gflops},
                                    {"machine_gbytes_per_s", limits.gbytes}});
+    if (size_t index = results.size() - 1; index < gradients.size())
+      (*results.back().getAsObject())["forward_and_backward_ms"] = gradients[index].quantile(0.5);
     rows += fmt::format(
         "{:<12} {:>10.4g} {:>10.4g} {:>10.4g} {:>10.4g} {:>10.4g} {:>12.4g} {:>9.4g} {:>8.3g} "
-        "{:>16}\n",
+        "{:>16}{}\n",
         form.text(), median, timing.ms.front(), timing.quantile(0.25), timing.quantile(0.75),
         timing.ms.back(), steps / median * 1e3, gflops, gbytes,
-        fmt::format("{:.0f} % {}", 100 * limit / median, byMemory ? "memory" : "arithmetic"));
+        fmt::format("{:.0f} % {}", 100 * limit / median, byMemory ? "memory" : "arithmetic"),
+        form == choice->form ? "  <- auto" : "");
   }
   if (!options.json.empty()) {
     json::Value value = std::move(results);
@@ -180,6 +227,10 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
                         "form", "median ms", "min", "25 %", "75 %", "max", "steps/s", "GFLOP/s",
                         "GB/s", "share of limit")
          << rows << '\n';
+  if (options.grad)
+    outs() << fmt::format("{:<12} {:>10} {:>10} {:>10} {:>10} {:>10} {:>12}\n", "with grad", "median ms", "min",
+                          "25 %", "75 %", "max", "× forward")
+           << gradientRows << '\n';
   outs() << fmt::format(
       "limit measured on {} threads: {:.4g} GFLOP/s of f32 multiply-adds, {:.3g} GB/s of copying\n",
       threads, limits.gflops, limits.gbytes);

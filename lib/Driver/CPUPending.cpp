@@ -1,5 +1,6 @@
 // Stands in for the CPU target where that is not built.
 #include "ssmc/Target/CPU.h"
+#include "ssmc/Target/CPUCost.h"
 
 using namespace ssmc::cpu;
 
@@ -15,6 +16,13 @@ std::optional<TargetSpec> TargetSpec::parse(std::string_view, std::string& error
 std::optional<std::string> ssmc::cpu::compile(mlir::ModuleOp, const TargetSpec&, Output,
                                               std::string& error) {
   error = missing;
+  return std::nullopt;
+}
+Machine Machine::of(const TargetSpec&) {
+  return {};
+}
+std::optional<Cost> ssmc::cpu::predict(mlir::ModuleOp, const TargetSpec&, const Machine&,
+                                       const CallSizes&) {
   return std::nullopt;
 }
 struct Jit::Impl {};

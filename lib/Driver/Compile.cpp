@@ -1,4 +1,5 @@
 // `ssmc SPEC.ssm --emit KIND -o OUT`.
+#include "Choose.h"
 #include "Commands.h"
 #include "Kernels.h"
 #include "Output.h"
@@ -53,6 +54,9 @@ static Expected<std::string> emit(const Options& options, Console& console, Emit
   lowering.dtype = options.dtype.value_or(runtime::DType::F32);
   lowering.form = options.form;
   lowering.chunk = options.chunk;
+  lowering.adjoint = options.grad ? 1 : 0;
+  lowering.outputs = options.grad;
+  lowering.precision = options.precision.value_or(Precision::Fast);
   lowering.summaries = options.summaries;
   for (ssm::RecurrenceOp recurrence : spec->recurrences) {
     auto sizes = dimSizes(recurrence, options, /*needAll=*/kind >= Emit::Tile);
@@ -69,6 +73,14 @@ static Expected<std::string> emit(const Options& options, Console& console, Emit
       return error;
     for (auto recurrence : module.getOps<ssm::RecurrenceOp>())
       warnOfNonlinear(recurrence, *spec, console);
+  }
+  if (kind >= Emit::Form) {
+    Expected<cpu::TargetSpec> target = targetOf(options);
+    if (!target)
+      return target.takeError();
+    if (Error error = settleForm(*module.getOps<ssm::RecurrenceOp>().begin(), lowering,
+                                 situationOf(*target, options)))
+      return error;
   }
   if (kind > Emit::Normal)
     if (Error error = lowerModule(module, kind == Emit::Form ? Stage::Form : Stage::Tile, lowering))

@@ -158,6 +158,45 @@ static void printCosts(const Explanation& facts, const Options& options, Page& p
     page.plain("            give --dims for numbers");
 }
 
+/// `1.3 KiB`; parts of a byte as 0.
+static std::string bytesText(double bytes) {
+  return runtime::formatBytes(uint64_t(bytes + 0.5));
+}
+
+/// A row for each form: what it costs, in the order of the forms, and which one `auto` takes.
+static void printChoice(const Explanation& facts, const Options& options, Page& page) {
+  const Choice& choice = facts.choice;
+  if (choice.candidates.empty())
+    return;
+  const cpu::CallSizes& sizes = facts.situation->sizes;
+  std::string time = std::to_string(sizes.time[0]);
+  if (sizes.time[1] > 1)
+    time += fmt::format("×{}", sizes.time[1]);
+  page.title("predicted",
+             fmt::format("of one step and head: T={} H={}, {}, {} numbers a vector, one thread", time, sizes.heads,
+                         runtime::name(options.dtype.value_or(runtime::DType::F32)).str(),
+                         facts.situation->target.lanes()));
+  page.plain(fmt::format("{:<14}{:>9}{:>12}{:>11}{:>15}{:>15}", "", "cycles", "operations", "functions",
+                         "through L2", "from memory"));
+  double steps = sizes.steps();
+  const Candidate* chosen = nullptr;
+  for (const Candidate& candidate : choice.candidates) {
+    const cpu::Cost& cost = candidate.cost;
+    if (candidate.form == choice.form)
+      chosen = &candidate;
+    page.plain(fmt::format("{:<14}{:>9.4g}{:>12.4g}{:>11.3g}{:>15}{:>15}", candidate.form.text(), cost.cycles / steps,
+                           cost.operations / steps, cost.functions / steps, bytesText(cost.nearBytes / steps),
+                           bytesText(cost.farBytes / steps)));
+  }
+  std::string others;
+  for (const Candidate& candidate : choice.candidates)
+    if (&candidate != chosen)
+      others += fmt::format("{} {} takes {:.3g} times as long", others.empty() ? ":" : ",", candidate.form.text(),
+                            candidate.cost.cycles / chosen->cost.cycles);
+  page.fact({"auto", choice.form.text() + (others.empty() ? ": there is no other form" : others),
+             ""});
+}
+
 static void printText(const Explanation& facts, const Spec& spec, const Options& options,
                       Console& console, ssm::RecurrenceOp declared, raw_ostream& os) {
   Page page(os, console.hasColor(os));
@@ -189,6 +228,7 @@ static void printText(const Explanation& facts, const Spec& spec, const Options&
     page.fact(fact);
   printForms(facts, page);
   printCosts(facts, options, page);
+  printChoice(facts, options, page);
   if (options.verbose)
     for (const BlockForm& form : facts.blockForms)
       if (form.reason.empty()) {
@@ -233,6 +273,17 @@ static json::Value toJson(const Explanation& facts) {
   forms["segments"] = facts.summaries.has_value();
   if (!facts.summaries)
     reasons["segments"] = facts.noSummaries;
+  json::Array predicted;
+  double steps = facts.situation ? facts.situation->sizes.steps() : 1;
+  for (const Candidate& candidate : facts.choice.candidates)
+    predicted.push_back(json::Object{{"form", nameOf(candidate.form.form)},
+                                     {"chunk", candidate.form.chunk},
+                                     {"cycles", candidate.cost.cycles / steps},
+                                     {"operations", candidate.cost.operations / steps},
+                                     {"functions", candidate.cost.functions / steps},
+                                     {"l2_bytes", candidate.cost.nearBytes / steps},
+                                     {"far_bytes", candidate.cost.farBytes / steps},
+                                     {"auto", candidate.form == facts.choice.form}});
   return json::Object{
       {"name", facts.name},
       {"operands", list(facts.operands)},
@@ -241,6 +292,7 @@ static json::Value toJson(const Explanation& facts) {
       {"outputs", list(facts.outputs)},
       {"forms", std::move(forms)},
       {"reasons", std::move(reasons)},
+      {"predicted", std::move(predicted)},
       {"cost", json::Object{{"operations", facts.costs.operations.text()},
                             {"functions", facts.costs.functions.text()},
                             {"operand_elements", facts.costs.operandElements.text()},
@@ -251,13 +303,16 @@ Expected<int> driver::explainCommand(const Options& options, Console& console) {
   if (!options.json.empty())
     if (Error error = checkWritable(options.json))
       return error;
+  Expected<cpu::TargetSpec> target = targetOf(options);
+  if (!target)
+    return target.takeError();
   json::Array all;
   for (const std::string& path : options.specs) {
     Expected<Spec> spec = loadSpec(path, options, console, /*single=*/false);
     if (!spec)
       return spec.takeError();
     for (ssm::RecurrenceOp declared : spec->recurrences) {
-      Expected<Explanation> facts = explain(declared, options);
+      Expected<Explanation> facts = explain(declared, options, situationOf(*target, options));
       if (!facts)
         return facts.takeError();
       all.push_back(toJson(*facts));

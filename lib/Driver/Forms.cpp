@@ -63,25 +63,31 @@ Expected<ssm::RecurrenceOp> driver::deriveBlocks(ssm::RecurrenceOp normal,
 }
 
 Expected<FormList> driver::formsOf(ssm::RecurrenceOp normal, const Options& options) {
-  FormList list;
   auto dims = dimSizes(normal, options, /*needAll=*/false);
   if (!dims)
     return dims.takeError();
-  if (options.form == Form::Auto || options.form == Form::Recurrent)
+  return formsOf(normal, *dims, options.form, options.chunk);
+}
+
+Expected<FormList> driver::formsOf(ssm::RecurrenceOp normal,
+                                   const std::map<std::string, int64_t, std::less<>>& dims,
+                                   Form wanted, std::optional<int64_t> chunk) {
+  FormList list;
+  if (wanted == Form::Auto || wanted == Form::Recurrent)
     list.present.push_back({Form::Recurrent, std::nullopt});
   for (Form form : {Form::Scan, Form::Chunked}) {
-    if (options.form != Form::Auto && options.form != form)
+    if (wanted != Form::Auto && wanted != form)
       continue;
     ssm::RecurrenceOp copy;
     mlir::OwningOpRef<mlir::ModuleOp> module = copyOf(normal, copy);
     std::string reason;
-    Expected<ssm::RecurrenceOp> derived = 
-        deriveBlocks(copy, {*dims, runtime::DType::F32, form, options.chunk}, reason);
+    Expected<ssm::RecurrenceOp> derived =
+        deriveBlocks(copy, {dims, runtime::DType::F32, form, chunk}, reason);
     if (!derived)
       return derived.takeError();
     if (*derived)
-      list.present.push_back({form, options.chunk.value_or(defaultChunk(form))});
-    else if (options.form == form)
+      list.present.push_back({form, chunk.value_or(defaultChunk(form))});
+    else if (wanted == form)
       return noSuchForm(normal.getSymName(), form, reason);
     else
       list.absent.push_back({form, reason});

@@ -29,6 +29,7 @@ struct FormChoice {
 
   /// `recurrent`, `chunked 64`
   std::string text() const;
+  bool operator==(const FormChoice&) const = default;
 };
 
 /// A form that a recurrence does not have.
@@ -46,5 +47,9 @@ struct FormList {
 /// blocks come with the default steps, or those of --chunk. Fails where --form names a form that does
 /// not exist.
 llvm::Expected<FormList> formsOf(ssm::RecurrenceOp normal, const Options& options);
+/// The same for sizes, a form and steps of blocks that are known.
+llvm::Expected<FormList> formsOf(ssm::RecurrenceOp normal,
+                                 const std::map<std::string, int64_t, std::less<>>& dims, Form form,
+                                 std::optional<int64_t> chunk);
 
 } // namespace ssmc::driver

@@ -52,14 +52,13 @@ static Error addTo(Array& sum, const Array& term) {
   return Error::success();
 }
 
-Expected<reference::Gradients>
-driver::runGradients(const CompiledRecurrence& adjoint, ssm::RecurrenceOp declared,
-                     const Signature& signature, const Inputs& inputs, unsigned threads,
-                     bool poison) {
+Expected<CompiledRecurrence::Launch> driver::prepareGradients(const CompiledRecurrence& adjoint,
+                                                              ssm::RecurrenceOp declared,
+                                                              const Signature& signature, const Inputs& inputs,
+                                                              ArrayMap& zeros) {
   const ArrayMap &outputCotangents = inputs.cotangents.outputs,
                  &stateCotangents = inputs.cotangents.states;
   const reference::Sizes& sizes = inputs.sizes;
-  ArrayMap zeros; // cotangents of outputs that are not given
   for (auto out : declared.getBlock()->getOps<ssm::OutOp>()) {
     if (outputCotangents.contains(out.getName()))
       continue;
@@ -85,7 +84,16 @@ driver::runGradients(const CompiledRecurrence& adjoint, ssm::RecurrenceOp declar
     const Array* given = in(outputCotangents, name);
     return given ? given : in(zeros, name);
   };
-  Expected<CompiledRecurrence::Launch> launch = adjoint.prepare(sizes, inputs.offsets, find);
+  return adjoint.prepare(sizes, inputs.offsets, find);
+}
+
+Expected<reference::Gradients>
+driver::runGradients(const CompiledRecurrence& adjoint, ssm::RecurrenceOp declared,
+                     const Signature& signature, const Inputs& inputs, unsigned threads,
+                     bool poison) {
+  const reference::Sizes& sizes = inputs.sizes;
+  ArrayMap zeros;
+  Expected<CompiledRecurrence::Launch> launch = prepareGradients(adjoint, declared, signature, inputs, zeros);
   if (!launch)
     return launch.takeError();
   if (poison)

@@ -18,8 +18,12 @@ struct LoweringOptions {
   runtime::DType dtype = runtime::DType::F32;
   Form form = Form::Recurrent;
   std::optional<int64_t> chunk;
+  Precision precision = Precision::Fast;
   /// How often the form is replaced by its adjoint: 1 for gradients, 2 for those of gradients.
   unsigned adjoint = 0;
+  /// Whether the form's outputs are computed too, with an adjoint: by its first kernels, which are the forward pass
+  /// then and keep what the others read.
+  bool outputs = false;
   /// Parts of each sequence along time, which run side by side; over 1 they need summaries.
   int64_t segments = 1;
   /// Whether the summaries of spans are made too.

@@ -33,20 +33,20 @@ static bool isNormal(ssm::RecurrenceOp recurrence) {
 }
 
 /// Replaces a form by its adjoint, and that by its own, so many times.
-static Expected<ssm::RecurrenceOp> deriveAdjoint(ssm::RecurrenceOp form, unsigned times) {
+static Expected<ssm::RecurrenceOp> deriveAdjoint(ssm::RecurrenceOp form, unsigned times, bool withOutputs) {
   if (times == 0)
     return form;
   // A block of steps whose states fit the second-level cache: they are all kept while it is walked back.
   if (!form.getBlock()->getOps<ssm::PassOp>().empty() && mlir::failed(derive::blockSteps(form, 16)))
     return createStringError("'" + form.getSymName().str() +
                              "' has no gradient: there are two time axes");
-  mlir::FailureOr<ssm::RecurrenceOp> adjoint = derive::deriveAdjoint(form);
+  mlir::FailureOr<ssm::RecurrenceOp> adjoint = derive::deriveAdjoint(form, withOutputs);
   if (mlir::failed(adjoint))
     return make_error<ReportedError>();
   form.erase();
   if (Error error = simplify(*adjoint))
     return std::move(error);
-  return deriveAdjoint(*adjoint, times - 1);
+  return deriveAdjoint(*adjoint, times - 1, /*withOutputs=*/false);
 }
 
 /// Replaces a normal form by the form that is asked for.
@@ -56,7 +56,7 @@ static Expected<ssm::RecurrenceOp> deriveForm(ssm::RecurrenceOp recurrence,
     mlir::FailureOr<ssm::RecurrenceOp> form = derive::deriveRecurrent(recurrence);
     if (mlir::failed(form))
       return make_error<ReportedError>();
-    return deriveAdjoint(*form, options.adjoint);
+    return deriveAdjoint(*form, options.adjoint, options.outputs);
   }
   std::string reason, name = recurrence.getSymName().str();
   Expected<ssm::RecurrenceOp> form = deriveBlocks(recurrence, options, reason);
@@ -64,7 +64,7 @@ static Expected<ssm::RecurrenceOp> deriveForm(ssm::RecurrenceOp recurrence,
     return form.takeError();
   if (!*form)
     return noSuchForm(name, options.form, reason);
-  return deriveAdjoint(*form, options.adjoint);
+  return deriveAdjoint(*form, options.adjoint, options.outputs);
 }
 
 Error driver::lowerModule(mlir::ModuleOp module, Stage stage, const LoweringOptions& options) {
@@ -113,6 +113,7 @@ Error driver::lowerModule(mlir::ModuleOp module, Stage stage, const LoweringOpti
   schedule::Options scheduling;
   for (auto& [name, size] : options.dims)
     scheduling.dims[name] = size;
+  scheduling.exactProducts = options.precision == Precision::Exact;
   mlir::Builder builder(&context);
   scheduling.operandType = options.dtype == DType::BF16  ? mlir::Type(builder.getBF16Type())
                            : options.dtype == DType::F16 ? mlir::Type(builder.getF16Type())

@@ -191,16 +191,18 @@ static const OptionRow rows[] = {
      [](Options& o, StringRef v) -> Error {
        return setCount(o.batch, v, "--batch", 0, int64_t(1) << 32);
      }},
-    {"--heads", "H", run | bench | check | explain, "heads of each sequence",
+    {"--heads", "H", all, "heads of each sequence",
      [](Options& o, StringRef v) -> Error {
        return setCount(o.heads, v, "--heads", 0, int64_t(1) << 32);
      }},
-    {"--groups", "G", run | bench | check | explain,
+    {"--groups", "G", all,
      "groups that the heads are shared out to; divides H",
      [](Options& o, StringRef v) -> Error {
        return setCount(o.groups, v, "--groups", 0, int64_t(1) << 32);
      }},
-    {"--time", "T | Y,X", run | bench | check, "steps along the time axis, or along both", setTime},
+    {"--time", "T | Y,X", all,
+     "steps along the time axis, or along both; compiling and explain choose a form for as many",
+     setTime},
     {"--dtype", "TYPE", compile | run | check | bench | explain,
      "type of inputs, params and outputs in memory: f32 (default), bf16, f16; f64 with --target\n"
      "reference. States and sums are f32 whatever it is",
@@ -208,7 +210,7 @@ static const OptionRow rows[] = {
     {"--form", "FORM", all, "auto (default), recurrent, scan (blocks of steps, every state at every step) or chunked\n"
      "(blocks of steps, matrix products in place of states where the recurrence admits it)",
      setForm},
-    {"--target", "TARGET", compile | run | check | bench,
+    {"--target", "TARGET", all,
      "cpu (default: this machine's features), cpu:TRIPLE:FEATURES (features as LLVM writes them:\n"
      "+avx2,+fma), or reference: the f64 interpreter of the declaration itself (run only)",
      setTarget},
@@ -277,6 +279,13 @@ static const OptionRow rows[] = {
     {"--grad-out", "NAME=FILE.npy", run,
      "where to write the gradient of an input, a param, or a state before the first step",
      [](Options& o, StringRef v) -> Error { return addPath(o.gradOut, "--grad-out", v); }},
+    {"--grad", "", compile | bench,
+     "with the gradient: kernels of the forward pass, which keep the states that chunks begin with, and\n"
+     "of the backward pass (d:X is the gradient of an input X, the cotangent of an output X)",
+     [](Options& o, StringRef) -> Error {
+       o.grad = true;
+       return Error::success();
+     }},
     {"--random-in", "", run,
      "random numbers that suit the recurrence for whatever --in does not name",
      [](Options& o, StringRef) -> Error {
@@ -312,6 +321,6 @@ ArrayRef<OptionRow> driver::optionTable() {
 }
 
 ArrayRef<AbsentOption> driver::absentOptions() {
-  static constexpr AbsentOption absent[] = {{"--grad", false}, {"--html", true}};
+  static constexpr AbsentOption absent[] = {{"--html", true}};
   return absent;
 }

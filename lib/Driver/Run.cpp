@@ -1,4 +1,5 @@
 // `ssmc run`: arrays in, arrays out.
+#include "Choose.h"
 #include "Commands.h"
 #include "Kernels.h"
 #include "Output.h"
@@ -33,8 +34,10 @@ static Expected<Results> compute(Spec& spec, const Options& options, const Signa
   if (Error error = checkRunsHere(*target))
     return error;
   LoweringOptions lowering = {inputs.sizes.dims, options.dtype.value_or(DType::F32), options.form,
-                              options.chunk};
+                              options.chunk, options.precision.value_or(Precision::Fast)};
   lowering.segments = options.segments;
+  if (Error error = settleForm(spec.recurrence(), lowering, situationOf(*target, inputs)))
+    return error;
   Expected<CompiledRecurrence> compiled =
       CompiledRecurrence::compile(spec.recurrence(), lowering, *target);
   if (!compiled)

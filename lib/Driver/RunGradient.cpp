@@ -1,4 +1,5 @@
 #include "RunGradient.h"
+#include "Choose.h"
 #include "Gradients.h"
 #include "OptionTable.h"
 #include "Output.h"
@@ -152,12 +153,14 @@ Expected<Gradients> driver::computeGradient(ssm::RecurrenceOp declared, const Si
   if (isReference(options))
     return referenceGradient(declared, signature, inputs, options.threads);
   LoweringOptions lowering = {inputs.sizes.dims, options.dtype.value_or(runtime::DType::F32),
-                              options.form, options.chunk};
+                              options.form, options.chunk, options.precision.value_or(Precision::Fast)};
   lowering.adjoint = 1;
   lowering.segments = options.segments;
   Expected<cpu::TargetSpec> target = targetOf(options);
   if (!target)
     return target.takeError();
+  if (Error error = settleForm(declared, lowering, situationOf(*target, inputs)))
+    return error;
   Expected<CompiledRecurrence> adjoint = CompiledRecurrence::compile(declared, lowering, *target);
   if (!adjoint)
     return adjoint.takeError();

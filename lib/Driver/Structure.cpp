@@ -353,6 +353,9 @@ static Error findBlockForms(ssm::RecurrenceOp normal, const Options& options, Ex
   for (Form form : {Form::Chunked, Form::Scan}) {
     BlockForm& found = result.blockForms.emplace_back(BlockForm{form});
     found.chunk = options.chunk.value_or(defaultChunk(form));
+    for (const Candidate& candidate : result.choice.candidates)
+      if (candidate.form.form == form)
+        found.chunk = *candidate.form.chunk;
     ssm::RecurrenceOp copy;
     mlir::OwningOpRef<mlir::ModuleOp> module = copyOf(normal, copy);
     Expected<ssm::RecurrenceOp> derived = deriveBlocks(
@@ -369,8 +372,10 @@ static Error findBlockForms(ssm::RecurrenceOp normal, const Options& options, Ex
   return Error::success();
 }
 
-Expected<Explanation> driver::explain(ssm::RecurrenceOp declared, const Options& options) {
+Expected<Explanation> driver::explain(ssm::RecurrenceOp declared, const Options& options,
+                                      std::optional<Situation> situation) {
   Explanation result;
+  result.situation = std::move(situation);
   result.name = declared.getSymName().str();
   auto dims = dimSizes(declared, options, /*needAll=*/false);
   if (!dims)
@@ -380,6 +385,14 @@ Expected<Explanation> driver::explain(ssm::RecurrenceOp declared, const Options&
   mlir::OwningOpRef<mlir::ModuleOp> module = copyOf(declared, normal);
   normal = analysis::normalize(normal);
   Explainer(declared, normal, result).run();
+  if (result.situation) {
+    LoweringOptions lowering{result.dims, options.dtype.value_or(runtime::DType::F32), Form::Auto,
+                             options.chunk, options.precision.value_or(Precision::Fast)};
+    Expected<Choice> choice = chooseForm(normal, lowering, *result.situation);
+    if (!choice)
+      return choice.takeError();
+    result.choice = std::move(*choice);
+  }
   if (Error error = findBlockForms(normal, options, result))
     return std::move(error);
   LoweringOptions lowering{result.dims};

@@ -1,7 +1,7 @@
 /// What the normal form says, as a struct whose fields explain it; `explain` prints it.
 #pragma once
 
-#include "Forms.h"
+#include "Choose.h"
 #include "Polynomial.h"
 
 #include "ssmc/Runtime/Array.h"
@@ -56,11 +56,14 @@ struct Explanation {
   std::optional<std::string> summaries;
   std::string noSummaries;
   Costs costs;
+  std::optional<Situation> situation; ///< what forms are compared for
+  Choice choice;                      ///< no candidates where a dim has no size
   std::map<std::string, int64_t, std::less<>> dims; ///< sizes where known
 };
 
-/// Explains one recurrence of a file.
-llvm::Expected<Explanation> explain(ssm::RecurrenceOp declared, const Options& options);
+/// Explains one recurrence of a file. Forms are compared where there is a situation to compare them for.
+llvm::Expected<Explanation> explain(ssm::RecurrenceOp declared, const Options& options,
+                                    std::optional<Situation> situation = std::nullopt);
 
 /// Sets `structure`.
 void classify(ssm::RecurrenceOp normal, ssm::SystemOp system, SystemFacts& facts);

@@ -17,7 +17,7 @@ namespace {
 class ChunkKernel {
 public:
   ChunkKernel(ssm::RecurrenceOp form, ssm::ChunkOp chunk, const Options& options)
-      : form(form), chunk(chunk), binder(form, options), builder(form.getContext()),
+      : form(form), chunk(chunk), options(options), binder(form, options), builder(form.getContext()),
         operands(form.getContext(), binder, options) {}
   FailureOr<tile::KernelOp> build(StringRef name);
 
@@ -31,6 +31,7 @@ private:
 
   ssm::RecurrenceOp form;
   ssm::ChunkOp chunk;
+  const Options& options;
   Binder binder;
   OpBuilder builder;
   OperandList operands;
@@ -129,7 +130,10 @@ FailureOr<tile::KernelOp> ChunkKernel::build(StringRef name) {
     return failure();
   collectOperands();
   builder.setInsertionPoint(form);
-  auto kernel = tile::KernelOp::create(builder, chunk.getLoc(), name, operands.get());
+  // (f16's range is too small for states.)
+  bool rounds = options.operandType.isBF16() && !options.exactProducts;
+  auto kernel = tile::KernelOp::create(builder, chunk.getLoc(), name, operands.get(),
+                                       rounds ? TypeAttr::get(options.operandType) : TypeAttr());
   builder.setInsertionPointToEnd(&kernel.getBody().emplaceBlock());
 
   SmallVector<ssm::StateOp> states;

@@ -387,7 +387,7 @@ FailureOr<tile::KernelOp> KernelBuilder::build(StringRef name) {
   placement = std::make_unique<Placement>(pass, binder);
   collectOperands();
   builder.setInsertionPoint(form);
-  auto kernel = tile::KernelOp::create(builder, form.getLoc(), name, operands.get());
+  auto kernel = tile::KernelOp::create(builder, form.getLoc(), name, operands.get(), TypeAttr());
   builder.setInsertionPointToEnd(&kernel.getBody().emplaceBlock());
 
   unsigned axes = form.getNumTimeAxes();

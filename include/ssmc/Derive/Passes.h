@@ -43,8 +43,9 @@ mlir::LogicalResult blockSteps(ssm::RecurrenceOp form, int64_t steps);
 
 /// The adjoint of a form of chunks, after it: from cotangents `d:o` of outputs (operands) and `d:S` of final states
 /// (initial values of states of that name) to gradients `d:x` of operands (outputs), and of params and initial
-/// states (final values of states). Fails with a message where an op has no derivative.
-mlir::FailureOr<ssm::RecurrenceOp> deriveAdjoint(ssm::RecurrenceOp form);
+/// states (final values of states). With `withOutputs` its first chunks compute the outputs as well: the forward pass,
+/// and what it keeps. Fails with a message where an op has no derivative.
+mlir::FailureOr<ssm::RecurrenceOp> deriveAdjoint(ssm::RecurrenceOp form, bool withOutputs = false);
 
 /// Replaces every complex value of a derived form by two reals; the old op is erased. Fails, with a message,
 /// on a function that has no such form.

@@ -59,6 +59,7 @@ struct Options {
   NamedPaths cotangent; ///< of outputs and final states
   NamedPaths gradOut;   ///< of inputs, params and initial states
   bool wantsGradient() const { return !cotangent.empty(); }
+  bool grad = false; ///< --grad: the adjoint of a form too
   bool randomIn = false;
   std::string cuSeqlens; ///< --cu-seqlens; empty: sequences are batch entries
 

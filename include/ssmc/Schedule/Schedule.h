@@ -14,6 +14,8 @@ struct Options {
   llvm::StringMap<int64_t> dims;
   /// Stored type of real inputs and outputs (f32, bf16, f16). Params and states are f32.
   mlir::Type operandType;
+  /// Whether the factors of contractions keep f32's digits where operands are stored with fewer.
+  bool exactProducts = false;
   /// Steps that are staged together.
   int64_t tokenTile = 16;
 };

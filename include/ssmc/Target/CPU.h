@@ -32,7 +32,8 @@ struct TargetSpec {
   std::string triple;
   std::string features; ///< LLVM's feature string, "+avx2,+fma"
 
-  /// This machine, with the features that it reports.
+  /// This machine, with the features that it reports. Asks the system for the tile registers of
+  /// AMX on behalf of this process, and leaves AMX out where they are not granted.
   static TargetSpec host();
   /// `cpu` is this machine, `cpu:<triple>:<features>` another one. On failure sets `error`.
   static std::optional<TargetSpec> parse(std::string_view text, std::string& error);
@@ -42,19 +43,24 @@ struct TargetSpec {
   /// f32 lanes of a vector register: 16 (AVX-512), 8 (AVX2), else 4.
   int64_t lanes() const;
   int64_t registers() const;
+  bool hasPairVectors() const; ///< vectors of pairs of bf16 can be multiplied (AVX512_BF16)
+  bool hasPairTiles() const;   ///< and tiles of them (AMX-BF16)
   /// The name of the CPU that LLVM is given: the least one of the architecture.
   std::string baseCPU() const;
 };
 
 std::unique_ptr<mlir::Pass> createHoistReciprocals();
 std::unique_ptr<mlir::Pass> createSplitFolds();
-std::unique_ptr<mlir::Pass> createLowerTileToLoops(int64_t lanes, int64_t registers);
+std::unique_ptr<mlir::Pass> createLowerTileToLoops(const TargetSpec& target);
 
 /// Whether this target has loops of its own for an op over the steps of a chunk.
 bool lowersSteps(mlir::Operation* op);
 
 /// Registers the passes of this target by name.
 void registerPasses();
+
+/// Adds the passes from tile kernels to loops over vectors.
+void buildLoopPipeline(mlir::OpPassManager& manager, const TargetSpec& target);
 
 /// Adds the passes from tile kernels to the LLVM dialect.
 void buildPipeline(mlir::OpPassManager& manager, const TargetSpec& target);

@@ -186,8 +186,22 @@ static Value toHalf(ImplicitLocOpBuilder& b, Value value) {
   return arith::TruncIOp::create(b, like(value, b.getI16Type()), result);
 }
 
+/// The bf16 that an f32 was made from, if it was.
+static Value madeFromBrain(Value value) {
+  auto bits = value.getDefiningOp<arith::BitcastOp>();
+  auto shift = bits ? bits.getIn().getDefiningOp<arith::ShLIOp>() : nullptr;
+  auto wide = shift ? shift.getLhs().getDefiningOp<arith::ExtUIOp>() : nullptr;
+  return wide && getElementTypeOrSelf(wide.getIn().getType()).isInteger(16) ? wide.getIn() : Value();
+}
+
 /// f32 to bf16, rounded to nearest even.
-static Value toBrain(ImplicitLocOpBuilder& b, Value value) {
+static Value toBrain(ImplicitLocOpBuilder& b, Value value, bool hasInstruction) {
+  if (Value raw = madeFromBrain(value))
+    return raw;
+  if (hasInstruction) {
+    Value rounded = arith::TruncFOp::create(b, like(value, b.getBF16Type()), value);
+    return arith::BitcastOp::create(b, like(value, b.getI16Type()), rounded);
+  }
   Arithmetic a{b, value.getType()};
   Value bits = a.bits(value);
   Value odd =
@@ -222,10 +236,10 @@ static Value fromStorage(ImplicitLocOpBuilder& b, Value raw, Type storage, Type 
   return raw;
 }
 
-static Value toStorage(ImplicitLocOpBuilder& b, Value value, Type storage) {
+static Value toStorage(ImplicitLocOpBuilder& b, Value value, Type storage, bool hasBrain) {
   Type element = getElementTypeOrSelf(value.getType()), to = like(value, storage);
   if (storage.isBF16())
-    return toBrain(b, value);
+    return toBrain(b, value, hasBrain);
   if (storage.isF16())
     return toHalf(b, value);
   if (storage.isF64())
@@ -299,7 +313,7 @@ void Emitter::store(const Buffer& buffer, const Point& point, Lanes value) {
   int64_t stride = laneStride(buffer, point), lanes = shape.lanes;
   unsigned align = rawType(b, buffer.storage).getIntOrFloatBitWidth() / 8;
   if (stride == 0) {
-    LLVM::StoreOp::create(b, toStorage(b, value.parts[0], buffer.storage),
+    LLVM::StoreOp::create(b, toStorage(b, value.parts[0], buffer.storage, shape.pairs != PairUnit::None),
                           address(buffer, point, 0), align);
     return;
   }
@@ -310,7 +324,7 @@ void Emitter::store(const Buffer& buffer, const Point& point, Lanes value) {
     Value one = value.parts[value.isVector() ? part : 0];
     if (!value.isVector())
       one = splat(one, VectorType::get({lanes}, b.getF32Type()));
-    one = toStorage(b, one, buffer.storage);
+    one = toStorage(b, one, buffer.storage, shape.pairs != PairUnit::None);
     if (stride == 1 && (left >= lanes || buffer.place != Buffer::Place::User)) {
       LLVM::StoreOp::create(b, one, address(buffer, point, part * lanes), align);
     } else if (stride == 1) {

@@ -45,18 +45,20 @@ SmallVector<Value> Emitter::accumulate(Value left, const Buffer& right, const Po
   return sums;
 }
 
-/// Whether all readers of a value multiply it with zeros above the diagonal.
-static bool isWantedBelow(Value value, StringRef rows, StringRef columns) {
+bool ssmc::cpu::isWantedBelow(Value value, StringRef rows, StringRef columns) {
   return !value.use_empty() && llvm::all_of(value.getUsers(), [&](Operation* user) {
     if (!isa<ssm::MulOp>(user))
       return false;
     Value other = user->getOperand(user->getOperand(0) == value);
-    return other != value && isCausal(other, rows, columns);
+    return other != value &&
+           (isCausal(other, rows, columns) || isWantedBelow(user->getResult(0), rows, columns));
   });
 }
 
 void Emitter::emitProduct(ssm::SumOp sum) {
   const Product product = products.find(sum)->second;
+  if (usesPairs(sum, product))
+    return emitPairProduct(sum, product);
   Buffer target = buffers.find(sum.getResult())->second;
   auto type = arrayType(sum.getResult());
   ssm::AxisAttr lane = type.find(product.lane), row = type.find(product.row);

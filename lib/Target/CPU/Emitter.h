@@ -33,10 +33,15 @@ using mlir::Operation;
 using mlir::Type;
 using mlir::Value;
 
+/// What multiplies pairs of bf16 and adds their two products to an f32: nothing, vectors of 16
+/// pairs (AVX512_BF16), or tiles of 16 rows by 16 pairs (AMX-BF16, which has the vectors too).
+enum class PairUnit { None, Vectors, Tiles };
+
 /// The vector geometry of a target.
 struct Shape {
   int64_t lanes = 16;     ///< f32 lanes of a register
   int64_t registers = 32; ///< vector registers
+  PairUnit pairs = PairUnit::None;
 };
 
 /// An index along one label: `dynamic + constant`. With `lane` it is the index of the first lane.
@@ -121,6 +126,7 @@ struct Item {
 /// where `row` is a label of the left side alone and `lane` one of the right side alone.
 struct Product {
   Value left, right;
+  Value scale; ///< what the sum was multiplied with, if anything
   StringRef row, lane;
   SmallVector<StringRef> reduced;
 };
@@ -209,8 +215,14 @@ public:
   /// Brings sums of products to the shape of Product, and remembers them.
   void findProducts(Operation* kernel);
   TileShape tileFor(int64_t laneExtent) const;
+  /// The label that lanes of a carried state run along: what most products that read it want.
+  StringRef stateLane(ssm::ArrayType type) const;
   /// The value with `lane` in strips of `width` contiguous lanes: where it lies, or a copy.
   Buffer panelOf(Value value, StringRef lane, int64_t width);
+  /// Whether a product is computed from pairs of bf16.
+  bool usesPairs(ssm::SumOp sum, const Product& product);
+  /// A side of a product as pairs of bf16 along the label that is summed (see EmitPairs.cpp).
+  Buffer pairsOf(Value value, StringRef label, StringRef reduced, int64_t strip, bool rest = false);
   /// Adds, for each row of a tile, left * right summed over the labels `reduced`.
   SmallVector<Value> accumulate(Value left, const Buffer& right, const Point& point, StringRef row, int64_t rows,
                                 ArrayRef<StringRef> reduced, Bounds bounds, SmallVector<Value> sums);
@@ -234,6 +246,7 @@ public:
   void choosePreferences(Operation* kernel);
   /// A buffer of the workspace with `lane` in strips of `width`, which lie one after the other.
   Buffer makePanel(ssm::ArrayType type, StringRef lane, int64_t width);
+  Buffer makePairs(ssm::ArrayType type, StringRef label, StringRef reduced, int64_t strip);
 
   mlir::ImplicitLocOpBuilder& b;
   Shape shape;
@@ -242,8 +255,14 @@ public:
   llvm::DenseMap<Value, LanePreference> preferences;
   llvm::DenseMap<Operation*, LanePreference> foldLanes;
   llvm::DenseMap<Operation*, Product> products;
+  /// How often products read a state with lanes along a label.
+  llvm::StringMap<int64_t> readAlong;
   /// Copies made by panelOf: of a value, by lane and width.
   std::map<std::tuple<void*, StringRef, int64_t>, Buffer> panels;
+  /// Copies made by pairsOf: of a value, by its other arguments.
+  std::map<std::tuple<void*, StringRef, StringRef, int64_t, bool>, Buffer> pairs;
+  /// Whether factors of products may be rounded to bf16: set for a kernel.
+  bool roundsProducts = false;
   /// Loops over these labels stop at a value known when running.
   std::map<StringRef, Value> dynamicExtents;
   /// Where the folds around the emitted code stand.
@@ -271,6 +290,13 @@ private:
   Value reduceLanes(Operation* op, Value vector);
   void packTransposed(const Buffer& from, const Buffer& to, ssm::ArrayType type, StringRef unit, StringRef lane);
   void emitProduct(ssm::SumOp sum);
+  void emitPairProduct(ssm::SumOp sum, const Product& product);
+  using PairTerms = SmallVector<std::pair<Buffer, Buffer>>;
+  void emitPairTiles(const Product& product, const PairTerms& terms, const Buffer& target,
+                     const Point& outer, StringRef upTo, StringRef from, bool below);
+  std::pair<Value, Value> floatsAcross(Value value, Point point, StringRef reduced, Value pair);
+  std::pair<Value, Value> floatsAlong(Value value, Point point, StringRef reduced, Index first);
+  std::optional<Buffer> storedPairs(Value value, StringRef label, StringRef reduced);
   void emitGram(ssm::GramOp gram);
   void emitGramRows(ssm::GramOp gram, const Point& point, Index first, int64_t count, const Buffer& keys,
                     const Buffer& decayed, const Buffer& queries, const Buffer& passed);
@@ -301,9 +327,18 @@ ssm::ArrayType arrayType(Value value);
 Type vectorLike(Type element, Type like);
 /// Whether a value is 0 wherever the position along `columns` is past that along `rows`.
 bool isCausal(Value value, StringRef rows, StringRef columns);
+/// Whether a value has bf16's digits and no more, as an operand that is stored so has.
+bool isStoredAsBF16(Value value);
+/// Whether all readers of a value multiply it with zeros above the diagonal.
+bool isWantedBelow(Value value, StringRef rows, StringRef columns);
 /// The label of a solve's right sides that lanes run along; empty where there is none.
 StringRef solveLane(ssm::SolveOp solve);
-/// The element type in registers: i1 stays i1.
+/// Transposes as many vectors as they have lanes.
+void transpose(mlir::ImplicitLocOpBuilder& b, SmallVector<Value>& vectors);
+/// The label that a relabel's operand bears for `name`.
+StringRef renamedFrom(ssm::RelabelOp relabel, StringRef name);
+/// A relabel's result as a buffer, where its operand lies.
+Buffer renamed(Buffer buffer, ssm::RelabelOp relabel);
 inline int64_t roundUp(int64_t value, int64_t to) {
   return (value + to - 1) / to * to;
 }

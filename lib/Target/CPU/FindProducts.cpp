@@ -3,7 +3,7 @@
 // A sum over a product of arrays is one where the factors fall into two sides: a label that is kept and borne by the
 // left side alone gives the rows of a tile, one that is borne by the right side alone its lanes. Nothing else is asked
 // of it, so that any recurrence's contraction is found. The factors of each side are multiplied first, and the sum is
-// then of left * right.
+// then of left * right. Factors that bear no summed label scale the sum, so that its sides are read as they are.
 #include "Emitter.h"
 
 using namespace mlir;
@@ -40,7 +40,47 @@ static Value multiply(OpBuilder& b, Location loc, ArrayRef<Value> factors) {
 /// Labels of few positions are left to the nests, whose accumulators suit them.
 static constexpr int64_t fewest = 4;
 
-static std::optional<Product> match(ssm::SumOp sum, StringRef row, StringRef lane) {
+/// The factors of a product of products.
+static void appendFactors(Value value, SmallVectorImpl<Value>& factors) {
+  if (auto mul = value.getDefiningOp<ssm::MulOp>()) {
+    appendFactors(mul.getLhs(), factors);
+    appendFactors(mul.getRhs(), factors);
+    return;
+  }
+  factors.push_back(value);
+}
+
+/// Takes the factors that bear none of the labels out of a side that bears `kept`.
+static void takeScale(SmallVectorImpl<Value>& side, ArrayRef<StringRef> summed, StringRef kept,
+                      SmallVectorImpl<Value>& scale) {
+  SmallVector<Value> factors, rest, constant;
+  for (Value value : side)
+    appendFactors(value, factors);
+  for (Value value : factors) {
+    bool isSummed = llvm::any_of(summed, [&](StringRef label) { return arrayType(value).has(label); });
+    (isSummed ? rest : constant).push_back(value);
+  }
+  // The sum needs the label from one of those that stay.
+  if (constant.empty() || llvm::none_of(rest, [&](Value value) { return arrayType(value).has(kept); }))
+    return;
+  side.assign(rest.begin(), rest.end());
+  scale.append(constant.begin(), constant.end());
+}
+
+/// Where both sides would be rounded, a factor of the summed labels alone goes to the side that is rounded anyway.
+static void keepExact(SmallVectorImpl<Value>& side, StringRef kept, SmallVectorImpl<Value>& other) {
+  SmallVector<Value> factors, bearing, others;
+  for (Value value : side)
+    appendFactors(value, factors);
+  for (Value value : factors)
+    (arrayType(value).has(kept) ? bearing : others).push_back(value);
+  if (bearing.size() != 1 || others.empty() || !isStoredAsBF16(bearing[0]))
+    return;
+  side.assign(bearing.begin(), bearing.end());
+  other.append(others.begin(), others.end());
+}
+
+static std::optional<Product> match(ssm::SumOp sum, StringRef row, StringRef lane, bool rounds) {
   auto type = arrayType(sum.getOperand());
   auto mul = sum.getOperand().getDefiningOp<ssm::MulOp>();
   Sides sides{row, lane, {}, {}, {}};
@@ -50,6 +90,14 @@ static std::optional<Product> match(ssm::SumOp sum, StringRef row, StringRef lan
   bool rightIsRead = sides.right.size() == 1 && (isa<BlockArgument>(sides.right[0]) ||
                                                  isa<tile::LoadOp>(sides.right[0].getDefiningOp()));
   llvm::append_range(rightIsRead ? sides.left : sides.right, sides.neither);
+  SmallVector<StringRef> summed = reducedLabels(sum);
+  SmallVector<Value> scale;
+  takeScale(sides.left, summed, row, scale);
+  takeScale(sides.right, summed, lane, scale);
+  if (rounds) {
+    keepExact(sides.left, row, sides.right);
+    keepExact(sides.right, lane, sides.left);
+  }
   Product product;
   product.row = row;
   product.lane = lane;
@@ -61,8 +109,13 @@ static std::optional<Product> match(ssm::SumOp sum, StringRef row, StringRef lan
       return {};
     product.reduced.push_back(label);
   }
-  if (arrayType(product.left).unionWith(arrayType(product.right)) != type)
+  auto whole = arrayType(product.left).unionWith(arrayType(product.right));
+  for (Value factor : scale)
+    whole = whole.unionWith(arrayType(factor));
+  if (whole != type)
     return {};
+  if (!scale.empty())
+    product.scale = multiply(b, sum.getLoc(), scale);
   // The label that is contiguous in most arrays innermost.
   llvm::sort(product.reduced, [&](StringRef x, StringRef y) {
     return type.find(x).getSize() < type.find(y).getSize();
@@ -70,9 +123,21 @@ static std::optional<Product> match(ssm::SumOp sum, StringRef row, StringRef lan
   return product;
 }
 
+StringRef Emitter::stateLane(ssm::ArrayType type) const {
+  StringRef best;
+  std::tuple<int64_t, int64_t> bestScore{-1, -1};
+  for (ssm::AxisAttr axis : type.getAxes()) { // Of equals the last, as for what is added to it.
+    std::tuple<int64_t, int64_t> score{readAlong.lookup(axis.getName()), axis.getSize()};
+    if (score >= bestScore) {
+      best = axis.getName();
+      bestScore = score;
+    }
+  }
+  return best;
+}
+
 void Emitter::findProducts(Operation* kernel) {
   // States read by a product tell the lanes of what is added to them.
-  llvm::StringMap<int64_t> asLane;
   auto isSteps = [&](Operation* op, StringRef label) {
     auto sequence = op->getParentOfType<tile::SequenceOp>();
     return sequence && label.starts_with(sequence.getAxis().getName());
@@ -99,7 +164,7 @@ void Emitter::findProducts(Operation* kernel) {
       continue;
     SmallVector<ssm::AxisAttr> lanes(arrayType(sum.getResult()).getAxes()), rows = lanes;
     auto laneScore = [&](ssm::AxisAttr axis) {
-      return std::tuple(!isSteps(sum, axis.getName()), asLane.lookup(axis.getName()), axis.getSize());
+      return std::tuple(!isSteps(sum, axis.getName()), readAlong.lookup(axis.getName()), axis.getSize());
     };
     std::reverse(lanes.begin(), lanes.end()); // Of equals the last, which is contiguous.
     llvm::stable_sort(lanes, [&](auto x, auto y) { return laneScore(x) > laneScore(y); });
@@ -108,14 +173,20 @@ void Emitter::findProducts(Operation* kernel) {
       for (ssm::AxisAttr row : rows) {
         if (lane == row || lane.getSize() < fewest || row.getSize() < fewest || products.contains(sum))
           continue;
-        std::optional<Product> product = match(sum, row.getName(), lane.getName());
+        std::optional<Product> product = match(sum, row.getName(), lane.getName(), roundsProducts && shape.pairs != PairUnit::None);
         if (!product)
           continue;
         OpBuilder b(sum);
-        sum.getOperandMutable().assign(
-            ssm::MulOp::create(b, sum.getLoc(), product->left, product->right).getResult());
+        Value factors = ssm::MulOp::create(b, sum.getLoc(), product->left, product->right);
+        sum.getOperandMutable().assign(factors);
+        if (product->scale) {
+          sum.getResult().setType(arrayType(factors).without(product->reduced));
+          b.setInsertionPointAfter(sum);
+          auto scaled = ssm::MulOp::create(b, sum.getLoc(), sum.getResult(), product->scale);
+          sum.getResult().replaceAllUsesExcept(scaled, scaled);
+        }
         products[sum] = *product;
-        asLane[product->lane] += isa<BlockArgument>(product->right);
+        readAlong[product->lane] += isa<BlockArgument>(product->right);
       }
   }
 }

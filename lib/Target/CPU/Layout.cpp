@@ -127,6 +127,32 @@ Buffer Emitter::makePanel(ssm::ArrayType type, StringRef lane, int64_t width) {
   return buffer;
 }
 
+Buffer Emitter::makePairs(ssm::ArrayType type, StringRef label, StringRef reduced, int64_t strip) {
+  Buffer buffer;
+  buffer.element = buffer.storage = b.getI32Type();
+  // Whole blocks of 16 positions and of 16 pairs: those that do not exist are zeros along the sum.
+  int64_t pairs = roundUp(type.find(reduced).getSize(), 32) / 2, extent = roundUp(type.find(label).getSize(), 16);
+  Dim along{label, extent, pairs}, summed{reduced, pairs, 1};
+  if (strip) {
+    along = {label, extent, 1};
+    along.block = strip;
+    along.blockStride = pairs * strip;
+    extent = roundUp(extent, strip);
+    summed.stride = strip;
+  }
+  int64_t stride = extent * pairs;
+  for (ssm::AxisAttr axis : llvm::reverse(type.getAxes())) {
+    if (axis.getName() == label || axis.getName() == reduced)
+      continue;
+    buffer.dims.push_back({axis.getName(), axis.getSize(), stride});
+    stride *= axis.getSize();
+  }
+  buffer.dims.push_back(summed);
+  buffer.dims.push_back(along);
+  buffer.offset = reserve(*this, Buffer::Place::Temp, stride);
+  return buffer;
+}
+
 bool ssmc::cpu::isFlat(Operation* op) {
   return isa_and_nonnull<ssm::FlattenOp, ssm::UnflattenOp>(op);
 }
@@ -198,7 +224,9 @@ void Emitter::choosePreferences(Operation* kernel) {
     const Product& product = found->second;
     ssm::AxisAttr axis = arrayType(product.right).find(product.lane);
     LanePreference lane{product.lane, tileFor(axis.getSize()).parts * shape.lanes};
-    if (isa<BlockArgument>(product.right) || persistent.contains(product.right))
+    // A state that is read both ways is transposed for some: all that is added to it lies as it does.
+    bool isState = isa<BlockArgument>(product.right) && stateLane(arrayType(product.right)) == product.lane;
+    if (isState || persistent.contains(product.right))
       prefer(product.right, lane);
     prefer(op->getResult(0), lane);
   });

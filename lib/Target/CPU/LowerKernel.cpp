@@ -169,6 +169,7 @@ void KernelLowering::emitSegment(ArrayRef<Operation*> ops, ArrayRef<Item> given)
   auto savedBuffers = e.buffers;
   auto savedBound = e.bound;
   auto savedPanels = e.panels;
+  auto savedPairs = e.pairs;
   e.loop(blockStart, blockEnd, 1, {}, [&](Value item, ValueRange) {
     Value slot = arith::SubIOp::create(b, item, blockStart);
     e.itemSpace = gep(e.workspace, b.getI8Type(), add(tempSize, mul(slot, oneItemSize)));
@@ -204,6 +205,7 @@ void KernelLowering::emitSegment(ArrayRef<Operation*> ops, ArrayRef<Item> given)
   e.buffers = std::move(savedBuffers);
   e.bound = std::move(savedBound);
   e.panels = std::move(savedPanels);
+  e.pairs = std::move(savedPairs);
 }
 
 /// The label of the steps of a tile, and every name that it is given inside, each with the number of positions
@@ -338,6 +340,8 @@ LogicalResult KernelLowering::run() {
     for (ssm::AxisAttr axis : operand.getAxes())
       ring.elements *= axis.getSize();
   });
+  std::optional<Type> factors = kernel.getFactorType();
+  e.roundsProducts = factors && factors->isBF16();
   e.findProducts(kernel);
   findPersistent();
   e.choosePreferences(kernel);

@@ -166,6 +166,9 @@ void KernelLowering::emitLoad(tile::LoadOp load) {
   else
     target = e.makeBuffer(
         type, e.persistent.contains(value) ? Buffer::Place::Item : Buffer::Place::Temp, lane);
+  // Kept as it is stored, it is half as long, and rows of pairs for products.
+  if (e.roundsProducts && e.shape.pairs != PairUnit::None && user.storage.isBF16() && !conditional)
+    target.storage = user.storage;
   auto copy = [&](Value source) {
     Emitter::Scope scope(e);
     Nest nest;
@@ -246,11 +249,13 @@ void KernelLowering::emitPrefetch() {
   }
   if (all.empty())
     return;
+  // Many rows that are pages apart would fight for the same lines of the first-level cache.
+  int hint = innermost.getTileSize() > 16 ? 2 : 3;
   e.loop(e.i64(0), e.dynamicExtents[innermost.getAxis().getName()], 1, {}, [&](Value step, ValueRange) {
     for (const Rows& rows : all)
       for (int64_t place = 0; place < rows.bytes; place += line)
         LLVM::Prefetch::create(b, gep(rows.base, b.getI8Type(), add(mul(step, rows.step), e.i64(place))),
-                               rows.write, /*hint=*/3, /*cache=*/1);
+                               rows.write, hint, /*cache=*/1);
     return SmallVector<Value>();
   });
 }

@@ -79,24 +79,26 @@ void Emitter::forBlocks(StringRef label, int64_t extent, int64_t step, Value low
 
 //===-- Panels --------------------------------------------------------------------------------------===//
 
-static StringRef renamedFrom(ssm::RelabelOp relabel, StringRef name) {
+StringRef ssmc::cpu::renamedFrom(ssm::RelabelOp relabel, StringRef name) {
   for (auto [from, to] : llvm::zip(ssm::strings(relabel.getFrom()), ssm::strings(relabel.getTo())))
     if (to == name)
       return from;
   return name;
 }
 
+Buffer ssmc::cpu::renamed(Buffer buffer, ssm::RelabelOp relabel) {
+  for (Dim& dim : buffer.dims)
+    for (auto [from, to] : llvm::zip(ssm::strings(relabel.getFrom()), ssm::strings(relabel.getTo())))
+      if (dim.label == from) {
+        dim.label = to;
+        break;
+      }
+  return buffer;
+}
+
 Buffer Emitter::panelOf(Value value, StringRef lane, int64_t width) {
-  if (auto relabel = value.getDefiningOp<ssm::RelabelOp>(); relabel && !isLeaf(value)) {
-    Buffer buffer = panelOf(relabel.getOperand(), renamedFrom(relabel, lane), width);
-    for (Dim& dim : buffer.dims)
-      for (auto [from, to] : llvm::zip(ssm::strings(relabel.getFrom()), ssm::strings(relabel.getTo())))
-        if (dim.label == from) {
-          dim.label = to;
-          break;
-        }
-    return buffer;
-  }
+  if (auto relabel = value.getDefiningOp<ssm::RelabelOp>(); relabel && !isLeaf(value))
+    return renamed(panelOf(relabel.getOperand(), renamedFrom(relabel, lane), width), relabel);
   auto type = arrayType(value);
   auto found = buffers.find(value);
   bool isBuffer = found != buffers.end() && found->second.place != Buffer::Place::User;
@@ -127,8 +129,8 @@ Buffer Emitter::panelOf(Value value, StringRef lane, int64_t width) {
   return panel;
 }
 
-/// Transposes as many vectors as they have lanes: each round interleaves the halves.
-static void transpose(ImplicitLocOpBuilder& b, SmallVector<Value>& vectors) {
+/// Each round interleaves the halves.
+void ssmc::cpu::transpose(ImplicitLocOpBuilder& b, SmallVector<Value>& vectors) {
   int64_t count = vectors.size();
   SmallVector<int64_t> low, high;
   for (int64_t i = 0; i < count / 2; ++i) {

@@ -17,6 +17,7 @@ struct LowerTileToLoops : PassWrapper<LowerTileToLoops, OperationPass<ModuleOp>>
   LowerTileToLoops(cpu::Shape shape) {
     lanes = shape.lanes;
     registers = shape.registers;
+    pairs = shape.pairs;
   }
 
   StringRef getArgument() const override { return "lower-tile-to-loops"; }
@@ -30,7 +31,7 @@ struct LowerTileToLoops : PassWrapper<LowerTileToLoops, OperationPass<ModuleOp>>
   void runOnOperation() override {
     SmallVector<tile::KernelOp> kernels(getOperation().getOps<tile::KernelOp>());
     for (tile::KernelOp kernel : kernels) {
-      if (failed(cpu::lowerKernel(kernel, {lanes, registers})))
+      if (failed(cpu::lowerKernel(kernel, {lanes, registers, pairs})))
         return signalPassFailure();
       kernel.erase();
     }
@@ -40,11 +41,19 @@ struct LowerTileToLoops : PassWrapper<LowerTileToLoops, OperationPass<ModuleOp>>
                         llvm::cl::init(16)};
   Option<int64_t> registers{*this, "registers", llvm::cl::desc("number of vector registers"),
                             llvm::cl::init(32)};
+  Option<cpu::PairUnit> pairs{
+      *this, "pairs", llvm::cl::desc("what multiplies pairs of bf16"), llvm::cl::init(cpu::PairUnit::None),
+      llvm::cl::values(clEnumValN(cpu::PairUnit::None, "none", "nothing"),
+                       clEnumValN(cpu::PairUnit::Vectors, "vectors", "AVX512_BF16"),
+                       clEnumValN(cpu::PairUnit::Tiles, "tiles", "AMX-BF16"))};
 };
 } // namespace
 
-std::unique_ptr<Pass> cpu::createLowerTileToLoops(int64_t lanes, int64_t registers) {
-  return std::make_unique<LowerTileToLoops>(Shape{lanes, registers});
+std::unique_ptr<Pass> cpu::createLowerTileToLoops(const TargetSpec& target) {
+  PairUnit pairs = target.hasPairTiles()     ? PairUnit::Tiles
+                   : target.hasPairVectors() ? PairUnit::Vectors
+                                             : PairUnit::None;
+  return std::make_unique<LowerTileToLoops>(Shape{target.lanes(), target.registers(), pairs});
 }
 
 void cpu::registerPasses() {

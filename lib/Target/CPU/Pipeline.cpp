@@ -10,7 +10,7 @@
 using namespace mlir;
 using namespace ssmc;
 
-void ssmc::cpu::buildPipeline(OpPassManager& manager, const TargetSpec& target) {
+void ssmc::cpu::buildLoopPipeline(OpPassManager& manager, const TargetSpec& target) {
   // Folds get a label that lanes can run along. Equal ops first, so that what is shared shows.
   manager.addPass(createCSEPass());
   manager.nest<tile::KernelOp>().addPass(createHoistReciprocals());
@@ -18,7 +18,7 @@ void ssmc::cpu::buildPipeline(OpPassManager& manager, const TargetSpec& target) 
   manager.addPass(createCSEPass());
 
   // Kernels become functions of loops over vectors. Everything that is ours ends here.
-  manager.addPass(createLowerTileToLoops(target.lanes(), target.registers()));
+  manager.addPass(createLowerTileToLoops(target));
 
   // The emitter computes addresses and broadcasts where it needs them; equal ones become one, and
   // what a loop does not change leaves it.
@@ -26,6 +26,10 @@ void ssmc::cpu::buildPipeline(OpPassManager& manager, const TargetSpec& target) 
   manager.addPass(createLoopInvariantCodeMotionPass());
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
+}
+
+void ssmc::cpu::buildPipeline(OpPassManager& manager, const TargetSpec& target) {
+  buildLoopPipeline(manager, target);
 
   // Upstream's conversions. Control flow last but for functions: scf produces cf.
   manager.addPass(createSCFToControlFlowPass());

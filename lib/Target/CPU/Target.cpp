@@ -9,16 +9,33 @@
 #include "llvm/TargetParser/Host.h"
 #include "llvm/TargetParser/Triple.h"
 
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 using namespace ssmc::cpu;
 using llvm::StringRef;
 
+/// Linux lets a process use the tile registers when it has asked for them, which holds for its
+/// threads to come too.
+static bool grantsTiles() {
+#if defined(__linux__) && defined(__x86_64__)
+  constexpr long requestPermission = 0x1023, tileData = 18; // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+  return syscall(SYS_arch_prctl, requestPermission, tileData) == 0;
+#else
+  return false;
+#endif
+}
+
 TargetSpec TargetSpec::host() {
+  static const bool tiles = grantsTiles();
   TargetSpec target;
   target.triple = llvm::sys::getDefaultTargetTriple();
   // By feature, never by the CPU's name: a virtual machine may hide which model it is.
   llvm::SmallVector<std::string> features;
   for (auto& [name, present] : llvm::sys::getHostCPUFeatures())
-    if (present)
+    if (present && (tiles || !name.starts_with("amx")))
       features.push_back("+" + name.str());
   llvm::sort(features);
   target.features = llvm::join(features, ",");
@@ -68,6 +85,14 @@ int64_t TargetSpec::lanes() const {
 
 int64_t TargetSpec::registers() const {
   return isX86() && !has("avx512f") ? 16 : 32;
+}
+
+bool TargetSpec::hasPairVectors() const {
+  return isX86() && has("avx512f") && has("avx512vl") && has("avx512bf16");
+}
+
+bool TargetSpec::hasPairTiles() const {
+  return hasPairVectors() && has("amx-tile") && has("amx-bf16");
 }
 
 std::string TargetSpec::baseCPU() const {

@@ -10,15 +10,15 @@
 // Queries with keys, all of them in one strip.
 // CHECK:       scf.for %{{.*}} = %c0_i64 to %{{.*}} step %c8_i64
 // CHECK:         %{{.*}}:16 = scf.for %{{.*}} = %c0_i64 to %c64_i64 step %c1_i64 iter_args
+// Queries with the state, in strips of 32 lanes.
+// CHECK:       scf.for %{{.*}} = %c0_i64 to %c64_i64 step %c32_i64
+// CHECK:         scf.for %{{.*}} = %c0_i64 to %{{.*}} step %c8_i64
+// CHECK:           %{{.*}}:16 = scf.for %{{.*}} = %c0_i64 to %c64_i64 step %c1_i64 iter_args
 // Scores with values: the scores are 0 above the diagonal, where the sum stops.
 // CHECK:       scf.for %[[ROW:.*]] = %c0_i64 to %{{.*}} step %c8_i64
 // CHECK:         %[[BLOCK:.*]] = arith.addi %[[ROW]], %c8_i64
 // CHECK:         %[[END:.*]] = arith.minsi %[[BLOCK]], %[[VALID]]
 // CHECK:         %{{.*}}:16 = scf.for %{{.*}} = %c0_i64 to %[[END]] step %c1_i64 iter_args
-// Queries with the state, in strips of 32 lanes.
-// CHECK:       scf.for %{{.*}} = %c0_i64 to %c64_i64 step %c32_i64
-// CHECK:         scf.for %{{.*}} = %c0_i64 to %{{.*}} step %c8_i64
-// CHECK:           %{{.*}}:16 = scf.for %{{.*}} = %c0_i64 to %c64_i64 step %c1_i64 iter_args
 // What the steps that exist add to the state.
 // CHECK:       scf.for %{{.*}} = %c0_i64 to %c64_i64 step %c32_i64
 // CHECK:         scf.for %{{.*}} = %c0_i64 to %c64_i64 step %c8_i64

@@ -153,6 +153,10 @@ std::vector<NamedTarget> ssmc::test::targetsHere() {
   if (host.has("avx512f") && host.has("avx512bw") && host.has("avx512vl") && host.has("avx512dq"))
     targets.push_back(
         {"avx512", {host.triple, "+avx2,+fma,+avx512f,+avx512bw,+avx512vl,+avx512dq"}});
+  if (host.hasPairVectors())
+    targets.push_back({"bf16", {host.triple, targets.back().second.features + ",+avx512bf16"}});
+  if (host.hasPairTiles())
+    targets.push_back({"amx", {host.triple, targets.back().second.features + ",+amx-tile,+amx-bf16"}});
   return targets;
 }
 

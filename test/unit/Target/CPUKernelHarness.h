@@ -58,6 +58,9 @@ struct Case {
 /// [-1, 1], and the f64 interpreter of tile kernels says what is right.
 Case interpretedCase(std::string name, const std::string& text, Sizes sizes = {});
 
+/// Products of factors that may be rounded.
+std::vector<Case> pairCases();
+
 /// All cases; `timeOnly` ones are built for measuring.
 std::vector<Case> allCases();
 

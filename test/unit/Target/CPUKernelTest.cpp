@@ -19,6 +19,8 @@ int main(int argc, char** argv) {
   std::string mode = argc > 1 ? argv[1] : "", only = argc > 2 ? argv[2] : "";
   cpu::TargetSpec host = cpu::TargetSpec::host();
   std::vector<Case> cases = allCases();
+  for (Case& test : pairCases())
+    cases.push_back(test);
   // Measures kernels from files: --time-files HEADS STEPS FILE…
   if (mode == "--time-files" && argc > 3) {
     for (int i = 4; i < argc; ++i) {

@@ -1,0 +1,167 @@
+// `--form auto`: the form with the least predicted cost.
+#include "Choose.h"
+
+#include "ssmc/Analysis/Passes.h"
+
+#include "mlir/IR/Diagnostics.h"
+
+using namespace llvm;
+using namespace ssmc;
+using namespace ssmc::driver;
+
+/// Steps of a block that are tried.
+static constexpr int64_t chunkSizes[] = {16, 32, 64, 128};
+
+/// A form of blocks has to be better than the recurrent one by more than the prediction is usually
+/// off.
+static constexpr double advantage = 0.95;
+
+/// A form that costs so many times what another does is not looked at again.
+static constexpr double hopeless = 3;
+
+/// Blocks of fewer steps than this are steps one by one.
+static constexpr int64_t fewestSteps = 8;
+
+Situation driver::situationOf(const cpu::TargetSpec& target, const Options& options) {
+  Situation situation{target, {}};
+  situation.sizes.heads = std::max<int64_t>(options.heads.value_or(situation.sizes.heads), 1);
+  situation.sizes.groups = std::max<int64_t>(options.groups.value_or(1), 1);
+  for (auto [size, given] : zip(situation.sizes.time, options.time))
+    size = std::max<int64_t>(given, 1);
+  return situation;
+}
+
+Situation driver::situationOf(const cpu::TargetSpec& target, const Inputs& inputs) {
+  const reference::Sizes& sizes = inputs.sizes;
+  Situation situation{target, {}};
+  situation.sizes.heads = std::max<int64_t>(sizes.heads, 1);
+  situation.sizes.groups = std::max<int64_t>(sizes.groups, 1);
+  for (auto [size, given] : zip(situation.sizes.time, sizes.time))
+    size = std::max<int64_t>(given, 1);
+  if (inputs.isPacked())
+    situation.sizes.time[0] =
+        divideCeil(situation.sizes.time[0], std::max<int64_t>(inputs.sequences(), 1));
+  return situation;
+}
+
+/// The cost of one form; nothing where it has no kernels.
+static std::optional<cpu::Cost> costOf(ssm::RecurrenceOp normal, LoweringOptions options,
+                                       const FormChoice& form, const Situation& situation) {
+  options.form = form.form;
+  options.chunk = form.chunk;
+  ssm::RecurrenceOp copy;
+  mlir::OwningOpRef<mlir::ModuleOp> module = copyOf(normal, copy);
+  // Whoever compiles the form is told what is wrong with it.
+  mlir::ScopedDiagnosticHandler quiet(normal.getContext(),
+                                      [](mlir::Diagnostic&) { return success(); });
+  if (Error error = lowerModule(*module, Stage::Tile, options)) {
+    consumeError(std::move(error));
+    return std::nullopt;
+  }
+  return cpu::predict(*module, situation.target, cpu::Machine::of(situation.target),
+                      situation.sizes);
+}
+
+/// The best steps of blocks: costs fall and then rise with them, so that three or four tries find
+/// the least.
+static std::optional<Candidate> bestChunk(ssm::RecurrenceOp normal, const LoweringOptions& options,
+                                          Form form, const Situation& situation) {
+  std::optional<Candidate> best;
+  auto attempt = [&](int64_t chunk) {
+    FormChoice choice{form, chunk};
+    std::optional<cpu::Cost> cost = costOf(normal, options, choice, situation);
+    if (!cost || (best && cost->cycles >= best->cost.cycles))
+      return false;
+    best = Candidate{choice, *cost};
+    return true;
+  };
+  if (options.chunk) {
+    attempt(*options.chunk);
+    return best;
+  }
+  // Blocks longer than the sequence have no use.
+  ArrayRef<int64_t> sizes = chunkSizes;
+  while (sizes.size() > 1 && sizes[sizes.size() - 2] >= situation.sizes.time[0])
+    sizes = sizes.drop_back();
+  size_t first = sizes.size() > 1;
+  attempt(sizes[first]);
+  size_t next = first + 1;
+  while (next < sizes.size() && attempt(sizes[next]))
+    ++next;
+  if (first && next == first + 1)
+    attempt(sizes[0]);
+  return best;
+}
+
+Expected<Choice> driver::chooseForm(ssm::RecurrenceOp recurrence, const FormList& forms,
+                                    const LoweringOptions& options, const Situation& situation) {
+  ssm::RecurrenceOp normal;
+  mlir::OwningOpRef<mlir::ModuleOp> module = copyOf(recurrence, normal);
+  if (Error error = lowerModule(*module, Stage::Normal, options))
+    return std::move(error);
+  normal = *module->getOps<ssm::RecurrenceOp>().begin();
+  LoweringOptions forward = options;
+  forward.adjoint = 0;
+  forward.outputs = false;
+  Choice choice;
+  double least = 0, fastest = 0;
+  for (const FormChoice& form : forms.present) {
+    std::optional<Candidate> candidate;
+    if (form.chunk)
+      candidate = bestChunk(normal, forward, form.form, situation);
+    else if (std::optional<cpu::Cost> cost = costOf(normal, forward, form, situation))
+      candidate = Candidate{form, *cost};
+    if (!candidate)
+      continue;
+    if (options.adjoint) {
+      // What is hopeless forward is so backward.
+      if (fastest && candidate->cost.cycles > hopeless * fastest)
+        continue;
+      fastest = fastest ? std::min(fastest, candidate->cost.cycles) : candidate->cost.cycles;
+      std::optional<cpu::Cost> adjoint = costOf(normal, options, candidate->form, situation);
+      if (!adjoint)
+        continue;
+      candidate->cost = *adjoint;
+    }
+    double cycles = candidate->cost.cycles / (form.chunk ? advantage : 1);
+    bool isShort = form.chunk && situation.sizes.time[0] < fewestSteps;
+    if (choice.candidates.empty() || (cycles < least && !isShort)) {
+      choice.form = candidate->form;
+      least = cycles;
+    }
+    choice.candidates.push_back(*candidate);
+  }
+  return choice;
+}
+
+Expected<Choice> driver::chooseForm(ssm::RecurrenceOp recurrence, const LoweringOptions& options,
+                                    const Situation& situation) {
+  for (ssm::DimAttr dim : recurrence.getDims().getAsRange<ssm::DimAttr>())
+    if (!options.dims.contains(dim.getName().getValue()))
+      return Choice();
+  ssm::RecurrenceOp normal;
+  mlir::OwningOpRef<mlir::ModuleOp> module = copyOf(recurrence, normal);
+  if (Error error = lowerModule(*module, Stage::Normal, options))
+    return std::move(error);
+  normal = *module->getOps<ssm::RecurrenceOp>().begin();
+  Expected<FormList> forms = formsOf(normal, options.dims, options.form, options.chunk);
+  if (!forms)
+    return forms.takeError();
+  return chooseForm(normal, *forms, options, situation);
+}
+
+Error driver::settleForm(ssm::RecurrenceOp recurrence, LoweringOptions& options,
+                         const Situation& situation) {
+  bool isOpen = options.form == Form::Auto || (options.form != Form::Recurrent && !options.chunk);
+  bool isShort = options.form == Form::Auto && situation.sizes.time[0] < fewestSteps;
+  if (!isOpen || isShort || recurrence.getNumTimeAxes() > 1 || recurrence.getForm())
+    return Error::success();
+  Expected<Choice> choice = chooseForm(recurrence, options, situation);
+  if (!choice)
+    return choice.takeError();
+  if (choice->candidates.empty())
+    return Error::success();
+  options.form = choice->form.form;
+  options.chunk = choice->form.chunk;
+  return Error::success();
+}
