@@ -47,8 +47,10 @@ void Dependence::visit(Block& block) {
 
 void Dependence::visitFold(FoldOp fold) {
   Block* body = fold.getBlock();
-  for (auto [argument, init] : llvm::zip(body->getArguments(), fold.getInits()))
-    known[argument] = of(init);
+  for (auto [argument, init] : llvm::zip(body->getArguments(), fold.getInits())) {
+    StateSet set = of(init); // A copy: the map may move what it holds.
+    known[argument] = std::move(set);
+  }
   for (bool changed = true; changed;) {
     changed = false;
     visit(*body);
