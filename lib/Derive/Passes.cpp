@@ -1,5 +1,6 @@
 // The derivations as passes.
 #include "ssmc/Derive/Passes.h"
+#include "ssmc/Derive/Segments.h"
 #include "dialects/SSM/SSM.h"
 
 #include "mlir/IR/BuiltinOps.h"
@@ -63,6 +64,39 @@ struct DeriveAdjointPass : PassWrapper<DeriveAdjointPass, OperationPass<ModuleOp
   Option<int64_t> steps{*this, "steps", llvm::cl::desc("Steps of a block of the recurrent form"), llvm::cl::init(16)};
 };
 
+struct BlockStepsPass : PassWrapper<BlockStepsPass, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(BlockStepsPass)
+  BlockStepsPass() = default;
+  BlockStepsPass(const BlockStepsPass& other) : PassWrapper(other) {}
+  StringRef getArgument() const final { return "block-steps"; }
+  StringRef getDescription() const final { return "Write the passes of recurrent forms as chunks"; }
+  void runOnOperation() final {
+    for (ssm::RecurrenceOp form : getOperation().getOps<ssm::RecurrenceOp>())
+      if (!form.getBlock()->getOps<ssm::PassOp>().empty() && failed(derive::blockSteps(form, steps))) {
+        form.emitError() << "has two time axes: its steps make no blocks";
+        return signalPassFailure();
+      }
+  }
+  Option<int64_t> steps{*this, "steps", llvm::cl::desc("Steps of a block"), llvm::cl::init(16)};
+};
+
+struct DeriveSegmentsPass : PassWrapper<DeriveSegmentsPass, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(DeriveSegmentsPass)
+  StringRef getArgument() const final { return "derive-segments"; }
+  StringRef getDescription() const final { return "Add the summaries of spans to forms of chunks"; }
+  void runOnOperation() final {
+    for (ssm::RecurrenceOp form : llvm::to_vector(getOperation().getOps<ssm::RecurrenceOp>())) {
+      if (!form.getForm() || form.getBlock()->getOps<ssm::ChunkOp>().empty())
+        continue;
+      std::string reason;
+      if (failed(derive::deriveSegments(form, reason))) {
+        form.emitError() << "has no summary of a span: " << reason;
+        return signalPassFailure();
+      }
+    }
+  }
+};
+
 } // namespace
 
 std::unique_ptr<Pass> derive::createDeriveRecurrentPass() { return std::make_unique<DeriveRecurrentPass>(); }
@@ -71,6 +105,8 @@ void derive::registerPasses() {
   registerPass(createDeriveRecurrentPass);
   registerPass([]() -> std::unique_ptr<Pass> { return std::make_unique<DeriveChunkedPass>(); });
   registerPass([]() -> std::unique_ptr<Pass> { return std::make_unique<DeriveAdjointPass>(); });
+  registerPass([]() -> std::unique_ptr<Pass> { return std::make_unique<BlockStepsPass>(); });
+  registerPass([]() -> std::unique_ptr<Pass> { return std::make_unique<DeriveSegmentsPass>(); });
   registerPass(createSplitComplexPass);
   registerPass(createExpandStepsPass);
 }

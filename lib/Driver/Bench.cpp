@@ -130,6 +130,7 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
     LoweringOptions each = lowering;
     each.form = form.form;
     each.chunk = form.chunk;
+    each.segments = options.segments;
     Expected<Timing> timing =
         measureForm(declared, each, *target, *signature, *inputs, threads, options.repeat);
     if (!timing)
@@ -175,6 +176,7 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
                                    {"target", options.target ? options.target->text() : "cpu"},
                                    {"dtype", runtime::name(dtype)},
                                    {"threads", int64_t(threads)},
+                                   {"segments", options.segments},
                                    {"repeat", int64_t(timing.ms.size())},
                                    {"auto", form == choice->form},
                                    {"predicted_cycles", cycles[form.text()]},
@@ -215,10 +217,12 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
   std::string time;
   for (int64_t size : sizes.time)
     time += fmt::format("{}{}", time.empty() ? "" : "×", size);
-  outs() << fmt::format("{}: {}={} T={} H={}{}, {}, {} threads, {} runs\n\n",
+  outs() << fmt::format("{}: {}={} T={} H={}{}, {}, {} threads{}, {} runs\n\n",
                         declared.getSymName().str(), inputs->isPacked() ? "packed N" : "B",
                         inputs->sequences(), time, sizes.heads, shape, runtime::name(dtype).str(),
-                        threads, options.repeat);
+                        threads,
+                        options.segments > 1 ? fmt::format(", {} segments", options.segments) : "",
+                        options.repeat);
   outs() << fmt::format("{:<12} {:>10} {:>10} {:>10} {:>10} {:>10} {:>12} {:>9} {:>8} {:>16}\n",
                         "form", "median ms", "min", "25 %", "75 %", "max", "steps/s", "GFLOP/s",
                         "GB/s", "share of limit")

@@ -45,7 +45,7 @@ private:
     Inputs inputs;
     Results expected;
   };
-  std::vector<CheckCase> casesOf(const FormChoice& form, bool brief) const;
+  std::vector<CheckCase> casesOf(const FormChoice& form, bool brief, bool segments) const;
   Expected<const Data*> dataFor(const CheckCase& test, const Signature& signature, DType dtype);
   Expected<Results> compute(const CheckCase& test, const CompiledRecurrence& compiled,
                             const Signature& signature, const Data& data);
@@ -89,12 +89,15 @@ Error Checker::prepare() {
   return Error::success();
 }
 
-std::vector<CheckCase> Checker::casesOf(const FormChoice& form, bool brief) const {
-  std::vector<CheckCase> cases = checkCases(declared, !options.dims.empty(), form.chunk, brief);
+std::vector<CheckCase> Checker::casesOf(const FormChoice& form, bool brief, bool segments) const {
+  std::vector<CheckCase> cases =
+      checkCases(declared, !options.dims.empty(), form.chunk, brief, segments);
   for (CheckCase& test : cases) {
     if (test.lengths.empty())
       test.batch = options.batch.value_or(test.batch);
     test.heads = options.heads.value_or(test.heads);
+    if (test.segments > 1 && options.segments > 1)
+      test.segments = options.segments;
     if (!options.time.empty() && StringRef(test.name) == "odd sizes")
       test.time.assign(options.time.begin(), options.time.end());
   }
@@ -158,9 +161,9 @@ Expected<Results> Checker::compute(const CheckCase& test, const CompiledRecurren
   if (test.mode == CheckCase::Whole)
     return compiled.run(signature, data.inputs, options.threads, /*poison=*/true);
   if (test.mode == CheckCase::Bits) {
-    Expected<Results> one = compiled.run(signature, data.inputs, 1);
+    Expected<Results> one = compiled.run(signature, data.inputs, 1, /*poison=*/true);
     for (unsigned threads : {2u, 2u}) {
-      Expected<Results> other = compiled.run(signature, data.inputs, threads);
+      Expected<Results> other = compiled.run(signature, data.inputs, threads, /*poison=*/true);
       if (!one || !other)
         return one ? std::move(other) : std::move(one);
       if (Error error = compareBits(*one, *other, "between one thread and two"))
@@ -251,8 +254,11 @@ Expected<Line> Checker::check(const FormChoice& form, const CheckedTarget& targe
                form,
                boundOf(dtype),
                {}};
+  Expected<bool> segments = target.brief ? false : checksSegments(declared, options, form, dtype);
+  if (!segments)
+    return segments.takeError();
   std::map<bool, std::optional<CompiledRecurrence>> compiled;
-  for (const CheckCase& test : casesOf(form, target.brief && form.chunk)) {
+  for (const CheckCase& test : casesOf(form, target.brief && form.chunk, *segments)) {
     Finding& finding = line.findings.emplace_back(Finding{test});
     auto dims = checkDims(declared, options, test.evenSizes);
     if (!dims)
@@ -262,14 +268,17 @@ Expected<Line> Checker::check(const FormChoice& form, const CheckedTarget& targe
       if (!test.evenSizes)
         for (auto& [name, size] : *dims)
           line.dims += fmt::format("{}{}={}", line.dims.empty() ? "" : " ", name, size);
+      LoweringOptions lowering = {*dims, dtype, form.form, form.chunk, options.precision.value_or(Precision::Fast)};
+      lowering.segments = *segments && !test.evenSizes ? 2 : 1;
       Expected<CompiledRecurrence> result =
-          CompiledRecurrence::compile(declared, {*dims, dtype, form.form, form.chunk, options.precision.value_or(Precision::Fast)}, target.spec);
+          CompiledRecurrence::compile(declared, lowering, target.spec);
       if (!result) {
         finding.problem = toString(result.takeError());
         continue;
       }
       kernels = std::move(*result);
     }
+    kernels->setSegments(test.segments);
     if (Error error = tryCase(test, *kernels, *signature, dtype, finding))
       finding.problem = toString(std::move(error));
   }
@@ -322,8 +331,12 @@ static Error checkGradients(ssm::RecurrenceOp declared, const FormList& forms,
       if (isFurther && dtype != dtypes.front())
         continue;
       progress.advance(declared.getSymName());
+      Expected<bool> segments = checksSegments(declared, options, form, dtype);
+      if (!segments)
+        return segments.takeError();
       Expected<GradientLine> line =
-          checker.check(form, targets.front().name, targets.front().spec, dtype);
+          checker.check(form, targets.front().name, targets.front().spec, dtype,
+                        *segments ? std::max<int64_t>(options.segments, 4) : 1);
       if (!line)
         return line.takeError();
       if (print)

@@ -1,4 +1,5 @@
 #include "CheckCases.h"
+#include "Segments.h"
 
 #include <numeric>
 
@@ -16,7 +17,8 @@ static bool isCausal(ssm::RecurrenceOp declared) {
 }
 
 std::vector<CheckCase> driver::checkCases(ssm::RecurrenceOp declared, bool dimsGiven,
-                                          std::optional<int64_t> chunk, bool brief) {
+                                          std::optional<int64_t> chunk, bool brief,
+                                          bool segments) {
   using Case = CheckCase;
   std::vector<Case> cases;
   if (brief)
@@ -60,6 +62,23 @@ std::vector<CheckCase> driver::checkCases(ssm::RecurrenceOp declared, bool dimsG
                      .batch = 1,
                      .time = total,
                      .lengths = lengths});
+    // The last segment is cut short, and packed sequences are too short for some.
+    if (segments) {
+      int64_t tile = chunk.value_or(16);
+      cases.push_back({.name = "segments",
+                       .mode = Case::Bits,
+                       .heads = 2,
+                       .time = {tile * 7 + 3},
+                       .initialState = true,
+                       .segments = 4});
+      cases.push_back({.name = "packed segments",
+                       .mode = Case::Bits,
+                       .batch = 1,
+                       .time = total,
+                       .lengths = lengths,
+                       .initialState = true,
+                       .segments = 4});
+    }
     if (isCausal(declared)) {
       cases.push_back(
           {.name = "split prefill", .mode = Case::Split, .time = {37}, .initialState = true});
@@ -75,6 +94,24 @@ std::vector<CheckCase> driver::checkCases(ssm::RecurrenceOp declared, bool dimsG
                      .time = SmallVector<int64_t, 2>(declared.getNumTimeAxes(), 19),
                      .evenSizes = true});
   return cases;
+}
+
+Expected<bool> driver::checksSegments(ssm::RecurrenceOp declared, const Options& options,
+                                      const FormChoice& form, runtime::DType dtype) {
+  bool isUsual = !form.chunk || options.chunk || *form.chunk == defaultChunk(form.form);
+  bool isAsked = options.segments > 1;
+  if (!isAsked && (!isUsual || dtype != runtime::DType::F32))
+    return false;
+  auto dims = checkDims(declared, options, /*even=*/false);
+  if (!dims)
+    return dims.takeError();
+  std::string reason;
+  auto found = describeSummaries(declared, {*dims, dtype, form.form, form.chunk}, reason);
+  if (!found)
+    return found.takeError();
+  if (!*found && isAsked)
+    return createStringError("'" + declared.getSymName() + "' has no segments: " + reason);
+  return found->has_value();
 }
 
 Expected<std::map<std::string, int64_t, std::less<>>>

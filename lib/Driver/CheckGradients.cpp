@@ -153,7 +153,8 @@ GradientFinding GradientChecker::tryCase(const Case& test, const CompiledRecurre
 }
 
 Expected<GradientLine> GradientChecker::check(const FormChoice& form, StringRef targetName,
-                                              const cpu::TargetSpec& target, DType dtype) {
+                                              const cpu::TargetSpec& target, DType dtype,
+                                              int64_t segments) {
   Expected<Signature> signature = signatureOf(declared, dtype);
   if (!signature)
     return signature.takeError();
@@ -174,12 +175,20 @@ Expected<GradientLine> GradientChecker::check(const FormChoice& form, StringRef 
     line.states.insert(state.name);
   LoweringOptions lowering{*dims, dtype, form.form, form.chunk, options.precision.value_or(Precision::Fast)};
   lowering.adjoint = 1;
+  lowering.segments = segments;
   Expected<CompiledRecurrence> adjoint = CompiledRecurrence::compile(declared, lowering, target);
   if (!adjoint) {
     line.findings.push_back({"compiling", {}, {}, toString(adjoint.takeError())});
     return line;
   }
+  adjoint->setSegments(1);
   for (const Case& test : cases())
     line.findings.push_back(tryCase(test, *adjoint, *signature, dtype));
+  adjoint->setSegments(segments);
+  for (const Case& test : cases())
+    if (segments > 1 && test.time > 100) {
+      line.findings.push_back(tryCase(test, *adjoint, *signature, dtype));
+      line.findings.back().test += ", segments";
+    }
   return line;
 }

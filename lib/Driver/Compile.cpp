@@ -57,6 +57,7 @@ static Expected<std::string> emit(const Options& options, Console& console, Emit
   lowering.adjoint = options.grad ? 1 : 0;
   lowering.outputs = options.grad;
   lowering.precision = options.precision.value_or(Precision::Fast);
+  lowering.summaries = options.summaries;
   for (ssm::RecurrenceOp recurrence : spec->recurrences) {
     auto sizes = dimSizes(recurrence, options, /*needAll=*/kind >= Emit::Tile);
     if (!sizes)
@@ -95,6 +96,8 @@ Expected<int> driver::compileCommand(const Options& options, Console& console) {
   Expected<Emit> kind = kindOf(options);
   if (!kind)
     return kind.takeError();
+  if (options.summaries && *kind < Emit::Form)
+    return createStringError("--summaries needs --emit form|tile|llvm|asm|obj: there are none before");
   std::string output = options.output;
   if (output.empty()) {
     if (*kind == Emit::Obj)

@@ -129,6 +129,12 @@ static void printForms(const Explanation& facts, Page& page) {
     page.fact({nameOf(form.form).str(),
                fmt::format("yes: {} steps at a time{}", form.chunk, list), ""});
   }
+  page.fact({"segments",
+             facts.summaries
+                 ? "yes: a span of steps takes " +
+                       (facts.summaries->empty() ? "no state along" : *facts.summaries)
+                 : "no: " + facts.noSummaries,
+             ""});
 }
 
 static void printCosts(const Explanation& facts, const Options& options, Page& page) {
@@ -264,6 +270,9 @@ static json::Value toJson(const Explanation& facts) {
     if (!form.reason.empty())
       reasons[nameOf(form.form)] = form.reason;
   }
+  forms["segments"] = facts.summaries.has_value();
+  if (!facts.summaries)
+    reasons["segments"] = facts.noSummaries;
   json::Array predicted;
   double steps = facts.situation ? facts.situation->sizes.steps() : 1;
   for (const Candidate& candidate : facts.choice.candidates)

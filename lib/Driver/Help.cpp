@@ -49,8 +49,8 @@ over the outputs and final states z; --grad-out writes it for inputs, params and
 
 Compares every form that exists, with blocks of two sizes, on targets and types with the f64 reference
 on random inputs: odd sizes, no step, one step, lengths about a multiple of a block, many steps,
-initial states, strong and weak gates, the sequence in parts and step by step, packed sequences, one
-thread and two. The error is RMS(x - reference) / RMS(reference); a NaN fails.
+initial states, strong and weak gates, the sequence in parts and step by step, packed sequences,
+segments, one thread and two. The error is RMS(x - reference) / RMS(reference); a NaN fails.
 Bounds: f32 1e-5, bf16 4e-3. Exit code 1 if one is over its bound. A form that --form names must exist.
 )";
   case Command::Explain:

@@ -1,4 +1,5 @@
 #include "Kernels.h"
+#include "Segments.h"
 
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/Support/Threading.h"
@@ -62,6 +63,7 @@ Expected<CompiledRecurrence> CompiledRecurrence::compile(ssm::RecurrenceOp decla
   CompiledRecurrence compiled;
   compiled.declared = declared;
   compiled.target = target;
+  compiled.segments = options.segments;
   ssm::RecurrenceOp copy;
   mlir::OwningOpRef<mlir::ModuleOp> module = copyOf(declared, copy);
   if (Error error = lowerModule(*module, Stage::Tile, options))
@@ -69,6 +71,10 @@ Expected<CompiledRecurrence> CompiledRecurrence::compile(ssm::RecurrenceOp decla
   for (tile::KernelOp kernel : module->getOps<tile::KernelOp>()) {
     KernelInfo& info = compiled.kernels.emplace_back();
     info.name = kernel.getSymName().str();
+    kernel.walk([&](tile::SequenceOp sequence) {
+      info.tile = sequence.getTileSize();
+      info.reverse = sequence.getReverse();
+    });
     for (auto operand : kernel.getOperandsAttr().getAsRange<tile::OperandAttr>()) {
       OperandInfo& entry = info.operands.emplace_back();
       entry.name = operand.getName().str();
@@ -78,9 +84,14 @@ Expected<CompiledRecurrence> CompiledRecurrence::compile(ssm::RecurrenceOp decla
       entry.dtype = storageDType(operand.getStorage());
       entry.scope = operand.getScope();
       if (entry.role == Role::ChunkTemp)
-        kernel.walk([&](tile::SequenceOp sequence) { entry.chunk = sequence.getTileSize(); });
+        entry.chunk = info.tile;
     }
   }
+  // NAME, NAME_1 …
+  std::string first = compiled.kernels.front().name, name = first;
+  for (const KernelInfo& info : compiled.kernels)
+    if (info.name == name)
+      name = first + "_" + std::to_string(++compiled.formKernels);
   std::string message;
   std::optional<std::string> object = cpu::compile(*module, target, cpu::Output::Object, message);
   if (!object)
@@ -140,13 +151,63 @@ Expected<CompiledRecurrence::Launch> CompiledRecurrence::prepare(const Signature
   return prepare(inputs.sizes, inputs.offsets, find, keepStates);
 }
 
+Expected<void*> CompiledRecurrence::place(const OperandInfo& operand, Launch& launch,
+                                          const reference::Sizes& sizes, ArrayRef<int64_t> offsets,
+                                          Find find, bool keepStates) const {
+  ArrayMap* made = operand.role == Role::Out        ? &launch.outputs
+                   : operand.role == Role::StateOut ? &launch.states
+                   : isTemp(operand.role)           ? &launch.temporaries
+                                                    : nullptr;
+  if (made) {
+    if (operand.role == Role::StateOut && !keepStates)
+      return nullptr;
+    if (!made->contains(operand.name)) {
+      Expected<Array> array = allocate(operand, sizes, offsets);
+      if (!array)
+        return array.takeError();
+      (*made)[operand.name] = std::move(*array);
+    }
+    return made->find(operand.name)->second.getData();
+  }
+  if (const Array* found = find(operand.name, operand.role == Role::StateIn)) {
+    if (found->getDType() != operand.dtype)
+      return make_error<InternalError>("'" + operand.name + "' is not of the kernel's dtype");
+    return const_cast<void*>(found->getData());
+  }
+  if (operand.role != Role::StateIn)
+    return make_error<InternalError>("the kernel wants '" + operand.name +
+                                     "', which is not there");
+  return nullptr;
+}
+
+std::array<int64_t, 4> CompiledRecurrence::stridesOf(const OperandInfo& operand,
+                                                     const reference::Sizes& sizes,
+                                                     ArrayRef<int64_t> offsets) {
+  int64_t columns = sizes.time.size() > 1 ? sizes.time[1] : 1, inner = 1;
+  for (int64_t extent : operand.shape)
+    inner *= extent;
+  int64_t sharers = operand.scope == ssm::Scope::Head    ? sizes.heads
+                    : operand.scope == ssm::Scope::Group ? sizes.groups
+                                                         : 1;
+  int64_t step = inner * sharers;
+  bool timed = isTimed(operand.role);
+  int64_t row = timed ? step * columns : 0;
+  int64_t rows = operand.role == Role::ChunkTemp ? countChunks(sizes, offsets, operand.chunk)
+                                                 : sizes.time[0];
+  int64_t batch = operand.role == Role::Param ? 0 : timed ? row * rows : step;
+  return {batch, row, timed && columns > 1 ? step : 0,
+          operand.scope == ssm::Scope::Shared ? 0 : inner};
+}
+
 Expected<CompiledRecurrence::Launch> CompiledRecurrence::prepare(const reference::Sizes& sizes,
                                                                  ArrayRef<int64_t> offsets,
                                                                  Find find,
                                                                  bool keepStates) const {
+  if (segments > 1)
+    return SegmentPlanner(*this, sizes, offsets, find, keepStates).plan();
   Launch launch;
   int64_t columns = sizes.time.size() > 1 ? sizes.time[1] : 1;
-  for (const KernelInfo& info : kernels) {
+  for (const KernelInfo& info : ArrayRef(kernels).take_front(formKernels)) {
     Launch::Call& call = launch.calls.emplace_back();
     std::string message;
     call.kernel = jit->lookup(info.name, message);
@@ -155,46 +216,11 @@ Expected<CompiledRecurrence::Launch> CompiledRecurrence::prepare(const reference
     for (const OperandInfo& operand : info.operands) {
       if (operand.role == Role::Row)
         continue;
-      // Where the array is, and room for it if this launch makes it.
-      ArrayMap* made = operand.role == Role::Out        ? &launch.outputs
-                       : operand.role == Role::StateOut ? &launch.states
-                       : isTemp(operand.role)           ? &launch.temporaries
-                                                        : nullptr;
-      void* data = nullptr;
-      if (made && (operand.role != Role::StateOut || keepStates)) {
-        if (!made->contains(operand.name)) {
-          Expected<Array> array = allocate(operand, sizes, offsets);
-          if (!array)
-            return array.takeError();
-          (*made)[operand.name] = std::move(*array);
-        }
-        data = made->find(operand.name)->second.getData();
-      } else if (!made) {
-        if (const Array* found = find(operand.name, operand.role == Role::StateIn)) {
-          if (found->getDType() != operand.dtype)
-            return make_error<InternalError>("'" + operand.name + "' is not of the kernel's dtype");
-          data = const_cast<void*>(found->getData());
-        } else if (operand.role != Role::StateIn) {
-          return make_error<InternalError>("the kernel wants '" + operand.name +
-                                           "', which is not there");
-        }
-      }
-      call.operands.push_back(data);
-      int64_t inner = 1;
-      for (int64_t extent : operand.shape)
-        inner *= extent;
-      int64_t sharers = operand.scope == ssm::Scope::Head    ? sizes.heads
-                        : operand.scope == ssm::Scope::Group ? sizes.groups
-                                                             : 1;
-      int64_t step = inner * sharers;
-      bool timed = isTimed(operand.role);
-      int64_t row = timed ? step * columns : 0;
-      int64_t rows = operand.role == Role::ChunkTemp
-                         ? countChunks(sizes, offsets, operand.chunk)
-                         : sizes.time[0];
-      int64_t batch = operand.role == Role::Param ? 0 : timed ? row * rows : step;
-      call.strides.insert(call.strides.end(), {batch, row, timed && columns > 1 ? step : 0,
-                                               operand.scope == ssm::Scope::Shared ? 0 : inner});
+      Expected<void*> data = place(operand, launch, sizes, offsets, find, keepStates);
+      if (!data)
+        return data.takeError();
+      call.operands.push_back(*data);
+      append_range(call.strides, stridesOf(operand, sizes, offsets));
     }
   }
   for (Launch::Call& call : launch.calls)
@@ -209,6 +235,8 @@ Expected<CompiledRecurrence::Launch> CompiledRecurrence::prepare(const reference
 }
 
 Error CompiledRecurrence::Launch::run(unsigned threads) {
+  if (!stages.empty())
+    return runStages(threads);
   std::string message;
   for (Call& call : calls) {
     if (call.args.batch * call.args.heads == 0)

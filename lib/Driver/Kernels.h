@@ -6,6 +6,8 @@
 #include "dialects/Tile/Tile.h"
 #include "ssmc/Target/CPU.h"
 
+#include <array>
+
 namespace ssmc::driver {
 
 /// How far lowerModule goes.
@@ -22,6 +24,10 @@ struct LoweringOptions {
   /// Whether the form's outputs are computed too, with an adjoint: by its first kernels, which are the forward pass
   /// then and keep what the others read.
   bool outputs = false;
+  /// Parts of each sequence along time, which run side by side; over 1 they need summaries.
+  int64_t segments = 1;
+  /// Whether the summaries of spans are made too.
+  bool summaries = false;
 };
 
 /// Takes every recurrence of a module from the declaration to a stage, in place; at the last one
@@ -55,14 +61,27 @@ public:
 
   private:
     friend class CompiledRecurrence;
+    friend class SegmentPlanner;
     struct Call {
       cpu::Kernel kernel;
       std::vector<void*> operands;
       std::vector<int64_t> strides;
       ssmc_kernel_args args;
+      int64_t bounds[2]; ///< of a segment, which is the one sequence of its call
     };
+    /// What segments add up of the gradient of a param: to the first of several arrays side by side.
+    struct Sum {
+      char* total;
+      const char* parts;
+      int64_t count, bytes; ///< of parts, and of each
+    };
+    llvm::Error runStages(unsigned threads);
+
     std::vector<Call> calls;
     runtime::ArrayMap temporaries;
+    /// With segments: calls that do not wait for each other, stage by stage.
+    std::vector<std::vector<std::unique_ptr<Call>>> stages;
+    std::vector<Sum> sums;
   };
 
   /// Where the kernels' operands are: states for the role of states, else operands; null where there is none.
@@ -80,8 +99,11 @@ public:
                                          unsigned threads, bool poison = false) const;
 
   const cpu::TargetSpec& getTarget() const { return target; }
+  /// Of launches from now on; any number where it was compiled for several.
+  void setSegments(int64_t count) { segments = count; }
 
 private:
+  friend class SegmentPlanner;
   struct OperandInfo {
     std::string name;
     tile::Role role;
@@ -93,15 +115,26 @@ private:
   struct KernelInfo {
     std::string name;
     std::vector<OperandInfo> operands;
+    int64_t tile = 1;     ///< steps that it takes at a time
+    bool reverse = false; ///< whether it takes them from the last to the first
   };
 
+  /// The array of an operand, made in `launch` where it is not given; null where it is not wanted.
+  llvm::Expected<void*> place(const OperandInfo& operand, Launch& launch,
+                              const reference::Sizes& sizes, llvm::ArrayRef<int64_t> offsets,
+                              Find find, bool keepStates) const;
+  /// The four strides of KernelABI.h.
+  static std::array<int64_t, 4> stridesOf(const OperandInfo& operand, const reference::Sizes& sizes,
+                                          llvm::ArrayRef<int64_t> offsets);
   llvm::Expected<runtime::Array> allocate(const OperandInfo& operand,
                                           const reference::Sizes& sizes,
                                           llvm::ArrayRef<int64_t> offsets) const;
 
   ssm::RecurrenceOp declared;
   cpu::TargetSpec target;
-  std::vector<KernelInfo> kernels;
+  int64_t segments = 1;
+  std::vector<KernelInfo> kernels; ///< those of the form, then those of its summaries
+  size_t formKernels = 0;
   std::unique_ptr<cpu::Jit> jit;
 };
 

@@ -1,6 +1,7 @@
 // The stages of compilation, in order.
 #include "Forms.h"
 #include "Kernels.h"
+#include "Segments.h"
 
 #include "ssmc/Analysis/Passes.h"
 #include "ssmc/Derive/Passes.h"
@@ -32,9 +33,9 @@ static bool isNormal(ssm::RecurrenceOp recurrence) {
 }
 
 /// Replaces a form by its adjoint, and that by its own, so many times.
-static Error deriveAdjoint(ssm::RecurrenceOp form, unsigned times, bool withOutputs) {
+static Expected<ssm::RecurrenceOp> deriveAdjoint(ssm::RecurrenceOp form, unsigned times, bool withOutputs) {
   if (times == 0)
-    return Error::success();
+    return form;
   // A block of steps whose states fit the second-level cache: they are all kept while it is walked back.
   if (!form.getBlock()->getOps<ssm::PassOp>().empty() && mlir::failed(derive::blockSteps(form, 16)))
     return createStringError("'" + form.getSymName().str() +
@@ -44,12 +45,13 @@ static Error deriveAdjoint(ssm::RecurrenceOp form, unsigned times, bool withOutp
     return make_error<ReportedError>();
   form.erase();
   if (Error error = simplify(*adjoint))
-    return error;
+    return std::move(error);
   return deriveAdjoint(*adjoint, times - 1, /*withOutputs=*/false);
 }
 
 /// Replaces a normal form by the form that is asked for.
-static Error deriveForm(ssm::RecurrenceOp recurrence, const LoweringOptions& options) {
+static Expected<ssm::RecurrenceOp> deriveForm(ssm::RecurrenceOp recurrence,
+                                              const LoweringOptions& options) {
   if (options.form == Form::Auto || options.form == Form::Recurrent) {
     mlir::FailureOr<ssm::RecurrenceOp> form = derive::deriveRecurrent(recurrence);
     if (mlir::failed(form))
@@ -82,9 +84,14 @@ Error driver::lowerModule(mlir::ModuleOp module, Stage stage, const LoweringOpti
   //===-- Form: passes over time. Refuses what no order of steps computes.
   //--------------------------===//
   for (ssm::RecurrenceOp recurrence : recurrencesOf(module))
-    if (!recurrence.getForm())
-      if (Error error = deriveForm(recurrence, options))
-        return error;
+    if (!recurrence.getForm()) {
+      Expected<ssm::RecurrenceOp> form = deriveForm(recurrence, options);
+      if (!form)
+        return form.takeError();
+      if (options.segments > 1 || options.summaries)
+        if (Error error = addSummaries(*form, /*compositions=*/options.summaries))
+          return error;
+    }
   if (Error error = verifyAfter(module, "derive"))
     return error;
   if (stage == Stage::Form)

@@ -226,6 +226,23 @@ static const OptionRow rows[] = {
        o.chunk = *chunk;
        return Error::success();
      }},
+    {"--segments", "N", run | check | bench,
+     "cut each sequence along time into N segments (default 1), which run side by side: for many\n"
+     "steps of few heads. It takes one segment more than there are threads to keep them all busy",
+     [](Options& o, StringRef v) -> Error {
+       Expected<int64_t> segments = parseCount(v, "--segments", 1, 65536);
+       if (!segments)
+         return segments.takeError();
+       o.segments = *segments;
+       return Error::success();
+     }},
+    {"--summaries", "", compile,
+     "also the kernels NAME_summary, NAME_compose and NAME_apply: what a span of steps does to the\n"
+     "states, as a value",
+     [](Options& o, StringRef) -> Error {
+       o.summaries = true;
+       return Error::success();
+     }},
     {"--emit", "KIND", compile,
      "ssm     the declaration in the ssm dialect\n"
      "normal  its normal form\n"

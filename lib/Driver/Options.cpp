@@ -118,6 +118,9 @@ Error Parser::checkTogether() {
                              Twine(options.command == Command::Bench   ? "measure"
                                    : options.command == Command::Check ? "compare it with"
                                                                        : "emit"));
+  if (reference && options.segments > 1)
+    return createStringError("--segments has no meaning for --target reference, which takes one step "
+                             "after the other");
   if (options.specs.empty())
     return createStringError("no declaration: give a .ssm file; see ssmc --help");
   if (options.specs.size() > 1 && options.command != Command::Check &&

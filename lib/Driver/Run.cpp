@@ -35,6 +35,7 @@ static Expected<Results> compute(Spec& spec, const Options& options, const Signa
     return error;
   LoweringOptions lowering = {inputs.sizes.dims, options.dtype.value_or(DType::F32), options.form,
                               options.chunk, options.precision.value_or(Precision::Fast)};
+  lowering.segments = options.segments;
   if (Error error = settleForm(spec.recurrence(), lowering, situationOf(*target, inputs)))
     return error;
   Expected<CompiledRecurrence> compiled =

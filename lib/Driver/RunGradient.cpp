@@ -155,6 +155,7 @@ Expected<Gradients> driver::computeGradient(ssm::RecurrenceOp declared, const Si
   LoweringOptions lowering = {inputs.sizes.dims, options.dtype.value_or(runtime::DType::F32),
                               options.form, options.chunk, options.precision.value_or(Precision::Fast)};
   lowering.adjoint = 1;
+  lowering.segments = options.segments;
   Expected<cpu::TargetSpec> target = targetOf(options);
   if (!target)
     return target.takeError();

@@ -1,5 +1,6 @@
 #include "Structure.h"
 #include "ExprText.h"
+#include "Segments.h"
 
 #include "ssmc/Analysis/Passes.h"
 #include "ssmc/Derive/Passes.h"
@@ -394,6 +395,14 @@ Expected<Explanation> driver::explain(ssm::RecurrenceOp declared, const Options&
   }
   if (Error error = findBlockForms(normal, options, result))
     return std::move(error);
+  LoweringOptions lowering{result.dims};
+  for (const BlockForm& form : reverse(result.blockForms))
+    if (form.reason.empty())
+      std::tie(lowering.form, lowering.chunk) = std::pair(form.form, form.chunk);
+  auto summaries = describeSummaries(declared, lowering, result.noSummaries);
+  if (!summaries)
+    return summaries.takeError();
+  result.summaries = std::move(*summaries);
   mlir::FailureOr<ssm::RecurrenceOp> form = derive::deriveRecurrent(normal);
   if (mlir::failed(form))
     return make_error<ReportedError>();

@@ -52,6 +52,9 @@ struct Explanation {
   std::vector<std::string> lanes; ///< labels that the recurrent form runs side by side
   unsigned passes = 1;
   std::vector<BlockForm> blockForms;
+  /// What a span of steps does to the states, or why there is no summary of it.
+  std::optional<std::string> summaries;
+  std::string noSummaries;
   Costs costs;
   std::optional<Situation> situation; ///< what forms are compared for
   Choice choice;                      ///< no candidates where a dim has no size

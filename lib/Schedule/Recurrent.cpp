@@ -118,7 +118,10 @@ void KernelBuilder::store(Operation* sink, StringRef name, Value value) {
 Value KernelBuilder::lift(Operation* op, ArrayRef<Value> newOperands) {
   OperationState state(op->getLoc(), op->getName());
   state.addOperands(newOperands);
-  state.addAttributes(op->getAttrs());
+  for (NamedAttribute attribute : op->getAttrs()) {
+    auto axis = dyn_cast<AxisAttr>(attribute.getValue());
+    state.addAttribute(attribute.getName(), axis ? binder.bind(axis) : attribute.getValue());
+  }
   ArrayType type = binder.bind(cast<ArrayType>(op->getResult(0).getType()));
   if (timeAxis && llvm::any_of(newOperands, [&](Value operand) {
         return cast<ArrayType>(operand.getType()).find(timeAxis.getName());

@@ -16,6 +16,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace mlir {
 class ModuleOp;
@@ -94,5 +95,15 @@ private:
 /// Runs a kernel over all batch * heads items on `threads` threads (0: as many as OpenMP would
 /// use). False, with `error` set, where the workspace cannot be had.
 bool launch(const Kernel& kernel, const ssmc_kernel_args& args, int threads, std::string& error);
+
+/// All items of a call of a kernel.
+struct Task {
+  Kernel kernel;
+  const ssmc_kernel_args* args;
+};
+
+/// Runs tasks that do not wait for each other, on `threads` threads: whichever is free takes the next
+/// one, or a part of its items where there are few. Fails as above.
+bool launch(const std::vector<Task>& tasks, int threads, std::string& error);
 
 } // namespace ssmc::cpu

@@ -64,7 +64,8 @@ void Emitter::emitPairProduct(ssm::SumOp sum, const Product& product) {
   TileShape tile = tileFor(lane.getSize());
   // Rests first: they are made together with what they are the rest of.
   PairTerms terms;
-  for (auto [leftRest, rightRest] : llvm::reverse(termsOf(sum, product)))
+  SmallVector<std::pair<bool, bool>> copies = termsOf(sum, product);
+  for (auto [leftRest, rightRest] : llvm::reverse(copies))
     terms.push_back({pairsOf(product.left, product.row, reduced, 0, leftRest),
                      pairsOf(product.right, product.lane, reduced, tile.parts * shape.lanes, rightRest)});
   bool upTo = isCausal(product.left, product.row, reduced), from = isCausal(product.left, reduced, product.row);

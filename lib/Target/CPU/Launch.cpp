@@ -1,4 +1,4 @@
-// Runs a kernel over its items with OpenMP, each thread with a workspace of its own.
+// Runs kernels over their items with OpenMP, each thread with a workspace of its own.
 #include "ssmc/Target/CPU.h"
 
 #include <omp.h>
@@ -80,6 +80,60 @@ bool ssmc::cpu::launch(const Kernel& kernel, const ssmc_kernel_args& args, int t
     return false;
   }
   bool done = runOnThreads(kernel, args, cuts, memory, bytes);
+  std::free(memory);
+  if (!done)
+    error = "the kernel reported an error";
+  return done;
+}
+
+namespace {
+/// Some items of a task.
+struct Part {
+  const ssmc::cpu::Task* task;
+  int64_t first, last;
+};
+} // namespace
+
+/// Thread t has the `bytes` from memory + bytes * t.
+[[gnu::noinline]] static bool runParts(const std::vector<Part>& parts, int threads, char* memory,
+                                       int64_t bytes) {
+  bool failed = false;
+#pragma omp parallel for num_threads(threads) schedule(dynamic, 1) reduction(|| : failed)
+  for (const Part& part : parts)
+    failed |= part.task->kernel.run(part.task->args, part.first, part.last,
+                                    memory + bytes * omp_get_thread_num()) != 0;
+  return !failed;
+}
+
+bool ssmc::cpu::launch(const std::vector<Task>& tasks, int threads, std::string& error) {
+  if (tasks.empty())
+    return true;
+  removeStaleRegistration();
+  if (threads <= 0)
+    threads = omp_get_max_threads();
+  // So many parts that threads which are done early find more to do. Heads that one part runs
+  // together are read together.
+  int64_t wanted = (int64_t(threads) * 4 + int64_t(tasks.size()) - 1) / int64_t(tasks.size());
+  std::vector<Part> parts;
+  int64_t bytes = 0;
+  for (const Task& task : tasks) {
+    int64_t items = task.args->batch * task.args->heads;
+    int64_t count = std::min(wanted, items);
+    for (int64_t part = 0; part < count; ++part) {
+      parts.push_back({&task, items * part / count, items * (part + 1) / count});
+      int64_t most = parts.back().last - parts.back().first;
+      bytes = std::max(bytes, (task.kernel.workspace(task.args, most) + 63) / 64 * 64);
+    }
+  }
+  threads = int(std::min<int64_t>(threads, int64_t(parts.size())));
+  if (threads == 0)
+    return true;
+  char* memory = static_cast<char*>(std::aligned_alloc(64, size_t(bytes) * size_t(threads)));
+  if (!memory) {
+    error = "no memory for a workspace of " + std::to_string(bytes * threads) + " bytes";
+    return false;
+  }
+  bool done = runParts(parts, threads, memory, bytes);
   std::free(memory);
   if (!done)
     error = "the kernel reported an error";

@@ -185,6 +185,40 @@ def emit_unknown(ssmc):
     refused(ssmc, [spec, "--dims", "K=4,V=5", "--emit", "fortran"], "fortran")
 
 
+named("segments_none", flags("--segments", "0"), "--segments", "0")
+named("segments_many", flags("--segments", "70000"), "--segments", "70000")
+named("segments_word", flags("--segments", "two"), "--segments", "two")
+named("segments_of_the_reference", flags("--segments", "2", "--target", "reference"), "--segments", "reference")
+named("segments_of_a_form_that_does_not_exist", scan_of_large_matrices("--segments", "2"), "scan", "300")
+
+
+@test
+def segments_when_compiling(ssmc):
+    spec = gated_delta_rule().arguments(ssmc)[1]
+    refused(ssmc, [spec, "--dims", "K=4,V=5", "--emit", "form", "--segments", "2"], "--segments")
+
+
+@test
+def summaries_of_a_declaration(ssmc):
+    spec = gated_delta_rule().arguments(ssmc)[1]
+    refused(ssmc, [spec, "--dims", "K=4,V=5", "--emit", "normal", "--summaries"], "--summaries", "form")
+
+
+@test
+def segments_of_a_plane(ssmc):
+    spec = gated_delta_rule().arguments(ssmc)[1].with_name("mamba2d.ssm")
+    for command in ("run", "check", "bench"):
+        refused(ssmc, [command, spec, "--dims", "P=4,N=5", "--segments", "2"], "mamba2d", "segments", "two time axes")
+    refused(ssmc, [spec, "--dims", "P=4,N=5", "--emit", "form", "--summaries"], "mamba2d", "two time axes")
+
+
+@test
+def segments_of_a_nonlinear_state(ssmc):
+    spec = gated_delta_rule().arguments(ssmc)[1].parents[1] / "test/EndToEnd/declarations/dense_gru.ssm"
+    for command in ("run", "check", "bench"):
+        refused(ssmc, [command, spec, "--dims", "D=4", "--segments", "2"], "dense_gru", "segments", "'h'")
+
+
 def _unwritable(path, *culprits):
     def change(attempt):
         attempt.paths["o"] = path
