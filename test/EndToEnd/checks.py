@@ -13,11 +13,11 @@ SPLIT = 13
 LENGTHS = (0, 5, 1, 0, 37, 16)  # of packed sequences: none, one, less than a tile, several and a part
 
 
-def run(ssmc, case, target, data, *, given=False, threads=None, offsets=None):
+def run(ssmc, case, target, data, *, given=False, threads=None, offsets=None, form="auto"):
     """Runs the declaration on the data. States are handed over only if `given`; final states always come back.
     With `offsets` the data are packed sequences."""
     dims = ",".join(f"{dim}={case.dims[dim]}" for dim in case.bound)
-    arguments = ["run", case.spec, "--dims", dims, *target.arguments]
+    arguments = ["run", case.spec, "--dims", dims, "--form", form, *target.arguments]
     if offsets is not None:
         arguments += ["--cu-seqlens", ssmc.save("cu_seqlens", offsets)]
     for name, array in (data.inputs | data.params).items():
@@ -112,10 +112,11 @@ def same_bits(case, ssmc):
 
 
 def packed_same_bits(case, ssmc):
-    """So do packed sequences, and all are what each gives by itself."""
+    """So do packed sequences, and all are what each gives by itself. The form is named, as `auto` looks at lengths."""
     data, offsets = prepared_packed(case, CPU_F32, LENGTHS)
-    runs = [run(ssmc, case, CPU_F32, data, given=True, threads=threads, offsets=offsets) for threads in (1, 2, 3)]
-    apart = [run(ssmc, case, CPU_F32, data.sequence(n, offsets), given=True) for n in range(len(LENGTHS))]
+    common = {"given": True, "form": "recurrent"}
+    runs = [run(ssmc, case, CPU_F32, data, threads=threads, offsets=offsets, **common) for threads in (1, 2, 3)]
+    apart = [run(ssmc, case, CPU_F32, data.sequence(n, offsets), **common) for n in range(len(LENGTHS))]
     all_same([*runs, registry.joined(apart)])
 
 
