@@ -5,8 +5,8 @@
     bench/cpu/auto_grid.py --ssmc build/bin/ssmc --measured grid.json [--predictions]
 
 Each form that a recurrence has is timed by `ssmc bench` on one thread, those of blocks with 16, 32, 64 and 128
-steps. Further turns, after all of the first, take those that could still be the best. A turn is a median of runs, and
-the least of its turns is a form's time, as other programs on the machine only make a turn longer. `auto` is right where
+steps. Further turns, after all of the first, take those that could still be the best. The
+least of all runs is a form's time, as other programs on the machine only make a run longer. `auto` is right where
 its pick takes at most 10 % longer than the best. With --measured nothing is timed again: picks of another build are held
 against times of an earlier run on the same machine; --predictions lists predicted beside measured times.
 Takes about ten minutes. Python 3.9 or later.
@@ -116,7 +116,7 @@ def measure(point, form, ssmc, options, repeat):
                  "--repeat", str(repeat), "--json", "-"]
     if chunk:
         arguments += ["--chunk", chunk]
-    return run(arguments, ssmc)[0]["median_ms"]
+    return run(arguments, ssmc)[0]["min_ms"]
 
 
 def measure_all(ssmc, options, points):
@@ -139,7 +139,7 @@ def measure_all(ssmc, options, points):
                 if turn == 0 and worst.get(kind, 0) > 6:
                     continue
                 times.setdefault(form, []).append(
-                    measure(result["point"], form, ssmc, options, 5 if turn == 0 else 7))
+                    measure(result["point"], form, ssmc, options, 9 if turn == 0 else 15))
                 worst[kind] = times[form][-1] / times["recurrent"][0]
     print(file=sys.stderr)
     return results
