@@ -28,6 +28,7 @@ private:
   Value load(Operation* source, StringRef name, ArrayType type, Value otherwise = {});
   Operation* copy(Operation* op);
   void visit(Operation* op);
+  bool isOneStep() { return chunk.getAxis().getSize() == 1; }
 
   ssm::RecurrenceOp form;
   ssm::ChunkOp chunk;
@@ -100,7 +101,12 @@ Value ChunkKernel::outside(Value value) {
 void ChunkKernel::visit(Operation* op) {
   if (auto steps = dyn_cast<ssm::StepsOp>(op)) {
     auto in = steps.getOperand().getDefiningOp<ssm::InOp>();
-    mapping.map(steps.getResult(), load(in, in.getName(), binder.bind(steps.getType())));
+    ArrayType type = binder.bind(steps.getType());
+    // A tile of one step has no label of steps.
+    Value loaded = load(in, in.getName(), isOneStep() ? type.without({chunk.getLabel()}) : type);
+    if (isOneStep())
+      loaded = ssm::BroadcastOp::create(builder, in.getLoc(), type, loaded);
+    mapping.map(steps.getResult(), loaded);
     return;
   }
   if (auto prev = dyn_cast<ssm::PrevOp>(op)) {
@@ -119,6 +125,8 @@ void ChunkKernel::visit(Operation* op) {
     auto type = cast<ArrayType>(value.getType());
     if (!type.has(chunk.getLabel()) && !isPerChunk(out))
       value = ssm::BroadcastOp::create(builder, out.getLoc(), type.withAxis(chunk.getAxis()), value);
+    if (isOneStep() && cast<ArrayType>(value.getType()).has(chunk.getLabel()))
+      value = ssm::SumOp::create(builder, out.getLoc(), value, builder.getArrayAttr(chunk.getAxis().getLabel()));
     tile::StoreOp::create(builder, out.getLoc(), wholeName(out, out.getName()), partOf(out), value);
     return;
   }
