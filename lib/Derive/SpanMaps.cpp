@@ -193,6 +193,8 @@ public:
                        : Value(AddOp::create(b, form.getLoc(), x, y));
   }
   void update(StringRef name, Value value, bool out);
+  /// What the given summary makes of the states from before.
+  void updateStates(bool out);
 
   Value given(StringRef name) { return operands.lookup(name); }
   RecurrenceOp get() const { return made; }
@@ -262,6 +264,16 @@ void SummarySteps::update(StringRef name, Value value, bool out) {
                   value);
 }
 
+void SummarySteps::updateStates(bool out) {
+  for (const std::string& state : level.states) {
+    Value sum = given(state);
+    for (auto& later : level.transitions)
+      if (later.to == state)
+        sum = plus(sum, times(later.name, prev(later.from)));
+    update(state, sum, out);
+  }
+}
+
 RecurrenceOp derive::makeCompose(OpBuilder& builder, RecurrenceOp form, const SpanLevel& level,
                                  StringRef name) {
   SummarySteps steps(builder, form, level, name, "compose");
@@ -282,13 +294,7 @@ RecurrenceOp derive::makeCompose(OpBuilder& builder, RecurrenceOp form, const Sp
           sum = steps.plus(sum, steps.times(later.name, steps.prev(earlier.name)));
     steps.update(whole.name, sum, /*out=*/false);
   }
-  for (const std::string& state : level.states) {
-    Value sum = steps.given(state);
-    for (auto& later : level.transitions)
-      if (later.to == state)
-        sum = steps.plus(sum, steps.times(later.name, steps.prev(later.from)));
-    steps.update(state, sum, /*out=*/false);
-  }
+  steps.updateStates(/*out=*/false);
   return steps.get();
 }
 
@@ -298,12 +304,6 @@ RecurrenceOp derive::makeApply(OpBuilder& builder, RecurrenceOp form, const Span
   for (const std::string& state : level.states)
     steps.declare(state, /*start=*/false);
   steps.begin();
-  for (const std::string& state : level.states) {
-    Value sum = steps.given(state);
-    for (auto& later : level.transitions)
-      if (later.to == state)
-        sum = steps.plus(sum, steps.times(later.name, steps.prev(later.from)));
-    steps.update(state, sum, /*out=*/true);
-  }
+  steps.updateStates(/*out=*/true);
   return steps.get();
 }
