@@ -112,7 +112,7 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
   if (!forms)
     return forms.takeError();
   LoweringOptions lowering{inputs->sizes.dims, dtype, options.form, options.chunk,
-                           options.precision.value_or(Precision::Fast)};
+                           options.precision};
   Situation situation = situationOf(*target, *inputs);
   Expected<Choice> choice = chooseForm(declared, *forms, lowering, situation);
   if (!choice)

@@ -268,7 +268,7 @@ Expected<Line> Checker::check(const FormChoice& form, const CheckedTarget& targe
       if (!test.evenSizes)
         for (auto& [name, size] : *dims)
           line.dims += fmt::format("{}{}={}", line.dims.empty() ? "" : " ", name, size);
-      LoweringOptions lowering = {*dims, dtype, form.form, form.chunk, options.precision.value_or(Precision::Fast)};
+      LoweringOptions lowering = {*dims, dtype, form.form, form.chunk, options.precision};
       lowering.segments = *segments && !test.evenSizes ? 2 : 1;
       Expected<CompiledRecurrence> result =
           CompiledRecurrence::compile(declared, lowering, target.spec);

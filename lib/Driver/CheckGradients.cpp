@@ -173,7 +173,7 @@ Expected<GradientLine> GradientChecker::check(const FormChoice& form, StringRef 
                        {}};
   for (const Operand& state : signature->states)
     line.states.insert(state.name);
-  LoweringOptions lowering{*dims, dtype, form.form, form.chunk, options.precision.value_or(Precision::Fast)};
+  LoweringOptions lowering{*dims, dtype, form.form, form.chunk, options.precision};
   lowering.adjoint = 1;
   lowering.segments = segments;
   Expected<CompiledRecurrence> adjoint = CompiledRecurrence::compile(declared, lowering, target);

@@ -56,7 +56,7 @@ static Expected<std::string> emit(const Options& options, Console& console, Emit
   lowering.chunk = options.chunk;
   lowering.adjoint = options.grad ? 1 : 0;
   lowering.outputs = options.grad;
-  lowering.precision = options.precision.value_or(Precision::Fast);
+  lowering.precision = options.precision;
   lowering.summaries = options.summaries;
   for (ssm::RecurrenceOp recurrence : spec->recurrences) {
     auto sizes = dimSizes(recurrence, options, /*needAll=*/kind >= Emit::Tile);

@@ -34,7 +34,7 @@ static Expected<Results> compute(Spec& spec, const Options& options, const Signa
   if (Error error = checkRunsHere(*target))
     return error;
   LoweringOptions lowering = {inputs.sizes.dims, options.dtype.value_or(DType::F32), options.form,
-                              options.chunk, options.precision.value_or(Precision::Fast)};
+                              options.chunk, options.precision};
   lowering.segments = options.segments;
   if (Error error = settleForm(spec.recurrence(), lowering, situationOf(*target, inputs)))
     return error;

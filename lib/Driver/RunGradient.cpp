@@ -153,7 +153,7 @@ Expected<Gradients> driver::computeGradient(ssm::RecurrenceOp declared, const Si
   if (isReference(options))
     return referenceGradient(declared, signature, inputs, options.threads);
   LoweringOptions lowering = {inputs.sizes.dims, options.dtype.value_or(runtime::DType::F32),
-                              options.form, options.chunk, options.precision.value_or(Precision::Fast)};
+                              options.form, options.chunk, options.precision};
   lowering.adjoint = 1;
   lowering.segments = options.segments;
   Expected<cpu::TargetSpec> target = targetOf(options);

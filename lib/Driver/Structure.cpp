@@ -387,7 +387,7 @@ Expected<Explanation> driver::explain(ssm::RecurrenceOp declared, const Options&
   Explainer(declared, normal, result).run();
   if (result.situation) {
     LoweringOptions lowering{result.dims, options.dtype.value_or(runtime::DType::F32), Form::Auto,
-                             options.chunk, options.precision.value_or(Precision::Fast)};
+                             options.chunk, options.precision};
     Expected<Choice> choice = chooseForm(normal, lowering, *result.situation);
     if (!choice)
       return choice.takeError();

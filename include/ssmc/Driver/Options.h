@@ -50,7 +50,7 @@ struct Options {
   int64_t segments = 1;      ///< of each sequence along time
   bool summaries = false;    ///< emit the kernels that summarise a span of steps
   std::optional<runtime::DType> dtype; ///< F32 if absent; `check` then takes all
-  std::optional<Precision> precision;
+  Precision precision = Precision::Fast;
 
   std::optional<Emit> emit;
   std::string output; ///< -o
