@@ -50,8 +50,7 @@ std::optional<bool> ssmc::ssm::knownTruth(Value condition) {
   llvm_unreachable("no such predicate");
 }
 
-//===-- Signs
-//---------------------------------------------------------------------------------------===//
+//===-- Signs --------------------------------------------------------------------------------===//
 
 /// x + (-y)  ->  x - y
 static LogicalResult addNegated(AddOp op, PatternRewriter& rewriter) {
@@ -117,8 +116,7 @@ static LogicalResult dropInner(Op op, PatternRewriter& rewriter) {
   return success();
 }
 
-//===-- Complex numbers
-//-----------------------------------------------------------------------------===//
+//===-- Complex numbers ----------------------------------------------------------------------===//
 
 /// real(cis x)  ->  cos x, real(conj x)  ->  real x
 static LogicalResult realOf(RealOp op, PatternRewriter& rewriter) {
@@ -158,8 +156,7 @@ static LogicalResult conjOfCis(ConjOp op, PatternRewriter& rewriter) {
   return success();
 }
 
-//===-- Conditions
-//----------------------------------------------------------------------------------===//
+//===-- Conditions ---------------------------------------------------------------------------===//
 
 /// x > y  ->  y < x, x >= y  ->  y <= x
 static LogicalResult cmpTurned(CmpOp op, PatternRewriter& rewriter) {

@@ -20,8 +20,8 @@ static ArrayType typeOf(Value value) {
   return cast<ArrayType>(value.getType());
 }
 
-/// The union of labels, the element type complex where one of them is. Null, with a message, where a
-/// label has two extents.
+/// The union of labels, the element type complex where one of them is. Null, with a message, where
+/// a label has two extents.
 static ArrayType unite(ValueRange values, std::optional<Location> location) {
   ArrayType type = typeOf(values.front());
   for (Value value : values.drop_front()) {
@@ -30,8 +30,8 @@ static ArrayType unite(ValueRange values, std::optional<Location> location) {
       (void)emitOptionalError(location, "a label has two extents: ", type, " and ", typeOf(value));
       return {};
     }
-    type = typeOf(value).isComplex() ? united.withElementType(typeOf(value).getElementType())
-                                     : united;
+    type =
+        typeOf(value).isComplex() ? united.withElementType(typeOf(value).getElementType()) : united;
   }
   return type;
 }
@@ -46,8 +46,7 @@ static ArrayType withColumns(ArrayType type, StringAttr rows, StringAttr columns
       AxisAttr::get(type.getContext(), columns, type.find(rows.getValue()).getExtent()));
 }
 
-//===-- one label
-//-----------------------------------------------------------------------------------===//
+//===-- one label ----------------------------------------------------------------------------===//
 
 static LogicalResult infer(StepsOp::Adaptor op, MLIRContext*, std::optional<Location> location,
                            SmallVectorImpl<Type>& inferred) {
@@ -117,14 +116,19 @@ SSM_INFER(ScanOp)
 static LogicalResult infer(MatrixScanOp::Adaptor op, MLIRContext*, std::optional<Location> location,
                            SmallVectorImpl<Type>& inferred) {
   size_t count = op.getInitial().size();
-  if (!count || op.getInputs().size() != count || op.getMatrices().size() != count * count) // matrix_scan_c1
-    return emitOptionalError(location, count, " initial values need as many inputs and ", count * count,
-                             " matrices, found ", op.getInputs().size(), " and ", op.getMatrices().size());
-  SmallVector<StringRef> rows = strings(op.getRows()), columns = strings(op.getColumns()), names(rows);
+  if (!count || op.getInputs().size() != count ||
+      op.getMatrices().size() != count * count) // matrix_scan_c1
+    return emitOptionalError(location, count, " initial values need as many inputs and ",
+                             count * count, " matrices, found ", op.getInputs().size(), " and ",
+                             op.getMatrices().size());
+  SmallVector<StringRef> rows = strings(op.getRows()), columns = strings(op.getColumns()),
+                         names(rows);
   llvm::append_range(names, columns);
   names.push_back(op.getAxis().getName());
-  if (rows.size() != columns.size() || llvm::SmallDenseSet<StringRef>(names.begin(), names.end()).size() != names.size())
-    return emitOptionalError(location, "rows and columns are not as many labels, each named once"); // matrix_scan_c2
+  if (rows.size() != columns.size() ||
+      llvm::SmallDenseSet<StringRef>(names.begin(), names.end()).size() != names.size())
+    return emitOptionalError(
+        location, "rows and columns are not as many labels, each named once"); // matrix_scan_c2
   Type element = typeOf(op.getInitial().front()).getElementType();
   auto anyComplex = [](ValueRange values) {
     return llvm::any_of(values, [](Value value) { return typeOf(value).isComplex(); });
@@ -136,7 +140,8 @@ static LogicalResult infer(MatrixScanOp::Adaptor op, MLIRContext*, std::optional
       if (type.has(name)) // matrix_scan_c3
         return emitOptionalError(location, "'", name, "' is a label of the initial value ", type);
     if (type.getElementType() != element || (isComplex && !type.isComplex())) // matrix_scan_c3
-      return emitOptionalError(location, "an initial value has type ", type, ", another operand is complex");
+      return emitOptionalError(location, "an initial value has type ", type,
+                               ", another operand is complex");
     inferred.push_back(type.withAxis(op.getAxis()));
   }
   for (size_t b = 0; b < count; ++b)
@@ -148,7 +153,8 @@ static LogicalResult infer(MatrixScanOp::Adaptor op, MLIRContext*, std::optional
           whole = whole.withAxis(AxisAttr::get(axis.getContext(), column, axis.getExtent()));
       for (AxisAttr axis : type.getAxes())
         if (!whole.has(axis.getName())) // matrix_scan_c4
-          return emitOptionalError(location, "'", axis.getName(), "' of ", type, " is no label of ", whole);
+          return emitOptionalError(location, "'", axis.getName(), "' of ", type, " is no label of ",
+                                   whole);
       if (!type.unionWith(whole)) // matrix_scan_c5
         return emitOptionalError(location, "a label has two extents: ", type, " and ", whole);
     }
@@ -163,16 +169,18 @@ Value MatrixScanOp::getMatrix(size_t b, size_t c) {
 }
 
 /// With the labels of `from` that the value bears called as in `to`.
-static Value renamed(OpBuilder& builder, Value value, ArrayRef<StringRef> from, ArrayRef<StringRef> to) {
+static Value renamed(OpBuilder& builder, Value value, ArrayRef<StringRef> from,
+                     ArrayRef<StringRef> to) {
   SmallVector<StringRef> old, fresh;
   for (auto [x, y] : llvm::zip(from, to))
     if (typeOf(value).has(x)) {
       old.push_back(x);
       fresh.push_back(y);
     }
-  return old.empty() ? value
-                     : Value(RelabelOp::create(builder, value.getLoc(), value, builder.getStrArrayAttr(old),
-                                               builder.getStrArrayAttr(fresh)));
+  return old.empty()
+             ? value
+             : Value(RelabelOp::create(builder, value.getLoc(), value, builder.getStrArrayAttr(old),
+                                       builder.getStrArrayAttr(fresh)));
 }
 
 Value MatrixScanOp::asColumns(OpBuilder& builder, Value value) {
@@ -186,8 +194,7 @@ Value MatrixScanOp::transpose(OpBuilder& builder, Value matrix) {
   return renamed(builder, matrix, from, to);
 }
 
-//===-- rows and columns
-//----------------------------------------------------------------------------===//
+//===-- rows and columns ---------------------------------------------------------------------===//
 
 static LogicalResult infer(SpanOp::Adaptor op, MLIRContext*, std::optional<Location> location,
                            SmallVectorImpl<Type>& inferred) {
@@ -264,8 +271,7 @@ static LogicalResult infer(SolveOp::Adaptor op, MLIRContext*, std::optional<Loca
 }
 SSM_INFER(SolveOp)
 
-//===-- two labels as one
-//---------------------------------------------------------------------------------===//
+//===-- two labels as one --------------------------------------------------------------------===//
 
 static LogicalResult infer(FlattenOp::Adaptor op, MLIRContext*, std::optional<Location> location,
                            SmallVectorImpl<Type>& inferred) {
@@ -304,7 +310,8 @@ static bool misfit(AxisAttr flat, AxisAttr outer, AxisAttr inner) {
 }
 
 LogicalResult FlattenOp::verify() {
-  AxisAttr outer = getOperand().getType().find(getOuter()), inner = getOperand().getType().find(getInner());
+  AxisAttr outer = getOperand().getType().find(getOuter()),
+           inner = getOperand().getType().find(getInner());
   if (getOuter() == getInner()) // flatten_c1
     return emitOpError() << "'" << getOuter() << "' is one label, not two";
   if (misfit(getAxis(), outer, inner)) // flatten_c2
@@ -341,8 +348,7 @@ OpFoldResult UnflattenOp::fold(FoldAdaptor) {
   return back ? OpFoldResult(made.getOperand()) : OpFoldResult();
 }
 
-//===-- verifiers
-//-----------------------------------------------------------------------------------===//
+//===-- verifiers ----------------------------------------------------------------------------===//
 
 LogicalResult ChunkOp::verify() {
   if (cast<RecurrenceOp>((*this)->getParentOp()).getNumTimeAxes() != 1) // chunk_c1

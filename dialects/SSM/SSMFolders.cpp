@@ -48,8 +48,7 @@ OpFoldResult ConstantOp::fold(FoldAdaptor) {
   return getValueAttr();
 }
 
-//===-- Of two operands
-//-----------------------------------------------------------------------------===//
+//===-- Of two operands ----------------------------------------------------------------------===//
 
 /// x + 0, 0 + x  ->  x
 OpFoldResult AddOp::fold(FoldAdaptor adaptor) {
@@ -108,8 +107,7 @@ OpFoldResult MinOp::fold(FoldAdaptor adaptor) {
   });
 }
 
-//===-- Of one operand
-//------------------------------------------------------------------------------===//
+//===-- Of one operand -----------------------------------------------------------------------===//
 
 /// -(-x)  ->  x
 OpFoldResult NegOp::fold(FoldAdaptor adaptor) {
@@ -219,8 +217,7 @@ OpFoldResult ImagOp::fold(FoldAdaptor) {
   return {};
 }
 
-//===-- Truth values
-//--------------------------------------------------------------------------------===//
+//===-- Truth values -------------------------------------------------------------------------===//
 
 /// There is no constant of truth values; what depends on one looks through the comparison.
 OpFoldResult CmpOp::fold(FoldAdaptor) {
@@ -248,8 +245,7 @@ OpFoldResult CastOp::fold(FoldAdaptor) {
   return lossless ? ifSameType(inner.getOperand(), getType()) : OpFoldResult();
 }
 
-//===-- Labels
-//--------------------------------------------------------------------------------------===//
+//===-- Labels -------------------------------------------------------------------------------===//
 
 /// broadcast x to x's own labels  ->  x
 OpFoldResult BroadcastOp::fold(FoldAdaptor) {

@@ -7,8 +7,7 @@ using namespace mlir;
 using namespace ssmc::ssm;
 using namespace ssmc::ssm::formula;
 
-//===-- Terms
-//---------------------------------------------------------------------------------------===//
+//===-- Terms --------------------------------------------------------------------------------===//
 
 Term Term::of(double number) const {
   return make<ConstantOp>(number);
@@ -143,8 +142,7 @@ Term formula::unflattenBack(UnflattenOp op, Term g, Term x) {
                            x.getType().find(op.getLabel()));
 }
 
-//===-- Pull-back
-//-----------------------------------------------------------------------------------===//
+//===-- Pull-back ----------------------------------------------------------------------------===//
 
 Value ssmc::ssm::pullBack(DifferentiableOpInterface op, OpBuilder& builder, unsigned operand,
                           Value g) {

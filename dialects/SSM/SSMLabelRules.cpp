@@ -45,8 +45,7 @@ static bool anyRenamed(RelabelOp op, Value value) {
                       [&](AxisAttr axis) { return renamed(op, axis.getName()) != axis.getName(); });
 }
 
-//===-- Broadcasts
-//----------------------------------------------------------------------------------===//
+//===-- Broadcasts ---------------------------------------------------------------------------===//
 
 /// f(broadcast x, y)  ->  f(x, y) where y has the labels that x lacks
 /// f(broadcast x)     ->  broadcast f(x)
@@ -103,8 +102,7 @@ static LogicalResult atOfBroadcast(AtOp op, PatternRewriter& rewriter) {
   return success();
 }
 
-//===-- Relabels
-//------------------------------------------------------------------------------------===//
+//===-- Relabels -----------------------------------------------------------------------------===//
 
 /// relabel(relabel x)  ->  relabel x
 static LogicalResult relabelTwice(RelabelOp op, PatternRewriter& rewriter) {
@@ -156,8 +154,7 @@ static LogicalResult relabelOfPointwise(RelabelOp op, PatternRewriter& rewriter)
   return success();
 }
 
-//===-- Reductions
-//----------------------------------------------------------------------------------===//
+//===-- Reductions ---------------------------------------------------------------------------===//
 
 /// sum over [i] (sum over [j] x)  ->  sum over [i, j] x, and alike for maximum
 template <typename Op> static LogicalResult reduceTwice(Op op, PatternRewriter& rewriter) {

@@ -8,8 +8,7 @@
 using namespace mlir;
 using namespace ssmc::ssm;
 
-//===-- Assembly directives
-//-------------------------------------------------------------------------===//
+//===-- Assembly directives ------------------------------------------------------------------===//
 
 void ssmc::ssm::printDimList(OpAsmPrinter& printer, Operation*, ArrayAttr dims) {
   printer << "(";
@@ -87,8 +86,7 @@ ParseResult ssmc::ssm::parseCarried(OpAsmParser& parser, OperationState& result,
   return parser.resolveOperands(inits, types, parser.getNameLoc(), result.operands);
 }
 
-//===-- Systems and terms
-//---------------------------------------------------------------------------===//
+//===-- Systems and terms --------------------------------------------------------------------===//
 
 Value SystemOp::getNew(StringRef state) {
   for (auto [name, value] : llvm::zip(strings(getStates()), getResults()))
@@ -126,8 +124,7 @@ LogicalResult StageOp::verify() {
   return success();
 }
 
-//===-- Terms
-//---------------------------------------------------------------------------------------===//
+//===-- Terms --------------------------------------------------------------------------------===//
 
 /// The type of a state of the term's system, less nothing.
 static FailureOr<ArrayType> stateType(Operation* term, StringRef name) {

@@ -22,8 +22,7 @@ static bool isOrderOf(ArrayAttr order, ArrayType type) {
   return names.size() == type.getRank();
 }
 
-//===-- names in print
-//------------------------------------------------------------------------------===//
+//===-- names in print -----------------------------------------------------------------------===//
 
 void InOp::getAsmResultNames(OpAsmSetValueNameFn setName) {
   setName(getResult(), getName());
@@ -38,8 +37,7 @@ void SystemOp::getAsmResultNames(OpAsmSetValueNameFn setName) {
     setName(value, state);
 }
 
-//===-- declarations
-//--------------------------------------------------------------------------------===//
+//===-- declarations -------------------------------------------------------------------------===//
 
 LogicalResult InOp::verify() {
   if (!isOrderOf(getOrder(), getType())) // in_c1
@@ -89,8 +87,7 @@ LogicalResult OutOp::verify() {
   return success();
 }
 
-//===-- labels
-//--------------------------------------------------------------------------------------===//
+//===-- labels -------------------------------------------------------------------------------===//
 
 static LogicalResult inferReduction(StringRef name, std::optional<Location> location,
                                     ArrayType type, ArrayAttr over,
@@ -193,8 +190,7 @@ LogicalResult AtOp::verify() {
   return emitOpError() << "no enclosing fold runs over label '" << getLabel() << "'";
 }
 
-//===-- fold
-//----------------------------------------------------------------------------------------===//
+//===-- fold ---------------------------------------------------------------------------------===//
 
 YieldOp FoldOp::getYield() {
   return cast<YieldOp>(getBlock()->getTerminator());
@@ -255,8 +251,7 @@ void FoldOp::print(OpAsmPrinter& printer) {
   printer.printOptionalAttrDict((*this)->getAttrs(), {"axis", "reverse"});
 }
 
-//===-- constant
-//------------------------------------------------------------------------------------===//
+//===-- constant -----------------------------------------------------------------------------===//
 
 void ConstantOp::build(OpBuilder& builder, OperationState& state, double value) {
   build(builder, state, ArrayType::get(builder.getContext(), {}, builder.getF32Type()),

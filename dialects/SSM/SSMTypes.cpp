@@ -9,8 +9,7 @@
 using namespace mlir;
 using namespace ssmc::ssm;
 
-//===-- Axes
-//----------------------------------------------------------------------------------------===//
+//===-- Axes ---------------------------------------------------------------------------------===//
 
 int64_t AxisAttr::getSize() const {
   if (auto size = dyn_cast<IntegerAttr>(getExtent()))
@@ -121,8 +120,7 @@ void DimAttr::print(AsmPrinter& printer) const {
   printer << ">";
 }
 
-//===-- Arrays
-//--------------------------------------------------------------------------------------===//
+//===-- Arrays -------------------------------------------------------------------------------===//
 
 LogicalResult ArrayType::verify(function_ref<InFlightDiagnostic()> emitError,
                                 ArrayRef<AxisAttr> axes, Type element) {

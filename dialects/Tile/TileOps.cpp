@@ -25,12 +25,13 @@ static int findOperand(KernelOp kernel, StringRef name, ArrayRef<Role> roles) {
 }
 
 int KernelOp::findLoaded(StringRef name) {
-  return findOperand(*this, name, {Role::In, Role::Param, Role::StateIn, Role::Temp, Role::ChunkTemp,
-                             Role::Row});
+  return findOperand(
+      *this, name, {Role::In, Role::Param, Role::StateIn, Role::Temp, Role::ChunkTemp, Role::Row});
 }
 
 int KernelOp::findStored(StringRef name) {
-  return findOperand(*this, name, {Role::Out, Role::StateOut, Role::Temp, Role::ChunkTemp, Role::Row});
+  return findOperand(*this, name,
+                     {Role::Out, Role::StateOut, Role::Temp, Role::ChunkTemp, Role::Row});
 }
 
 LogicalResult KernelOp::verify() {
@@ -116,8 +117,7 @@ LogicalResult StoreOp::verify() {
   return checkAccess(*this, getValue().getType(), /*loads=*/false);
 }
 
-//===-- sequence
-//------------------------------------------------------------------------------------===//
+//===-- sequence -----------------------------------------------------------------------------===//
 
 YieldOp SequenceOp::getYield() {
   return cast<YieldOp>(getBlock()->getTerminator());

@@ -13,14 +13,16 @@ using namespace mlir;
 using namespace ssmc::ssm;
 using namespace ssmc::analysis;
 
-/// Sums and products longer than this are not flattened into others, so that a declaration which squares
-/// itself over and over stays as large as it was written.
+/// Sums and products longer than this are not flattened into others, so that a declaration which
+/// squares itself over and over stays as large as it was written.
 static constexpr size_t longest = 64;
 
 ExprContext::ExprContext(MLIRContext* context) : context(context) {}
 ExprContext::~ExprContext() = default;
 
-StringRef ExprContext::intern(const Twine& text) { return StringAttr::get(context, text).getValue(); }
+StringRef ExprContext::intern(const Twine& text) {
+  return StringAttr::get(context, text).getValue();
+}
 
 /// Keys stay short: a long one is replaced by a digest, which is as good for telling nodes apart.
 static std::string shorten(std::string key) {
@@ -110,7 +112,8 @@ Expr ExprContext::leaf(Value value, StringRef name, const Renaming& renaming) {
     auto renamed = AxisAttr::get(context, StringAttr::get(context, label), axis.getExtent());
     if (!llvm::is_contained(axes, renamed))
       axes.push_back(renamed);
-    node.key += (axis.getName() == label ? label : (axis.getName() + "=" + label).str()).str() + " ";
+    node.key +=
+        (axis.getName() == label ? label : (axis.getName() + "=" + label).str()).str() + " ";
   }
   node.key += "]";
   node.type = ArrayType::get(context, axes, type.getElementType());
@@ -157,8 +160,8 @@ Expr ExprContext::add(ArrayRef<Expr> terms) {
     merged.push_back(constant(number));
   if (merged.size() == 1)
     return merged.front();
-  Node node{Node::Kind::Add, unite(merged, elementOf(context, merged)), "+(" + joinKeys(merged) + ")",
-            merged.front()->location};
+  Node node{Node::Kind::Add, unite(merged, elementOf(context, merged)),
+            "+(" + joinKeys(merged) + ")", merged.front()->location};
   node.operands = std::move(merged);
   return unique(std::move(node));
 }
@@ -233,8 +236,8 @@ Expr ExprContext::recip(Expr operand) {
   return func("recip", operand->type.getElementType(), {operand});
 }
 
-Expr ExprContext::func(StringRef name, Type element, ArrayRef<Expr> operands, DictionaryAttr attributes,
-                       std::optional<Location> location) {
+Expr ExprContext::func(StringRef name, Type element, ArrayRef<Expr> operands,
+                       DictionaryAttr attributes, std::optional<Location> location) {
   // Rewriting may leave real what was complex: a zero, or one of a sum's parts.
   if (operands.front()->type.isReal()) {
     if (name == "ssm.real" || name == "ssm.conj")
@@ -269,7 +272,8 @@ Expr ExprContext::func(StringRef name, Type element, ArrayRef<Expr> operands, Di
       return flat.front();
     ordered.assign(flat.begin(), flat.end());
   }
-  Node node{Node::Kind::Func, unite(ordered, element), "", location.value_or(ordered.front()->location)};
+  Node node{Node::Kind::Func, unite(ordered, element), "",
+            location.value_or(ordered.front()->location)};
   node.function = name.str();
   node.attributes = attributes ? attributes : DictionaryAttr::get(context);
   node.key = name.str();
@@ -282,7 +286,7 @@ Expr ExprContext::func(StringRef name, Type element, ArrayRef<Expr> operands, Di
   return unique(std::move(node));
 }
 
-//===-- Reductions ----------------------------------------------------------------------------------===//
+//===-- Reductions ---------------------------------------------------------------------------===//
 
 static std::string extentName(AxisAttr axis) {
   if (auto dim = dyn_cast<StringAttr>(axis.getExtent()))
@@ -311,7 +315,8 @@ Expr ExprContext::reduce(Node::Kind kind, Expr operand, ArrayRef<StringRef> labe
   return close(kind, substitute(operand, renaming), std::move(bound), rest, operand->location);
 }
 
-/// The name that a bound label over this extent bears beside the free labels of `rest` and those bound before.
+/// The name that a bound label over this extent bears beside the free labels of `rest` and those
+/// bound before.
 StringRef ExprContext::canonicalName(AxisAttr axis, ArrayType rest, ArrayRef<StringRef> bound) {
   std::string name = "~" + extentName(axis);
   while (rest.has(name) || llvm::is_contained(bound, name))
@@ -334,11 +339,13 @@ Expr ExprContext::sum(Expr operand, ArrayRef<StringRef> labels) {
   // What does not bear a label stays outside: sum_i x y_i = x sum_i y_i.
   SmallVector<Expr> outside, inside;
   for (Expr factor : factorsOf(operand))
-    (llvm::any_of(labels, [&](StringRef label) { return factor->type.has(label); }) ? inside : outside)
+    (llvm::any_of(labels, [&](StringRef label) { return factor->type.has(label); }) ? inside
+                                                                                    : outside)
         .push_back(factor);
   Expr body = mul(inside);
   for (StringRef label : labels)
-    if (!body->type.has(label)) // Summed over, yet constant along it: the caller keeps the label bound.
+    if (!body->type.has(
+            label)) // Summed over, yet constant along it: the caller keeps the label bound.
       return reduce(Node::Kind::Sum, operand, labels);
   // Sums inside sums are one sum.
   if (body->is(Node::Kind::Sum)) {
@@ -370,7 +377,8 @@ Expr ExprContext::substitute(Expr expr, const Renaming& renaming) {
   return substitute(expr, renaming, done);
 }
 
-Expr ExprContext::substitute(Expr expr, const Renaming& renaming, llvm::DenseMap<Expr, Expr>& done) {
+Expr ExprContext::substitute(Expr expr, const Renaming& renaming,
+                             llvm::DenseMap<Expr, Expr>& done) {
   if (Expr known = done.lookup(expr))
     return known;
   Expr result = substituteNew(expr, renaming, done);
@@ -378,7 +386,8 @@ Expr ExprContext::substitute(Expr expr, const Renaming& renaming, llvm::DenseMap
   return result;
 }
 
-Expr ExprContext::substituteNew(Expr expr, const Renaming& renaming, llvm::DenseMap<Expr, Expr>& done) {
+Expr ExprContext::substituteNew(Expr expr, const Renaming& renaming,
+                                llvm::DenseMap<Expr, Expr>& done) {
   if (llvm::none_of(renaming, [&](auto& pair) { return expr->type.has(pair.first); }))
     return expr;
   SmallVector<Expr> operands;
@@ -400,11 +409,13 @@ Expr ExprContext::substituteNew(Expr expr, const Renaming& renaming, llvm::Dense
       combined.push_back({axis.getName(), label});
     }
     // The name is the key up to the labels.
-    return leaf(expr->leaf, StringRef(expr->key).take_until([](char c) { return c == '['; }), combined);
+    return leaf(expr->leaf, StringRef(expr->key).take_until([](char c) { return c == '['; }),
+                combined);
   }
   case Node::Kind::Sum:
   case Node::Kind::Maximum: {
-    // The bound labels take the names that are canonical beside the new free ones; the body is walked once.
+    // The bound labels take the names that are canonical beside the new free ones; the body is
+    // walked once.
     Renaming combined;
     SmallVector<AxisAttr> axes;
     for (AxisAttr axis : expr->type.getAxes()) {
@@ -425,7 +436,8 @@ Expr ExprContext::substituteNew(Expr expr, const Renaming& renaming, llvm::Dense
       bound.push_back(canonicalName(expr->operands.front()->type.find(label), rest, bound));
       combined.push_back({label, bound.back()});
     }
-    return close(expr->kind, substitute(expr->operands.front(), combined), std::move(bound), rest, expr->location);
+    return close(expr->kind, substitute(expr->operands.front(), combined), std::move(bound), rest,
+                 expr->location);
   }
   default:
     for (Expr operand : expr->operands)
@@ -434,7 +446,8 @@ Expr ExprContext::substituteNew(Expr expr, const Renaming& renaming, llvm::Dense
       return add(operands);
     if (expr->is(Node::Kind::Mul))
       return mul(operands);
-    return func(expr->function, expr->type.getElementType(), operands, expr->attributes, expr->location);
+    return func(expr->function, expr->type.getElementType(), operands, expr->attributes,
+                expr->location);
   }
 }
 

@@ -8,7 +8,7 @@ using namespace mlir;
 using namespace ssmc::ssm;
 using namespace ssmc::analysis;
 
-//===-- Reading -------------------------------------------------------------------------------------===//
+//===-- Reading ------------------------------------------------------------------------------===//
 
 Expr ExprReader::read(Value value) {
   if (Expr expr = known.lookup(value))
@@ -32,7 +32,9 @@ Expr ExprReader::readOp(Operation* op, Value value) {
           name += "," + std::to_string(offset);
         return context.leaf(value, name);
       })
-      .Case([&](ConstantOp constant) { return context.constant(constant.getValue().convertToDouble()); })
+      .Case([&](ConstantOp constant) {
+        return context.constant(constant.getValue().convertToDouble());
+      })
       .Case([&](AddOp) { return context.add({operand(0), operand(1)}); })
       .Case([&](SubOp) { return context.add({operand(0), context.neg(operand(1))}); })
       .Case([&](NegOp) { return context.neg(operand(0)); })
@@ -85,11 +87,12 @@ unsigned ssmc::analysis::levelOf(Expr expr) {
 /// Few labels first, then what changes seldom first.
 static void sortForWriting(SmallVectorImpl<Expr>& operands) {
   llvm::stable_sort(operands, [](Expr a, Expr b) {
-    return std::make_pair(a->type.getRank(), levelOf(a)) < std::make_pair(b->type.getRank(), levelOf(b));
+    return std::make_pair(a->type.getRank(), levelOf(a)) <
+           std::make_pair(b->type.getRank(), levelOf(b));
   });
 }
 
-//===-- Writing -------------------------------------------------------------------------------------===//
+//===-- Writing ------------------------------------------------------------------------------===//
 
 Value ExprWriter::write(Expr expr) {
   if (Value value = written.lookup(expr))
@@ -106,7 +109,8 @@ Value ExprWriter::writeAs(Expr expr, ArrayType type) {
     have = have.withElementType(type.getElementType());
     value = CastOp::create(builder, expr->location, have, value);
   }
-  return have == type ? value : BroadcastOp::create(builder, expr->location, type, value).getResult();
+  return have == type ? value
+                      : BroadcastOp::create(builder, expr->location, type, value).getResult();
 }
 
 Value ExprWriter::relabel(OpBuilder& builder, Expr leaf, Value value) {
@@ -117,7 +121,8 @@ Value ExprWriter::relabel(OpBuilder& builder, Expr leaf, Value value) {
   }
   if (from.empty())
     return value;
-  return RelabelOp::create(builder, leaf->location, value, builder.getArrayAttr(from), builder.getArrayAttr(to));
+  return RelabelOp::create(builder, leaf->location, value, builder.getArrayAttr(from),
+                           builder.getArrayAttr(to));
 }
 
 Value ExprWriter::writeNew(Expr expr) {
@@ -182,8 +187,8 @@ Value ExprWriter::writeNew(Expr expr) {
   llvm_unreachable("all kinds are covered");
 }
 
-/// Multiplies factors with few labels first, so that what is the same along an axis is multiplied once;
-/// masks and reciprocals come last in each step, as a selection and a division.
+/// Multiplies factors with few labels first, so that what is the same along an axis is multiplied
+/// once; masks and reciprocals come last in each step, as a selection and a division.
 Value ExprWriter::writeProduct(ArrayRef<Expr> factors) {
   SmallVector<Expr> plain, masks, divisors;
   double sign = 1;
@@ -191,7 +196,10 @@ Value ExprWriter::writeProduct(ArrayRef<Expr> factors) {
     if (factor->isConstant(-1))
       sign = -1;
     else
-      (factor->isFunc("unless") ? masks : factor->isFunc("recip") ? divisors : plain).push_back(factor);
+      (factor->isFunc("unless")  ? masks
+       : factor->isFunc("recip") ? divisors
+                                 : plain)
+          .push_back(factor);
   }
   sortForWriting(plain);
   // Factors with the same labels meet first: (a_i b_i) c_j, not a_i (b_i c_j).
@@ -201,14 +209,15 @@ Value ExprWriter::writeProduct(ArrayRef<Expr> factors) {
     for (Expr factor : plain)
       if (factor->type.getAxes() == first->type.getAxes())
         ordered.push_back(factor);
-    llvm::erase_if(plain, [&](Expr factor) { return factor->type.getAxes() == first->type.getAxes(); });
+    llvm::erase_if(plain,
+                   [&](Expr factor) { return factor->type.getAxes() == first->type.getAxes(); });
   }
   Location loc = (factors.back())->location;
   SmallVector<Value> groups; // One product for each set of labels.
   for (Expr factor : ordered) {
     Value value = write(factor);
-    if (!groups.empty() &&
-        cast<ArrayType>(groups.back().getType()).getAxes() == cast<ArrayType>(value.getType()).getAxes())
+    if (!groups.empty() && cast<ArrayType>(groups.back().getType()).getAxes() ==
+                               cast<ArrayType>(value.getType()).getAxes())
       groups.back() = MulOp::create(builder, loc, groups.back(), value);
     else
       groups.push_back(value);
@@ -230,7 +239,8 @@ Value ExprWriter::writeProduct(ArrayRef<Expr> factors) {
   return product;
 }
 
-/// A bound label is written under the name that the declaration gives it, unless that name is taken.
+/// A bound label is written under the name that the declaration gives it, unless that name is
+/// taken.
 Value ExprWriter::writeReduction(Expr expr) {
   SmallVector<StringRef> bound;
   Expr body = context.open(expr, bound);
@@ -251,7 +261,8 @@ Value ExprWriter::writeReduction(Expr expr) {
       work.append(next->operands.rbegin(), next->operands.rend());
     }
     for (char letter = 'l'; name.empty(); ++letter)
-      if (StringRef candidate = context.intern(Twine(letter)); !llvm::is_contained(taken, candidate))
+      if (StringRef candidate = context.intern(Twine(letter));
+          !llvm::is_contained(taken, candidate))
         name = candidate;
     taken.push_back(name);
     renaming.push_back({label, name});

@@ -11,7 +11,8 @@ using namespace ssmc::analysis;
 Expr ssmc::analysis::negate(ExprContext& context, Expr condition) {
   Builder builder(context.getContext());
   Expr number = context.func("ssm.cast", builder.getF32Type(), {condition});
-  auto equal = builder.getNamedAttr("predicate", CmpPredicateAttr::get(context.getContext(), CmpPredicate::eq));
+  auto equal = builder.getNamedAttr("predicate",
+                                    CmpPredicateAttr::get(context.getContext(), CmpPredicate::eq));
   return context.func("ssm.cmp", builder.getI1Type(), {number, context.constant(0)},
                       builder.getDictionaryAttr({equal}));
 }
@@ -46,7 +47,8 @@ namespace {
 
 class Linearizer {
 public:
-  Linearizer(ExprContext& context, Semiring semiring, Classify classify, std::optional<Nonlinear>& nonlinear)
+  Linearizer(ExprContext& context, Semiring semiring, Classify classify,
+             std::optional<Nonlinear>& nonlinear)
       : context(context), semiring(semiring), classify(classify), nonlinear(nonlinear) {}
 
   /// Appends the terms of `expr`. What occurs more than once is expanded once.
@@ -122,8 +124,8 @@ LogicalResult Linearizer::runNew(Expr expr, SmallVectorImpl<Term>& terms) {
   return fail(expr, "'" + name + "' of the state is not linear");
 }
 
-/// Terms that read one state in one way meet here: a definition that names the same part over and over would
-/// else grow with every use.
+/// Terms that read one state in one way meet here: a definition that names the same part over and
+/// over would else grow with every use.
 LogicalResult Linearizer::runSum(Expr expr, SmallVectorImpl<Term>& terms) {
   SmallVector<Term> inner;
   for (Expr operand : expr->operands)
@@ -191,14 +193,15 @@ LogicalResult Linearizer::runReduction(Expr expr, SmallVectorImpl<Term>& terms) 
   return success();
 }
 
-/// select(c, x, y) is x where c holds plus y where it does not. Terms without the state stay one selection.
+/// select(c, x, y) is x where c holds plus y where it does not. Terms without the state stay one
+/// selection.
 LogicalResult Linearizer::runSelect(Expr expr, SmallVectorImpl<Term>& terms) {
   Expr condition = expr->operands[0];
   if (depends(condition))
     return fail(expr, "a selection whose condition depends on the state is not linear");
-  Expr masks[2] = {context.func("unless", Float32Type::get(context.getContext()),
-                                {negate(context, condition)}),
-                   context.func("unless", Float32Type::get(context.getContext()), {condition})};
+  Expr masks[2] = {
+      context.func("unless", Float32Type::get(context.getContext()), {negate(context, condition)}),
+      context.func("unless", Float32Type::get(context.getContext()), {condition})};
   Expr free[2];
   for (int arm : {0, 1}) {
     SmallVector<Term> inner;
@@ -217,8 +220,8 @@ LogicalResult Linearizer::runSelect(Expr expr, SmallVectorImpl<Term>& terms) {
   }
   if (free[0]->isConstant(0) && free[1]->isConstant(0))
     return success();
-  terms.push_back({{context.func("ssm.select", expr->type.getElementType(), {condition, free[0], free[1]},
-                                 {}, expr->location)},
+  terms.push_back({{context.func("ssm.select", expr->type.getElementType(),
+                                 {condition, free[0], free[1]}, {}, expr->location)},
                    nullptr,
                    {}});
   return success();
@@ -250,7 +253,8 @@ LogicalResult Linearizer::runMaxPlus(Expr expr, SmallVectorImpl<Term>& terms) {
     SmallVector<Expr> rest;
     for (Expr operand : expr->operands) {
       if (depends(operand) && dependent)
-        return fail(expr, "a sum of two terms that both depend on the state is not linear over (max, +)");
+        return fail(expr,
+                    "a sum of two terms that both depend on the state is not linear over (max, +)");
       if (depends(operand))
         dependent = operand;
       else
@@ -268,7 +272,8 @@ LogicalResult Linearizer::runMaxPlus(Expr expr, SmallVectorImpl<Term>& terms) {
 
 } // namespace
 
-LogicalResult ssmc::analysis::linearize(ExprContext& context, Expr expr, Semiring semiring, Classify classify,
-                                        SmallVectorImpl<Term>& terms, std::optional<Nonlinear>& nonlinear) {
+LogicalResult ssmc::analysis::linearize(ExprContext& context, Expr expr, Semiring semiring,
+                                        Classify classify, SmallVectorImpl<Term>& terms,
+                                        std::optional<Nonlinear>& nonlinear) {
   return Linearizer(context, semiring, classify, nonlinear).run(expr, terms);
 }

@@ -1,16 +1,18 @@
 // From a step to the normal form.
 //
-// 1. Condense: an edge from state a to state b where b's definition reads a at another step. Strongly
+// 1. Condense: an edge from state a to state b where b's definition reads a at another step.
+// Strongly
 //    connected states are one system; systems come in dependency order.
 // 2. Expand each definition over the system's states (Linearize.cpp); what fails stays as it was.
 // 3. Collect the terms (Terms.cpp) and write them as an `ssm.system`.
 // 4. Write outputs, expanded over all linear states.
 //
-// Labels are named anew: an axis over dim K is called K, a second one of the same array K2. The names that a
-// declaration chose for its indices are gone then, so that they make no difference.
+// Labels are named anew: an axis over dim K is called K, a second one of the same array K2. The
+// names that a declaration chose for its indices are gone then, so that they make no difference.
 //
-// A definition that is linear in a fold over its own state is a system of stages: the fold's initial value, the
-// fold's body as micro-steps, and what the definition makes of the fold's result.
+// A definition that is linear in a fold over its own state is a system of stages: the fold's
+// initial value, the fold's body as micro-steps, and what the definition makes of the fold's
+// result.
 #include "ssmc/Analysis/Passes.h"
 #include "ssmc/Analysis/Terms.h"
 
@@ -47,14 +49,19 @@ private:
   void declare();
   /// The labels that a declaration chose for an array, and those that it bears here.
   Renaming canonical(ArrayAttr order, ArrayType type);
-  Renaming canonical(StateOp state) { return canonical(state.getOrder(), cast<ArrayType>(state.getType())); }
+  Renaming canonical(StateOp state) {
+    return canonical(state.getOrder(), cast<ArrayType>(state.getType()));
+  }
   ArrayType rename(ArrayType type, const Renaming& renaming);
   ArrayAttr rename(ArrayAttr order, const Renaming& renaming);
   /// The definition of a state in the labels used here.
   Expr definitionOf(StringRef state) {
-    return context.substitute(reader.read(updateOf(state).getValue()), canonical(old.getState(state)));
+    return context.substitute(reader.read(updateOf(state).getValue()),
+                              canonical(old.getState(state)));
   }
-  SmallVector<StringRef> orderOf(StringRef state) { return strings(fresh.getState(state).getOrder()); }
+  SmallVector<StringRef> orderOf(StringRef state) {
+    return strings(fresh.getState(state).getOrder());
+  }
   UpdateOp updateOf(StringRef state) { return updates.lookup(state); }
   /// Opens `ssm.system` with its results' types, and tells expressions of its results.
   SystemOp openSystem(const System& system, Semiring semiring, Location location);
@@ -85,7 +92,8 @@ const llvm::StringSet<>& Normalizer::reads(Value value) {
   return readCache[value] = std::move(names);
 }
 
-/// Tarjan's algorithm; the result is in dependency order, states in the order of their declarations.
+/// Tarjan's algorithm; the result is in dependency order, states in the order of their
+/// declarations.
 SmallVector<Normalizer::System> Normalizer::condense() {
   SmallVector<StringRef> states;
   for (StateOp state : old.getBlock()->getOps<StateOp>())
@@ -118,7 +126,9 @@ SmallVector<Normalizer::System> Normalizer::condense() {
       onStack.erase(member);
       system.push_back(member);
     } while (member != state);
-    llvm::sort(system, [&](StringRef a, StringRef b) { return llvm::find(states, a) < llvm::find(states, b); });
+    llvm::sort(system, [&](StringRef a, StringRef b) {
+      return llvm::find(states, a) < llvm::find(states, b);
+    });
     systems.push_back(std::move(system));
   };
   for (StringRef state : states)
@@ -194,7 +204,8 @@ void Normalizer::declare() {
       name += "," + std::to_string(offset);
     PrevOp& copy = made[name];
     if (!copy)
-      copy = PrevOp::create(builder, prev.getLoc(), rename(prev.getType(), renaming), prev.getState(), prev.getBy());
+      copy = PrevOp::create(builder, prev.getLoc(), rename(prev.getType(), renaming),
+                            prev.getState(), prev.getBy());
     reader.define(prev.getResult(), context.leaf(copy.getResult(), name, inverse(renaming)));
   });
 }
@@ -225,15 +236,17 @@ SystemOp Normalizer::openSystem(const System& system, Semiring semiring, Locatio
   auto op = SystemOp::create(builder, location, types, semiring, builder.getArrayAttr(names));
   op.getBody().emplaceBlock();
   for (auto [state, result] : llvm::zip(system, op.getResults())) {
-    reader.define(updateOf(state).getValue(),
-                  context.leaf(result, ("new " + state).str(), inverse(canonical(old.getState(state)))));
+    reader.define(
+        updateOf(state).getValue(),
+        context.leaf(result, ("new " + state).str(), inverse(canonical(old.getState(state)))));
     if (semiring == Semiring::PlusTimes)
       linear.insert(state);
   }
   return op;
 }
 
-bool Normalizer::tryLinear(const System& system, Semiring semiring, std::optional<Nonlinear>& nonlinear) {
+bool Normalizer::tryLinear(const System& system, Semiring semiring,
+                           std::optional<Nonlinear>& nonlinear) {
   auto classify = [&](Value leaf) {
     if (auto prev = leaf.getDefiningOp<PrevOp>())
       return llvm::is_contained(system, prev.getState()) ? LeafKind::State : LeafKind::Free;
@@ -254,7 +267,8 @@ bool Normalizer::tryLinear(const System& system, Semiring semiring, std::optiona
       return false;
     rows.push_back(collect(context, semiring, state, orderOf(state), terms, describe));
   }
-  // Operands go before the system, the terms into it: the op is made last and its terms are moved in.
+  // Operands go before the system, the terms into it: the op is made last and its terms are moved
+  // in.
   Block terms;
   OpBuilder inside(context.getContext()); // The block stands in no region yet.
   inside.setInsertionPointToEnd(&terms);
@@ -264,7 +278,8 @@ bool Normalizer::tryLinear(const System& system, Semiring semiring, std::optiona
   SystemOp op = openSystem(system, semiring, location);
   OpBuilder inSystem = OpBuilder::atBlockEnd(op.getBlock());
   auto stage = StageOp::create(inSystem, location, AxisAttr());
-  stage.getBody().emplaceBlock().getOperations().splice(stage.getBody().front().end(), terms.getOperations());
+  stage.getBody().emplaceBlock().getOperations().splice(stage.getBody().front().end(),
+                                                        terms.getOperations());
   return true;
 }
 
@@ -283,8 +298,9 @@ bool Normalizer::tryFold(StringRef state, std::optional<Nonlinear>& nonlinear) {
   if (!fold)
     return false;
   SmallVector<StringRef> order = orderOf(state);
-  // The carried array is read under the state's canonical labels, the fold's label under its dim's name.
-  // Expressions that read it stay known to the context: it lives as long, under a name of its own.
+  // The carried array is read under the state's canonical labels, the fold's label under its dim's
+  // name. Expressions that read it stay known to the context: it lives as long, under a name of its
+  // own.
   Block& standIn = *standIns.emplace_back(std::make_unique<Block>());
   std::string carriedName = ("carried " + state).str();
   Renaming labels = canonical(old.getState(state)), lifted = labels;
@@ -292,7 +308,8 @@ bool Normalizer::tryFold(StringRef state, std::optional<Nonlinear>& nonlinear) {
   std::string stepName = extentName(fold.getAxis());
   while (cast<ArrayType>(carried.getType()).has(stepName))
     stepName += "'";
-  AxisAttr axis = AxisAttr::get(fold.getContext(), builder.getStringAttr(stepName), fold.getAxis().getExtent());
+  AxisAttr axis =
+      AxisAttr::get(fold.getContext(), builder.getStringAttr(stepName), fold.getAxis().getExtent());
   lifted.push_back({fold.getAxis().getName(), axis.getName()});
   auto fromPrevious = [&](Value leaf) {
     if (auto prev = leaf.getDefiningOp<PrevOp>())
@@ -311,18 +328,22 @@ bool Normalizer::tryFold(StringRef state, std::optional<Nonlinear>& nonlinear) {
     return kind == LeafKind::State ? LeafKind::Opaque : kind;
   };
   auto fromFolded = [&](Value leaf) {
-    return leaf == fold.getResult(0) ? LeafKind::State : fromPrevious(leaf) == LeafKind::Free ? LeafKind::Free
-                                                                                              : LeafKind::Opaque;
+    return leaf == fold.getResult(0)              ? LeafKind::State
+           : fromPrevious(leaf) == LeafKind::Free ? LeafKind::Free
+                                                  : LeafKind::Opaque;
   };
   SmallVector<Term> first, micro, last;
-  reader.define(fold.getBlock()->getArgument(0), context.leaf(carried, carriedName, inverse(labels)));
+  reader.define(fold.getBlock()->getArgument(0),
+                context.leaf(carried, carriedName, inverse(labels)));
   if (failed(linearize(context, context.substitute(reader.read(fold.getInits()[0]), labels),
                        Semiring::PlusTimes, fromPrevious, first, nonlinear)) ||
-      failed(linearize(context, context.substitute(reader.read(fold.getYield().getValues()[0]), lifted),
+      failed(linearize(context,
+                       context.substitute(reader.read(fold.getYield().getValues()[0]), lifted),
                        Semiring::PlusTimes, fromCarried, micro, nonlinear)) ||
       failed(linearize(context, definition, Semiring::PlusTimes, fromFolded, last, nonlinear)))
     return false;
-  for (Term& term : last) { // The fold's result under the state's canonical labels, like the carried array.
+  for (Term& term :
+       last) { // The fold's result under the state's canonical labels, like the carried array.
     if (!term.state)
       continue;
     Renaming renaming;
@@ -344,11 +365,13 @@ bool Normalizer::tryFold(StringRef state, std::optional<Nonlinear>& nonlinear) {
                          [&](Value) { return Source{state, here, {}}; });
   Row rowLast = collect(context, Semiring::PlusTimes, state, order, last,
                         [&](Value) { return Source{state, here, {}}; });
-  bool isFoldItself = rowLast.feedbacks.empty() && rowLast.inputs.empty() && rowLast.decays.size() == 1 &&
+  bool isFoldItself = rowLast.feedbacks.empty() && rowLast.inputs.empty() &&
+                      rowLast.decays.size() == 1 &&
                       rowLast.decays.front().source.renaming.empty() &&
                       addFactored(context, rowLast.decays.front().coefficients)->isConstant(1);
   Block firstTerms, microTerms, lastTerms;
-  OpBuilder inFirst(context.getContext()), inMicro(context.getContext()), inLast(context.getContext());
+  OpBuilder inFirst(context.getContext()), inMicro(context.getContext()),
+      inLast(context.getContext());
   inFirst.setInsertionPointToEnd(&firstTerms);
   inMicro.setInsertionPointToEnd(&microTerms);
   inLast.setInsertionPointToEnd(&lastTerms);
@@ -380,14 +403,15 @@ void Normalizer::defineSystem(const System& system) {
   if (tryLinear(system, Semiring::MaxPlus, ignored))
     return;
   for (StringRef state : system) {
-    Value value = writer.writeAs(definitionOf(state), cast<ArrayType>(fresh.getState(state).getType()));
+    Value value =
+        writer.writeAs(definitionOf(state), cast<ArrayType>(fresh.getState(state).getType()));
     auto copy = UpdateOp::create(builder, nonlinear->location, state, value);
     copy->setAttr("nonlinear", builder.getStringAttr(nonlinear->reason));
   }
 }
 
-/// Expands what is linear in the linear states, at the root or else below it, so that an output written
-/// from any of a step's values has one shape.
+/// Expands what is linear in the linear states, at the root or else below it, so that an output
+/// written from any of a step's values has one shape.
 Expr Normalizer::expandOutput(Expr expr) {
   if (Expr known = expanded.lookup(expr))
     return known;
@@ -433,7 +457,8 @@ Expr Normalizer::expandNew(Expr expr) {
     return context.add(operands);
   if (expr->is(Node::Kind::Mul))
     return context.mul(operands);
-  return context.func(expr->function, expr->type.getElementType(), operands, expr->attributes, expr->location);
+  return context.func(expr->function, expr->type.getElementType(), operands, expr->attributes,
+                      expr->location);
 }
 
 void Normalizer::run() {
@@ -446,8 +471,8 @@ void Normalizer::run() {
     auto type = cast<ArrayType>(out.getValue().getType());
     Renaming renaming = canonical(out.getOrder(), type);
     Expr expr = expandOutput(context.substitute(reader.read(out.getValue()), renaming));
-    OutOp::create(builder, out.getLoc(), out.getNameAttr(), rename(out.getOrder(), renaming), UnitAttr(),
-                  writer.writeAs(expr, rename(type, renaming)));
+    OutOp::create(builder, out.getLoc(), out.getNameAttr(), rename(out.getOrder(), renaming),
+                  UnitAttr(), writer.writeAs(expr, rename(type, renaming)));
   }
   // The only read of a state stays, used or not: it tells which way along time the state runs.
   llvm::StringSet<> read;
@@ -471,7 +496,8 @@ struct NormalizePass : PassWrapper<NormalizePass, OperationPass<ModuleOp>> {
     return "Prove each recurrence linear and rewrite its step into normal form";
   }
   void runOnOperation() final {
-    for (RecurrenceOp recurrence : llvm::make_early_inc_range(getOperation().getOps<RecurrenceOp>()))
+    for (RecurrenceOp recurrence :
+         llvm::make_early_inc_range(getOperation().getOps<RecurrenceOp>()))
       if (!recurrence.getForm())
         normalize(recurrence);
   }
@@ -481,14 +507,18 @@ struct NormalizePass : PassWrapper<NormalizePass, OperationPass<ModuleOp>> {
 
 RecurrenceOp ssmc::analysis::normalize(RecurrenceOp recurrence) {
   OpBuilder builder(recurrence);
-  auto fresh = RecurrenceOp::create(builder, recurrence.getLoc(), recurrence.getSymName(), recurrence.getTime(),
-                                    recurrence.getDims(), StringAttr());
+  auto fresh = RecurrenceOp::create(builder, recurrence.getLoc(), recurrence.getSymName(),
+                                    recurrence.getTime(), recurrence.getDims(), StringAttr());
   fresh.getBody().emplaceBlock();
   Normalizer(recurrence, fresh).run();
   recurrence.erase();
   return fresh;
 }
 
-std::unique_ptr<Pass> ssmc::analysis::createNormalizePass() { return std::make_unique<NormalizePass>(); }
+std::unique_ptr<Pass> ssmc::analysis::createNormalizePass() {
+  return std::make_unique<NormalizePass>();
+}
 
-void ssmc::analysis::registerPasses() { registerPass(createNormalizePass); }
+void ssmc::analysis::registerPasses() {
+  registerPass(createNormalizePass);
+}

@@ -8,7 +8,7 @@ using namespace mlir;
 using namespace ssmc::ssm;
 using namespace ssmc::analysis;
 
-//===-- Collecting ----------------------------------------------------------------------------------===//
+//===-- Collecting ---------------------------------------------------------------------------===//
 
 namespace {
 
@@ -53,7 +53,8 @@ void Collector::addDecay(Source source, ArrayRef<Expr> factors) {
 }
 
 void Collector::addFeedback(Source source, const Term& term) {
-  // A contracted label is named after the source's label that it runs over; the source keeps that label.
+  // A contracted label is named after the source's label that it runs over; the source keeps that
+  // label.
   Feedback feedback;
   Renaming toSource;
   llvm::erase_if(source.renaming, [&](auto& pair) {
@@ -67,7 +68,8 @@ void Collector::addFeedback(Source source, const Term& term) {
   SmallVector<Expr> u, w;
   for (Expr factor : term.factors)
     for (Expr part : semiring == Semiring::PlusTimes ? factorsOf(factor) : termsOf(factor)) {
-      bool contracted = llvm::any_of(term.sums, [&](StringRef label) { return part->type.has(label); });
+      bool contracted =
+          llvm::any_of(term.sums, [&](StringRef label) { return part->type.has(label); });
       (contracted ? w : u).push_back(part);
     }
   // A label that the source lacks is summed within w: (A B) h is a transition by the product A B.
@@ -76,7 +78,8 @@ void Collector::addFeedback(Source source, const Term& term) {
     if (llvm::none_of(toSource, [&](auto& pair) { return pair.first == label; }))
       within.push_back(label);
   Expr product = times(w);
-  product = semiring == Semiring::PlusTimes ? context.sum(product, within) : context.maximum(product, within);
+  product = semiring == Semiring::PlusTimes ? context.sum(product, within)
+                                            : context.maximum(product, within);
   feedback.u = times(u);
   feedback.w = context.substitute(product, toSource);
   row.feedbacks.push_back(std::move(feedback));
@@ -186,7 +189,8 @@ bool Collector::mergeOnce() {
       if (count == 0)
         differing = 0;
       Expr merged = plus({a.parts[differing], b.parts[differing]});
-      // Only where the sum has the labels of both: k (v + w), not k v + m v as (k + m) v over more labels.
+      // Only where the sum has the labels of both: k (v + w), not k v + m v as (k + m) v over more
+      // labels.
       if (merged->type.getAxes() != a.parts[differing]->type.getAxes() ||
           merged->type.getAxes() != b.parts[differing]->type.getAxes())
         continue;
@@ -248,7 +252,7 @@ Row ssmc::analysis::collect(ExprContext& context, Semiring semiring, StringRef s
   return row;
 }
 
-//===-- Writing -------------------------------------------------------------------------------------===//
+//===-- Writing ------------------------------------------------------------------------------===//
 
 namespace {
 
@@ -306,9 +310,10 @@ static void emitDecay(ExprContext& context, Semiring semiring, const Decay& deca
                       OpBuilder& builder, ExprWriter& writer, Location location) {
   Value log, phase, factor, zero;
   if (semiring == Semiring::MaxPlus) {
-    Expr offset = decay.coefficients.size() == 1
-                      ? decay.coefficients.front()
-                      : context.func("ssm.max", Float32Type::get(context.getContext()), decay.coefficients);
+    Expr offset =
+        decay.coefficients.size() == 1
+            ? decay.coefficients.front()
+            : context.func("ssm.max", Float32Type::get(context.getContext()), decay.coefficients);
     if (!offset->isConstant(0))
       log = writer.write(offset);
   } else {
@@ -324,12 +329,12 @@ static void emitDecay(ExprContext& context, Semiring semiring, const Decay& deca
       zero = writer.write(anyOf(context, parts.zero));
   }
   auto [from, to] = attributes(builder, decay.source.renaming);
-  DecayOp::create(builder, location, state, decay.source.state, decay.source.by, from, to, log, phase,
-                  factor, zero);
+  DecayOp::create(builder, location, state, decay.source.state, decay.source.by, from, to, log,
+                  phase, factor, zero);
 }
 
-static void emitFeedback(ExprContext& context, const Feedback& feedback, StringRef state, OpBuilder& builder,
-                         ExprWriter& writer, Location location) {
+static void emitFeedback(ExprContext& context, const Feedback& feedback, StringRef state,
+                         OpBuilder& builder, ExprWriter& writer, Location location) {
   // A contracted label keeps the source's name unless w also bears the state's label of that name.
   Renaming renaming = feedback.source.renaming, ofW;
   SmallVector<Attribute> over;
@@ -350,8 +355,8 @@ static void emitFeedback(ExprContext& context, const Feedback& feedback, StringR
                      builder.getArrayAttr(over), u, w);
 }
 
-void ssmc::analysis::emit(ExprContext& context, Semiring semiring, const Row& row, OpBuilder& builder,
-                          ExprWriter& writer, Location location) {
+void ssmc::analysis::emit(ExprContext& context, Semiring semiring, const Row& row,
+                          OpBuilder& builder, ExprWriter& writer, Location location) {
   for (const Decay& decay : row.decays)
     emitDecay(context, semiring, decay, row.state, builder, writer, location);
   for (const Feedback& feedback : row.feedbacks)

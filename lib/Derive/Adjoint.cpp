@@ -1,15 +1,17 @@
-// The adjoint of a form: its chunks again, as far as states at their starts are needed, then their derivatives
-// from the last chunk to the first.
+// The adjoint of a form: its chunks again, as far as states at their starts are needed, then their
+// derivatives from the last chunk to the first.
 //
-// A chunk is a map (states before, operands) -> (states after, outputs). Its adjoint computes the map again from the
-// states that it started from, pulls the cotangents of outputs and of the states after it back, and hands those of
-// the states before it to the chunk before. So nothing of the size of all steps times a state is kept: states
-// are kept once a chunk (`ssm.out … temp` of a value without the label of the steps). The adjoint is a form like any
-// other: it can be scheduled, and differentiated again.
+// A chunk is a map (states before, operands) -> (states after, outputs). Its adjoint computes the
+// map again from the states that it started from, pulls the cotangents of outputs and of the states
+// after it back, and hands those of the states before it to the chunk before. So nothing of the
+// size of all steps times a state is kept: states are kept once a chunk (`ssm.out … temp` of a
+// value without the label of the steps). The adjoint is a form like any other: it can be scheduled,
+// and differentiated again.
 //
-// Names: the cotangent of `x` is `d:x` (`d2:x` where an adjoint is differentiated). Cotangents of outputs are operands, those of operands outputs. The state
-// `d:S` starts as the cotangent of the final S and ends as the gradient of the initial S; a param's gradient is
-// summed over the steps in a state too, which starts at zero. See FORMS in docs/architecture.md.
+// Names: the cotangent of `x` is `d:x` (`d2:x` where an adjoint is differentiated). Cotangents of
+// outputs are operands, those of operands outputs. The state `d:S` starts as the cotangent of the
+// final S and ends as the gradient of the initial S; a param's gradient is summed over the steps in
+// a state too, which starts at zero. See FORMS in docs/architecture.md.
 #include "PullBack.h"
 #include "ssmc/Derive/Passes.h"
 
@@ -27,7 +29,8 @@ namespace {
 class Adjoint {
 public:
   Adjoint(RecurrenceOp old, RecurrenceOp fresh, bool withOutputs)
-      : old(old), fresh(fresh), withOutputs(withOutputs), outer(OpBuilder::atBlockEnd(fresh.getBlock())) {
+      : old(old), fresh(fresh), withOutputs(withOutputs),
+        outer(OpBuilder::atBlockEnd(fresh.getBlock())) {
     // Names of an adjoint's own cotangents are taken when it is differentiated again.
     if (size_t order = old.getForm().value_or("").count("adjoint"))
       prefix = "d" + std::to_string(order + 1) + ":";
@@ -38,11 +41,13 @@ private:
   using Names = llvm::StringMap<Value>;
   std::string cotangentOf(StringRef name) { return (prefix + name).str(); }
   /// A read of an operand; declared where it is not yet.
-  Value operand(StringRef name, ArrayType type, ArrayAttr order, bool temp, bool perChunk, Location loc);
+  Value operand(StringRef name, ArrayType type, ArrayAttr order, bool temp, bool perChunk,
+                Location loc);
   void declareState(StringRef name, ArrayType type, ArrayAttr order, bool hidden, Location loc);
   void cloneForward(ChunkOp chunk, const llvm::StringSet<>& needed);
   LogicalResult reverse(ChunkOp chunk);
-  /// The temporary that keeps a state as it was before each chunk; a form that is an adjoint has some of its own.
+  /// The temporary that keeps a state as it was before each chunk; a form that is an adjoint has
+  /// some of its own.
   std::string startOf(StringRef state) {
     std::string name = (state + "@" + std::to_string(chunkNumber)).str();
     while (taken.contains(name))
@@ -63,11 +68,14 @@ private:
   SmallVector<ChunkOp> backward;
 };
 
-bool isPerChunk(Operation* op) { return op->hasAttr("per_chunk"); }
+bool isPerChunk(Operation* op) {
+  return op->hasAttr("per_chunk");
+}
 
 } // namespace
 
-Value Adjoint::operand(StringRef name, ArrayType type, ArrayAttr order, bool temp, bool perChunk, Location loc) {
+Value Adjoint::operand(StringRef name, ArrayType type, ArrayAttr order, bool temp, bool perChunk,
+                       Location loc) {
   Value& known = operands[name];
   if (!known) {
     OpBuilder::InsertionGuard guard(outer);
@@ -82,7 +90,8 @@ Value Adjoint::operand(StringRef name, ArrayType type, ArrayAttr order, bool tem
   return known;
 }
 
-void Adjoint::declareState(StringRef name, ArrayType type, ArrayAttr order, bool hidden, Location loc) {
+void Adjoint::declareState(StringRef name, ArrayType type, ArrayAttr order, bool hidden,
+                           Location loc) {
   if (!states.insert(name).second)
     return;
   OpBuilder::InsertionGuard guard(outer);
@@ -96,7 +105,8 @@ void Adjoint::cloneForward(ChunkOp chunk, const llvm::StringSet<>& needed) {
   OpBuilder b = OpBuilder::atBlockEnd(&made.getBody().emplaceBlock());
   IRMapping mapping = top;
   for (Operation& op : *chunk.getBlock()) {
-    if (auto out = dyn_cast<OutOp>(op); out && !(out.getTemp() ? needed.contains(out.getName()) : withOutputs))
+    if (auto out = dyn_cast<OutOp>(op);
+        out && !(out.getTemp() ? needed.contains(out.getName()) : withOutputs))
       continue;
     Operation* copy = b.clone(op, mapping);
     auto prev = dyn_cast<PrevOp>(copy);
@@ -104,7 +114,8 @@ void Adjoint::cloneForward(ChunkOp chunk, const llvm::StringSet<>& needed) {
     if (!prev || !needed.contains(start))
       continue;
     auto state = old.getState(prev.getState());
-    auto out = OutOp::create(b, op.getLoc(), start, state.getOrder(), /*temp=*/true, prev.getResult());
+    auto out =
+        OutOp::create(b, op.getLoc(), start, state.getOrder(), /*temp=*/true, prev.getResult());
     out->setAttr("per_chunk", b.getUnitAttr());
   }
 }
@@ -113,7 +124,8 @@ void Adjoint::cloneForward(ChunkOp chunk, const llvm::StringSet<>& needed) {
 LogicalResult Adjoint::reverse(ChunkOp chunk) {
   Location loc = chunk.getLoc();
   AxisAttr axis = chunk.getAxis();
-  auto made = ChunkOp::create(outer, loc, axis, chunk.getReverse() ? UnitAttr() : outer.getUnitAttr());
+  auto made =
+      ChunkOp::create(outer, loc, axis, chunk.getReverse() ? UnitAttr() : outer.getUnitAttr());
   backward.push_back(made);
   OpBuilder b = OpBuilder::atBlockEnd(&made.getBody().emplaceBlock());
   IRMapping mapping = top;
@@ -125,7 +137,8 @@ LogicalResult Adjoint::reverse(ChunkOp chunk) {
   for (Operation& op : *chunk.getBlock()) {
     if (auto prev = dyn_cast<PrevOp>(op)) {
       StateOp state = old.getState(prev.getState());
-      Value start = operand(startOf(state.getName()), prev.getType(), state.getOrder(), true, true, loc);
+      Value start =
+          operand(startOf(state.getName()), prev.getType(), state.getOrder(), true, true, loc);
       // Its own value here, apart from other reads of the temporary.
       Value local = BroadcastOp::create(b, loc, prev.getType(), start);
       mapping.map(prev.getResult(), local);
@@ -161,8 +174,8 @@ LogicalResult Adjoint::reverse(ChunkOp chunk) {
     } else if (auto out = dyn_cast<OutOp>(op)) {
       Value value = *sink++;
       auto type = cast<ArrayType>(value.getType());
-      Value g = operand(cotangentOf(out.getName()), type.without({axis.getName()}), out.getOrder(), out.getTemp(),
-                        isPerChunk(out), loc);
+      Value g = operand(cotangentOf(out.getName()), type.without({axis.getName()}), out.getOrder(),
+                        out.getTemp(), isPerChunk(out), loc);
       if (!isPerChunk(out))
         g = StepsOp::create(b, loc, g, axis);
       if (g.getType() != type) // The same at every step.
@@ -178,7 +191,8 @@ LogicalResult Adjoint::reverse(ChunkOp chunk) {
       return g;
     Value none = ConstantOp::create(b, loc, 0.0);
     if (type.isComplex())
-      none = CastOp::create(b, loc, ArrayType::get(b.getContext(), {}, type.getElementType()), none);
+      none =
+          CastOp::create(b, loc, ArrayType::get(b.getContext(), {}, type.getElementType()), none);
     return none.getType() == type ? none : Value(BroadcastOp::create(b, loc, type, none));
   };
   // States before the chunk. One that no chunk reads still carries its cotangent to nowhere.
@@ -229,7 +243,8 @@ LogicalResult Adjoint::reverse(ChunkOp chunk) {
       before.setName(part);
       before.setTempAttr(b.getUnitAttr());
       Value known = operand(part, in.getType(), in.getOrder(), true, isPerChunk(in), loc);
-      g = AddOp::create(b, loc, isPerChunk(in) ? known : Value(StepsOp::create(b, loc, known, axis)), g);
+      g = AddOp::create(b, loc,
+                        isPerChunk(in) ? known : Value(StepsOp::create(b, loc, known, axis)), g);
       gradients[part] = before;
     }
     auto out = OutOp::create(b, loc, name, in.getOrder(), in->hasAttr("temp"), g);
@@ -265,7 +280,8 @@ LogicalResult Adjoint::run() {
   for (Operation& op : *old.getBlock())
     if (!isa<ChunkOp>(op)) {
       if (auto in = dyn_cast<InOp>(op))
-        inherited.insert((operands[in.getName()] = outer.clone(op, top)->getResult(0)).getDefiningOp());
+        inherited.insert(
+            (operands[in.getName()] = outer.clone(op, top)->getResult(0)).getDefiningOp());
       else
         outer.clone(op, top);
     }

@@ -1,8 +1,8 @@
 // The recurrent form, a block of steps at a time: what its adjoint is derived from.
 //
-// A pass over all steps becomes a chunk whose body is one fold over the steps of the block. Nothing is
-// gained by that in itself; but states are then known at the starts of blocks only, and whatever is derived from
-// chunks holds for the recurrent form too, nonlinear states included.
+// A pass over all steps becomes a chunk whose body is one fold over the steps of the block. Nothing
+// is gained by that in itself; but states are then known at the starts of blocks only, and whatever
+// is derived from chunks holds for the recurrent form too, nonlinear states included.
 #include "ssmc/Derive/Passes.h"
 
 #include "mlir/IR/Builders.h"
@@ -25,7 +25,8 @@ static bool usesLabel(RecurrenceOp form, StringRef label) {
 static void blockPass(RecurrenceOp form, PassOp pass, AxisAttr axis) {
   Location loc = pass.getLoc();
   OpBuilder b(pass);
-  UnitAttr reverse = pass.getReverse() && !pass.getReverse()->empty() ? b.getUnitAttr() : UnitAttr();
+  UnitAttr reverse =
+      pass.getReverse() && !pass.getReverse()->empty() ? b.getUnitAttr() : UnitAttr();
   auto chunk = ChunkOp::create(b, loc, axis, reverse);
   b.setInsertionPointToEnd(&chunk.getBody().emplaceBlock());
 
@@ -35,7 +36,8 @@ static void blockPass(RecurrenceOp form, PassOp pass, AxisAttr axis) {
   auto outs = llvm::to_vector(pass.getBlock()->getOps<OutOp>());
   for (UpdateOp update : updates) {
     auto type = cast<ArrayType>(form.getState(update.getState()).getType());
-    inits.push_back(PrevOp::create(b, loc, type, update.getState(), ArrayRef<int64_t>{reverse ? -1 : 1}));
+    inits.push_back(
+        PrevOp::create(b, loc, type, update.getState(), ArrayRef<int64_t>{reverse ? -1 : 1}));
     types.push_back(type);
   }
   for (OutOp out : outs)

@@ -1,10 +1,11 @@
 // From the normal form to the chunked and the scan form.
 //
-// Systems are taken in order. States that are read through contractions alone are eliminated (Eliminate.cpp,
-// Coupled.cpp); any other is computed at every step of the chunk, by a scan if its transition is elementwise, by
-// matrices if it is linear (Dense.cpp), else, if it is small, one step after the other (Sequential.cpp). Steps inside a token are rows as tokens are (MicroSteps.cpp).
-// What depends on inputs and computed states alone is the declared expression over all steps at once: it gets the label
-// of the steps from its operands.
+// Systems are taken in order. States that are read through contractions alone are eliminated
+// (Eliminate.cpp, Coupled.cpp); any other is computed at every step of the chunk, by a scan if its
+// transition is elementwise, by matrices if it is linear (Dense.cpp), else, if it is small, one
+// step after the other (Sequential.cpp). Steps inside a token are rows as tokens are
+// (MicroSteps.cpp). What depends on inputs and computed states alone is the declared expression
+// over all steps at once: it gets the label of the steps from its operands.
 #include "ChunkedForm.h"
 #include "Coefficient.h"
 
@@ -37,7 +38,8 @@ ChunkedForm::ChunkedForm(RecurrenceOp old, RecurrenceOp fresh, const ChunkOption
     label += "t";
   steps = AxisAttr::get(b.getContext(), b.getStringAttr(label), b.getI64IntegerAttr(options.steps));
   columns = b.getStringAttr(label + "0");
-  outerWriter = std::make_unique<ExprWriter>(context, outer, [this](Value value) { return moved.lookup(value); });
+  outerWriter = std::make_unique<ExprWriter>(context, outer,
+                                             [this](Value value) { return moved.lookup(value); });
 }
 
 ChunkedForm::~ChunkedForm() {
@@ -53,7 +55,7 @@ int64_t ChunkedForm::sizeOf(AxisAttr axis) {
   return known != options.sizes.end() ? known->second : old.getDimSize(dim.getValue());
 }
 
-//===-- Values --------------------------------------------------------------------------------------===//
+//===-- Values -------------------------------------------------------------------------------===//
 
 Value ChunkedForm::withSteps(Value value) {
   auto type = cast<ArrayType>(value.getType());
@@ -62,7 +64,9 @@ Value ChunkedForm::withSteps(Value value) {
   return BroadcastOp::create(b, value.getLoc(), type.withAxis(steps), value);
 }
 
-Value ChunkedForm::write(Expr expr) { return writer->write(expr); }
+Value ChunkedForm::write(Expr expr) {
+  return writer->write(expr);
+}
 
 Value ChunkedForm::writeSteps(Expr expr, ArrayType type) {
   Value value = withSteps(write(expr));
@@ -72,7 +76,8 @@ Value ChunkedForm::writeSteps(Expr expr, ArrayType type) {
   ArrayType want = type.withAxis(steps);
   if (have.getElementType() != want.getElementType())
     value = CastOp::create(b, value.getLoc(), have.withElementType(want.getElementType()), value);
-  return value.getType() == want ? value : Value(BroadcastOp::create(b, value.getLoc(), want, value));
+  return value.getType() == want ? value
+                                 : Value(BroadcastOp::create(b, value.getLoc(), want, value));
 }
 
 Value ChunkedForm::startOf(StateOp state) {
@@ -80,7 +85,8 @@ Value ChunkedForm::startOf(StateOp state) {
   if (!start) {
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(chunk.getBlock());
-    start = PrevOp::create(b, state.getLoc(), cast<ArrayType>(state.getType()), state.getName(), ArrayRef<int64_t>{1});
+    start = PrevOp::create(b, state.getLoc(), cast<ArrayType>(state.getType()), state.getName(),
+                           ArrayRef<int64_t>{1});
   }
   return start;
 }
@@ -93,14 +99,15 @@ StateOp ChunkedForm::registerOf(StringRef state, int64_t distance) {
   StateOp& made = registers[name];
   if (!made) {
     Value init = declared.getInit() ? outerWriter->write(reader.read(declared.getInit())) : Value();
-    made = StateOp::create(outer, declared.getLoc(), name, declared.getOrder(), declared.getType(), /*hidden=*/true,
-                           init);
+    made = StateOp::create(outer, declared.getLoc(), name, declared.getOrder(), declared.getType(),
+                           /*hidden=*/true, init);
   }
   return made;
 }
 
-/// A computed state `distance` steps earlier, at every step. What reaches behind the start of the chunk comes from
-/// registers, as in the recurrent form: S~2 is the state two steps before the chunk.
+/// A computed state `distance` steps earlier, at every step. What reaches behind the start of the
+/// chunk comes from registers, as in the recurrent form: S~2 is the state two steps before the
+/// chunk.
 Value ChunkedForm::previous(StringRef state, int64_t distance) {
   StateOp reg = registerOf(state, distance);
   std::string key = reg.getName().str();
@@ -111,7 +118,8 @@ Value ChunkedForm::previous(StringRef state, int64_t distance) {
     Value last = LastOp::create(b, reg.getLoc(), later, steps.getLabel());
     UpdateOp::create(b, reg.getLoc(), key, last);
   }
-  Value shifted = ShiftOp::create(b, reg.getLoc(), later, startOf(reg), steps.getLabel(), UnitAttr());
+  Value shifted =
+      ShiftOp::create(b, reg.getLoc(), later, startOf(reg), steps.getLabel(), UnitAttr());
   return previouses[key] = shifted;
 }
 
@@ -143,7 +151,7 @@ void ChunkedForm::computed(StringRef state, Value result, Value all) {
   UpdateOp::create(b, all.getLoc(), state, last);
 }
 
-//===-- Systems -------------------------------------------------------------------------------------===//
+//===-- Systems ------------------------------------------------------------------------------===//
 
 /// S = a S + b elementwise: a scan. Without a decay the state is its input.
 LogicalResult ChunkedForm::scan(SystemOp system, const Transition& transition, StringRef name) {
@@ -179,7 +187,8 @@ LogicalResult ChunkedForm::scan(SystemOp system, const Transition& transition, S
       expr = *replaced;
     }
   bool isDecayed = !decays.empty();
-  Value input = inputs.empty() ? Value() : writeRows(rows, combine(inputs), isDecayed ? ArrayType() : type);
+  Value input =
+      inputs.empty() ? Value() : writeRows(rows, combine(inputs), isDecayed ? ArrayType() : type);
   Value all = input;
   if (isDecayed) {
     if (!input)
@@ -238,7 +247,8 @@ LogicalResult ChunkedForm::addSystem(SystemOp system) {
                       !(isCoupled && transition.rows.micro);
   if (canEliminate)
     for (auto& key : subsetsOf(cast<ArrayType>(first.getType()))) {
-      if (!llvm::all_of(states, [&](StringRef state) { return onlyContracted(old.getState(state), key); }))
+      if (!llvm::all_of(states,
+                        [&](StringRef state) { return onlyContracted(old.getState(state), key); }))
         continue;
       auto result = std::make_shared<Eliminated>();
       std::string saved = std::exchange(reason, "");
@@ -260,7 +270,7 @@ LogicalResult ChunkedForm::addSystem(SystemOp system) {
   return takeStepwise(system, why);
 }
 
-//===-- The whole -----------------------------------------------------------------------------------===//
+//===-- The whole ----------------------------------------------------------------------------===//
 
 LogicalResult ChunkedForm::run() {
   if (old.getNumTimeAxes() != 1)
@@ -286,8 +296,11 @@ LogicalResult ChunkedForm::run() {
   for (SystemOp system : old.getBlock()->getOps<SystemOp>())
     for (auto [state, result] : llvm::zip(strings(system.getStates()), system.getResults()))
       reader.define(result, context.leaf(result, ("new " + state).str()));
-  SmallVector<UpdateOp> nonlinear; // neighbours are taken together, as they may depend on each other
-  auto takeUpdates = [&] { return nonlinear.empty() ? success() : takeStepwise(std::exchange(nonlinear, {})); };
+  SmallVector<UpdateOp>
+      nonlinear; // neighbours are taken together, as they may depend on each other
+  auto takeUpdates = [&] {
+    return nonlinear.empty() ? success() : takeStepwise(std::exchange(nonlinear, {}));
+  };
   for (Operation& op : *old.getBlock()) {
     if (auto system = dyn_cast<SystemOp>(op)) {
       if (failed(takeUpdates()) || failed(addSystem(system)))
@@ -313,8 +326,9 @@ LogicalResult ChunkedForm::run() {
 FailureOr<RecurrenceOp> derive::deriveChunked(RecurrenceOp recurrence, const ChunkOptions& options,
                                               std::string& reason) {
   OpBuilder builder(recurrence);
-  auto fresh = RecurrenceOp::create(builder, recurrence.getLoc(), recurrence.getSymName(), recurrence.getTime(),
-                                    recurrence.getDims(), builder.getStringAttr(options.eliminate ? "chunked" : "scan"));
+  auto fresh = RecurrenceOp::create(builder, recurrence.getLoc(), recurrence.getSymName(),
+                                    recurrence.getTime(), recurrence.getDims(),
+                                    builder.getStringAttr(options.eliminate ? "chunked" : "scan"));
   fresh.getBody().emplaceBlock();
   LogicalResult result = failure();
   {

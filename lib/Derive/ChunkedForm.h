@@ -16,20 +16,22 @@ inline bool bearsAny(ssm::ArrayType type, llvm::ArrayRef<llvm::StringRef> labels
 }
 
 inline bool bearsOnly(ssm::ArrayType type, llvm::ArrayRef<llvm::StringRef> labels) {
-  return llvm::all_of(type.getAxes(),
-                      [&](ssm::AxisAttr axis) { return llvm::is_contained(labels, axis.getName()); });
+  return llvm::all_of(type.getAxes(), [&](ssm::AxisAttr axis) {
+    return llvm::is_contained(labels, axis.getName());
+  });
 }
 
 inline llvm::SmallVector<llvm::StringRef> labelsOf(ssm::ArrayType type) {
   return llvm::map_to_vector(type.getAxes(), [](ssm::AxisAttr axis) { return axis.getName(); });
 }
 
-/// The rows over which the products of a state are laid: the steps, or all micro-steps of all steps (MicroSteps.cpp).
+/// The rows over which the products of a state are laid: the steps, or all micro-steps of all steps
+/// (MicroSteps.cpp).
 struct Rows {
-  ssm::AxisAttr axis;        ///< the label of the rows
-  mlir::StringAttr columns;  ///< their name as columns of a matrix
-  ssm::AxisAttr micro;       ///< the micro-steps inside a step, null where each step is one row
-  llvm::StringRef declared;  ///< the label of the micro-steps in the declaration's terms
+  ssm::AxisAttr axis;       ///< the label of the rows
+  mlir::StringAttr columns; ///< their name as columns of a matrix
+  ssm::AxisAttr micro;      ///< the micro-steps inside a step, null where each step is one row
+  llvm::StringRef declared; ///< the label of the micro-steps in the declaration's terms
 };
 
 /// The linear maps of a step: those of `stage`, once or over micro-steps, after all of `decays`.
@@ -39,22 +41,24 @@ struct Transition {
   llvm::SmallVector<Expr> decays; ///< of a stage before the micro-steps
 };
 
-/// An outer product of the inputs of an eliminated state: key[K] value[V], or the sum of such over `ranks`.
-/// The value is `given + sum over r of feedback[r] * P_r`.
+/// An outer product of the inputs of an eliminated state: key[K] value[V], or the sum of such over
+/// `ranks`. The value is `given + sum over r of feedback[r] * P_r`.
 struct Product {
   Expr key;
-  Expr given = nullptr;                 ///< null: 0
-  llvm::SmallVector<Expr> feedback;     ///< one for each feedback, null: 0
+  Expr given = nullptr;             ///< null: 0
+  llvm::SmallVector<Expr> feedback; ///< one for each feedback, null: 0
   llvm::SmallVector<llvm::StringRef> ranks;
-  llvm::SmallVector<unsigned> into;     ///< the states that it is added to
-  mlir::Value keys, values;             ///< over the rows, once written
+  llvm::SmallVector<unsigned> into; ///< the states that it is added to
+  mlir::Value keys, values;         ///< over the rows, once written
 };
 
-/// What goes from one of several states to another, row b, column c of a matrix each; null: nothing (Coupled.cpp).
+/// What goes from one of several states to another, row b, column c of a matrix each; null: nothing
+/// (Coupled.cpp).
 struct Coupling {
-  llvm::SmallVector<mlir::Value> between, strict; ///< from row s to each later row t, its own step included or not
-  llvm::SmallVector<mlir::Value> upTo, before;    ///< from the start of the chunk
-  llvm::SmallVector<mlir::Value> toEnd;           ///< from each row to the end
+  llvm::SmallVector<mlir::Value> between,
+      strict; ///< from row s to each later row t, its own step included or not
+  llvm::SmallVector<mlir::Value> upTo, before; ///< from the start of the chunk
+  llvm::SmallVector<mlir::Value> toEnd;        ///< from each row to the end
 };
 
 /// Reads w of a feedback, of one of the states.
@@ -63,16 +67,17 @@ struct FeedbackRead {
   Expr key;
 };
 
-/// A state that is never computed at every step: it is read through contractions over `key` alone, and each of
-/// them is rewritten into products over the steps of the chunk (DESIGN 4.2). Or several states of one type that depend
-/// on each other.
+/// A state that is never computed at every step: it is read through contractions over `key` alone,
+/// and each of them is rewritten into products over the steps of the chunk (DESIGN 4.2). Or several
+/// states of one type that depend on each other.
 struct Eliminated {
   llvm::SmallVector<ssm::StateOp> states;
   llvm::SmallVector<llvm::StringRef> key;
   Rows rows;
   Expr decay = nullptr; ///< of each row; null: 1
   Expr first = nullptr; ///< what the first micro-step of each step decays by in addition; null: 1
-  llvm::SmallVector<Expr> matrix; ///< of several states: how each goes into each, row by row; null: 0
+  llvm::SmallVector<Expr>
+      matrix; ///< of several states: how each goes into each, row by row; null: 0
   llvm::SmallVector<FeedbackRead> reads;
   llvm::SmallVector<Product> products;
   // Over the rows, once written:
@@ -89,7 +94,8 @@ struct Computed {
   mlir::Value all;
 };
 
-/// A state whose steps are taken one by one: its new value, in terms of earlier values of all that are taken with it.
+/// A state whose steps are taken one by one: its new value, in terms of earlier values of all that
+/// are taken with it.
 struct Stepwise {
   ssm::StateOp state;
   mlir::Value result; ///< what stands for the new value
@@ -121,7 +127,8 @@ private:
   /// The extent of an axis, -1 where it is not known.
   int64_t sizeOf(ssm::AxisAttr axis);
   mlir::LogicalResult addSystem(ssm::SystemOp system);
-  mlir::LogicalResult scan(ssm::SystemOp system, const Transition& transition, llvm::StringRef state);
+  mlir::LogicalResult scan(ssm::SystemOp system, const Transition& transition,
+                           llvm::StringRef state);
   void computed(llvm::StringRef state, mlir::Value result, mlir::Value all);
   mlir::Value materialize(mlir::Value leaf);
   mlir::Value previous(llvm::StringRef state, int64_t distance);
@@ -135,13 +142,16 @@ private:
 
   // Systems that mix the elements of their states (Dense.cpp).
   mlir::LogicalResult takeDense(ssm::SystemOp system, const Transition& transition);
-  mlir::LogicalResult findMixed(ssm::SystemOp system, const Transition& transition, DenseSystem& dense);
+  mlir::LogicalResult findMixed(ssm::SystemOp system, const Transition& transition,
+                                DenseSystem& dense);
   mlir::LogicalResult collectDense(const Transition& transition, DenseSystem& dense);
   Expr matrixOf(mlir::Operation& term, const DenseSystem& dense);
   void writeDense(const Rows& rows, DenseSystem& dense);
   llvm::SmallVector<mlir::Value> matrixScan(const Rows& rows, const DenseSystem& dense,
-                                            llvm::ArrayRef<mlir::Value> inputs, llvm::ArrayRef<mlir::Value> initial);
-  llvm::SmallVector<mlir::Value> matrixProducts(const Rows& rows, const DenseSystem& dense, size_t from);
+                                            llvm::ArrayRef<mlir::Value> inputs,
+                                            llvm::ArrayRef<mlir::Value> initial);
+  llvm::SmallVector<mlir::Value> matrixProducts(const Rows& rows, const DenseSystem& dense,
+                                                size_t from);
   /// 1 where the label agrees with another one of its extent, else 0.
   Expr same(ssm::AxisAttr axis, llvm::StringRef other);
   /// A label that nothing of the recurrence has, like `label`.
@@ -159,10 +169,12 @@ private:
   /// [x, 1, 1, …] over the rows of each step; null for null.
   mlir::Value writeFirsts(const Rows& rows, Expr x);
 
-  // States whose steps are taken one by one (Sequential.cpp); `why` says why they are not taken together.
+  // States whose steps are taken one by one (Sequential.cpp); `why` says why they are not taken
+  // together.
   mlir::LogicalResult takeStepwise(ssm::SystemOp system, const llvm::Twine& why);
   mlir::LogicalResult takeStepwise(llvm::ArrayRef<ssm::UpdateOp> updates);
-  mlir::LogicalResult takeStepwise(llvm::ArrayRef<Stepwise> members, const StepwiseReads& reads, const llvm::Twine& why);
+  mlir::LogicalResult takeStepwise(llvm::ArrayRef<Stepwise> members, const StepwiseReads& reads,
+                                   const llvm::Twine& why);
 
   // States that are eliminated (Eliminate.cpp, StateProducts.cpp, ReadStates.cpp).
   mlir::LogicalResult eliminate(ssm::SystemOp system, const Transition& transition,
@@ -170,17 +182,20 @@ private:
   mlir::LogicalResult addFeedback(ssm::FeedbackOp feedback, unsigned source, Eliminated& result,
                                   llvm::SmallVectorImpl<analysis::Term>& terms);
   mlir::LogicalResult addDecays(const Transition& transition, Eliminated& result);
-  mlir::LogicalResult splitInput(ssm::InputOp input, unsigned into, llvm::SmallVectorImpl<analysis::Term>& terms,
-                                 Eliminated& result);
-  mlir::LogicalResult addProduct(Expr key, Expr value, llvm::ArrayRef<llvm::StringRef> ranks, unsigned into,
-                                 Eliminated& result);
+  mlir::LogicalResult splitInput(ssm::InputOp input, unsigned into,
+                                 llvm::SmallVectorImpl<analysis::Term>& terms, Eliminated& result);
+  mlir::LogicalResult addProduct(Expr key, Expr value, llvm::ArrayRef<llvm::StringRef> ranks,
+                                 unsigned into, Eliminated& result);
   void solve(Eliminated& state);
-  /// The key of a feedback over the rows: the first micro-step of a step reads the state that is decayed already.
+  /// The key of a feedback over the rows: the first micro-step of a step reads the state that is
+  /// decayed already.
   mlir::Value writeFeedbackKey(Eliminated& state, Expr key);
-  /// query . S before or after its update, at every step; or at every row, of which the query may depend.
+  /// query . S before or after its update, at every step; or at every row, of which the query may
+  /// depend.
   mlir::Value read(Eliminated& state, unsigned of, Expr query, bool before, bool atRows = false);
   /// How much of a product a query of a state meets; null: none of it.
-  mlir::Value gram(Eliminated& state, unsigned of, mlir::Value query, const Product& product, bool strict);
+  mlir::Value gram(Eliminated& state, unsigned of, mlir::Value query, const Product& product,
+                   bool strict);
   mlir::Value sumOver(mlir::Value value, llvm::ArrayRef<llvm::StringRef> labels);
   mlir::Value mul(mlir::Value x, mlir::Value y);
   mlir::Value add(mlir::Value x, mlir::Value y);
@@ -192,7 +207,8 @@ private:
   Eliminated* eliminatedBy(mlir::Value leaf, bool& before, unsigned& of);
   /// Several states (Coupled.cpp): writes what goes from each to each.
   void couple(Eliminated& states);
-  mlir::Value coupledGram(Eliminated& states, unsigned of, mlir::Value query, const Product& product, bool strict);
+  mlir::Value coupledGram(Eliminated& states, unsigned of, mlir::Value query,
+                          const Product& product, bool strict);
   /// Whether all reads of a state's values contract `key`, in the outputs and the systems after it.
   bool onlyContracted(ssm::StateOp state, llvm::ArrayRef<llvm::StringRef> key);
 
@@ -217,7 +233,8 @@ private:
   bool together = false; ///< some states' steps are taken many at once
   std::map<std::tuple<void*, unsigned, void*, bool>, Expr> knownReads;
   std::map<std::tuple<void*, void*, void*, bool>, mlir::Value> knownGrams;
-  llvm::SmallVector<mlir::Operation*> placeholders; ///< stand for the feedback P_r while terms are sorted
+  llvm::SmallVector<mlir::Operation*>
+      placeholders; ///< stand for the feedback P_r while terms are sorted
   llvm::SmallVector<mlir::Value> unknowns;
 };
 

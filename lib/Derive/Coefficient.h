@@ -7,6 +7,7 @@ namespace ssmc::derive {
 
 /// exp(log + i phase) * factor, 0 where `zero` holds, with as few exponentials as the labels allow:
 /// exp(a_i + b_j) is exp(a_i) exp(b_j).
-analysis::Expr decayCoefficient(analysis::ExprContext& context, analysis::ExprReader& reader, ssm::DecayOp decay);
+analysis::Expr decayCoefficient(analysis::ExprContext& context, analysis::ExprReader& reader,
+                                ssm::DecayOp decay);
 
 } // namespace ssmc::derive

@@ -1,17 +1,21 @@
 // States that depend on each other, eliminated together.
 //
-// N states of one type, each a sum of decayed earlier values of all of them and of outer products, are one state whose
-// decay at step t is an N x N matrix A[t]: S_b[t] = sum over c of A[t]_bc S_c[t-1] + products. What was a product of
-// decays is a product of matrices, which needs an order but nothing else:
+// N states of one type, each a sum of decayed earlier values of all of them and of outer products,
+// are one state whose decay at step t is an N x N matrix A[t]: S_b[t] = sum over c of A[t]_bc
+// S_c[t-1] + products. What was a product of decays is a product of matrices, which needs an order
+// but nothing else:
 //
-//   from step s to step t   A[t] A[t-1] ... A[s+1]      entry (b, c): how much of what entered c at s is in b at t
+//   from step s to step t   A[t] A[t-1] ... A[s+1]      entry (b, c): how much of what entered c at
+//   s is in b at t
 //
-// and a query of state b meets a product that entered c through entry (b, c). For momentum S and memory M (Titans),
-// S = e S' + x, M = a M' + S, with e and a constant:
+// and a query of state b meets a product that entered c through entry (b, c). For momentum S and
+// memory M (Titans), S = e S' + x, M = a M' + S, with e and a constant:
 //
-//   A = [[e, 0], [e, a]]    A A = [[e e, 0], [e e + a e, a a]]    x enters both: M two steps later holds (e e + a e + a a) x
+//   A = [[e, 0], [e, a]]    A A = [[e e, 0], [e e + a e, a a]]    x enters both: M two steps later
+//   holds (e e + a e + a a) x
 //
-// Entries that are 0 in every such product are not computed. One fold over the steps of the chunk makes all that are.
+// Entries that are 0 in every such product are not computed. One fold over the steps of the chunk
+// makes all that are.
 #include "ChunkedForm.h"
 
 using namespace mlir;
@@ -45,7 +49,8 @@ void ChunkedForm::couple(Eliminated& states) {
     if (states.matrix[i]) {
       matrix[i] = writeRows(states.rows, states.matrix[i]);
       auto type = cast<ArrayType>(matrix[i].getType());
-      entryType = entryType.unionWith(type.without({axis.getName()}).withElementType(entryType.getElementType()));
+      entryType = entryType.unionWith(
+          type.without({axis.getName()}).withElementType(entryType.getElementType()));
       if (type.isComplex())
         entryType = entryType.withElementType(type.getElementType());
     }
@@ -53,7 +58,8 @@ void ChunkedForm::couple(Eliminated& states) {
   auto filled = [&](OpBuilder& builder, double number, ArrayType type) -> Value {
     Value value = ConstantOp::create(builder, loc, number);
     if (type.isComplex())
-      value = CastOp::create(builder, loc, ArrayType::get(b.getContext(), {}, type.getElementType()), value);
+      value = CastOp::create(builder, loc,
+                             ArrayType::get(b.getContext(), {}, type.getElementType()), value);
     return value.getType() == type ? value : Value(BroadcastOp::create(builder, loc, type, value));
   };
 
@@ -79,13 +85,15 @@ void ChunkedForm::couple(Eliminated& states) {
       types.push_back(cast<ArrayType>(init.getType()).withAxis(axis));
   }
   Value row = PositionOp::create(b, loc, axis);
-  Value position = RelabelOp::create(b, loc, row, b.getArrayAttr(axis.getLabel()), b.getArrayAttr(column.getLabel()));
+  Value position = RelabelOp::create(b, loc, row, b.getArrayAttr(axis.getLabel()),
+                                     b.getArrayAttr(column.getLabel()));
   auto fold = FoldOp::create(b, loc, types, axis, UnitAttr(), inits);
   Block* body = &fold.getBody().emplaceBlock();
   for (Value init : inits)
     body->addArgument(init.getType(), loc);
   OpBuilder in = OpBuilder::atBlockEnd(body);
-  Value isHere = CmpOp::create(in, loc, CmpPredicate::eq, position, AtOp::create(in, loc, row, axis.getLabel()));
+  Value isHere = CmpOp::create(in, loc, CmpPredicate::eq, position,
+                               AtOp::create(in, loc, row, axis.getLabel()));
   SmallVector<Value> now(entries);
   for (size_t i = 0; i < entries; ++i)
     if (matrix[i])
@@ -120,14 +128,16 @@ void ChunkedForm::couple(Eliminated& states) {
   YieldOp::create(in, loc, yields);
 
   Coupling& coupling = states.coupling;
-  for (auto* list : {&coupling.between, &coupling.strict, &coupling.upTo, &coupling.before, &coupling.toEnd})
+  for (auto* list :
+       {&coupling.between, &coupling.strict, &coupling.upTo, &coupling.before, &coupling.toEnd})
     list->resize(entries);
   for (size_t i = 0; i < entries; ++i) {
     if (!isReached[i])
       continue;
     int here = place[i];
-    coupling.toEnd[i] = RelabelOp::create(b, loc, fold.getResult(here), b.getArrayAttr(column.getLabel()),
-                                          b.getArrayAttr(axis.getLabel()));
+    coupling.toEnd[i] =
+        RelabelOp::create(b, loc, fold.getResult(here), b.getArrayAttr(column.getLabel()),
+                          b.getArrayAttr(axis.getLabel()));
     coupling.between[i] = fold.getResult(2 * kept + here);
     coupling.upTo[i] = fold.getResult(3 * kept + here);
     coupling.strict[i] = fold.getResult(4 * kept + here);
@@ -135,10 +145,12 @@ void ChunkedForm::couple(Eliminated& states) {
   }
 }
 
-Value ChunkedForm::coupledGram(Eliminated& states, unsigned of, Value query, const Product& product, bool strict) {
+Value ChunkedForm::coupledGram(Eliminated& states, unsigned of, Value query, const Product& product,
+                               bool strict) {
   Value left;
   for (unsigned into : product.into)
-    if (Value entry = (strict ? states.coupling.strict : states.coupling.between)[of * states.states.size() + into])
+    if (Value entry = (strict ? states.coupling.strict
+                              : states.coupling.between)[of * states.states.size() + into])
       left = add(left, entry);
   if (!left)
     return Value();

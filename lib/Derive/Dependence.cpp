@@ -7,8 +7,7 @@ using namespace ssmc;
 using namespace ssmc::ssm;
 using namespace ssmc::derive;
 
-//===-- Dependence
-//----------------------------------------------------------------------------------===//
+//===-- Dependence ---------------------------------------------------------------------------===//
 
 Dependence::Dependence(ChunkOp chunk)
     : updates(chunk.getBlock()->getOps<UpdateOp>()), empty(updates.size()) {
@@ -71,8 +70,7 @@ void Dependence::visitFold(FoldOp fold) {
   }
 }
 
-//===-- Slices
-//--------------------------------------------------------------------------------------===//
+//===-- Slices -------------------------------------------------------------------------------===//
 
 void Slice::add(Value value) {
   SmallVector<Value> work = {value};

@@ -1,9 +1,12 @@
-// Feedback elimination: a state that is only read through contractions is never computed inside a chunk.
+// Feedback elimination: a state that is only read through contractions is never computed inside a
+// chunk.
 //
-// Take one state with key label K and free label V, decay d_t over K (or over nothing), R feedbacks and M outer
-// products. Name the feedback p_r[t] = w_r[t] . S[t-1]. As soon as it has a name the step is elementwise,
+// Take one state with key label K and free label V, decay d_t over K (or over nothing), R feedbacks
+// and M outer products. Name the feedback p_r[t] = w_r[t] . S[t-1]. As soon as it has a name the
+// step is elementwise,
 //
-//   S[t] = d[t] S[t-1] + sum over m of key_m[t] (x) value_m[t],   value_m = given_m + sum over r of c_mr p_r,
+//   S[t] = d[t] S[t-1] + sum over m of key_m[t] (x) value_m[t],   value_m = given_m + sum over r of
+//   c_mr p_r,
 //
 // so with D the products of decays from the start of the chunk and `span` those between two steps,
 //
@@ -12,17 +15,20 @@
 //
 // Reading p itself so gives a unit lower triangular system in p, which does not contain the state:
 //
-//   p_r[t] = (w_r D[t-1]) . S0 + sum over m, s < t of gram(w_r, key_m)[t, s] (given_m[s] + sum over q of c_mq[s] p_q[s]).
+//   p_r[t] = (w_r D[t-1]) . S0 + sum over m, s < t of gram(w_r, key_m)[t, s] (given_m[s] + sum over
+//   q of c_mq[s] p_q[s]).
 //
-// Worked on four steps of the delta rule (d = 1, key = k, w = k, value = b (v - p), S0 = 0): with g_ts = k_t . k_s,
+// Worked on four steps of the delta rule (d = 1, key = k, w = k, value = b (v - p), S0 = 0): with
+// g_ts = k_t . k_s,
 //
 //   p_0 = 0
 //   p_1 = g_10 b_0 (v_0 - p_0)
 //   p_2 = g_20 b_0 (v_0 - p_0) + g_21 b_1 (v_1 - p_1)
 //   p_3 = g_30 b_0 (v_0 - p_0) + g_31 b_1 (v_1 - p_1) + g_32 b_2 (v_2 - p_2)
 //
-// which is p = L (v - p) with L[t, s] = g_ts b_s below the diagonal: (1 + L) p = L v. Decays enter as factors of
-// g_ts, never as quotients. Source: DeltaNet over sequence length (Yang et al., 2024), for any R and M.
+// which is p = L (v - p) with L[t, s] = g_ts b_s below the diagonal: (1 + L) p = L v. Decays enter
+// as factors of g_ts, never as quotients. Source: DeltaNet over sequence length (Yang et al.,
+// 2024), for any R and M.
 #include "ChunkedForm.h"
 #include "Coefficient.h"
 
@@ -32,9 +38,10 @@ using namespace ssmc::ssm;
 using namespace ssmc::analysis;
 using namespace ssmc::derive;
 
-/// Takes key[K] value[V] apart, both of them expressions in the inputs; the value is linear in the feedback.
-LogicalResult ChunkedForm::addProduct(Expr key, Expr value, ArrayRef<StringRef> ranks, unsigned into,
-                                      Eliminated& result) {
+/// Takes key[K] value[V] apart, both of them expressions in the inputs; the value is linear in the
+/// feedback.
+LogicalResult ChunkedForm::addProduct(Expr key, Expr value, ArrayRef<StringRef> ranks,
+                                      unsigned into, Eliminated& result) {
   auto isUnknown = [&](Value leaf) { return llvm::is_contained(unknowns, leaf); };
   auto classify = [&](Value leaf) { return isUnknown(leaf) ? LeafKind::State : LeafKind::Free; };
   if (context.contains(key, isUnknown))
@@ -78,8 +85,8 @@ LogicalResult ChunkedForm::addProduct(Expr key, Expr value, ArrayRef<StringRef> 
     }
   // One product may go into several states.
   for (Product& other : result.products)
-    if (ranks.empty() && other.ranks.empty() && other.key == product.key && other.given == product.given &&
-        other.feedback == product.feedback) {
+    if (ranks.empty() && other.ranks.empty() && other.key == product.key &&
+        other.given == product.given && other.feedback == product.feedback) {
       other.into.push_back(into);
       return success();
     }
@@ -88,13 +95,14 @@ LogicalResult ChunkedForm::addProduct(Expr key, Expr value, ArrayRef<StringRef> 
   return success();
 }
 
-/// An input is a product; a factor with labels of both sides must be a sum of products, of which the summed labels
-/// become ranks.
+/// An input is a product; a factor with labels of both sides must be a sum of products, of which
+/// the summed labels become ranks.
 LogicalResult ChunkedForm::splitInput(InputOp input, unsigned into, SmallVectorImpl<Term>& terms,
                                       Eliminated& result) {
   ArrayRef<StringRef> key = result.key;
   SmallVector<StringRef> labels = labelsOf(result.getType()), free, ranks;
-  llvm::copy_if(labels, std::back_inserter(free), [&](StringRef label) { return !llvm::is_contained(key, label); });
+  llvm::copy_if(labels, std::back_inserter(free),
+                [&](StringRef label) { return !llvm::is_contained(key, label); });
   SmallVector<Expr> factors;
   for (Value factor : input.getFactors())
     llvm::append_range(factors, factorsOf(reader.read(factor)));
@@ -150,7 +158,8 @@ LogicalResult ChunkedForm::addFeedback(FeedbackOp feedback, unsigned source, Eli
     ArrayType type = result.getType(), freeType = type.without(result.key);
     bool complex = w->type.isComplex() || type.isComplex();
     auto placeholder = UnrealizedConversionCastOp::create(
-        outer, feedback.getLoc(), TypeRange{complex ? freeType.withElementType(type.getElementType()) : freeType},
+        outer, feedback.getLoc(),
+        TypeRange{complex ? freeType.withElementType(type.getElementType()) : freeType},
         ValueRange());
     placeholders.push_back(placeholder);
     unknowns.push_back(placeholder.getResult(0));
@@ -166,7 +175,8 @@ LogicalResult ChunkedForm::addFeedback(FeedbackOp feedback, unsigned source, Eli
 LogicalResult ChunkedForm::addDecays(const Transition& transition, Eliminated& result) {
   size_t count = result.states.size();
   auto indexOf = [&](StringRef name) {
-    return llvm::find_if(result.states, [&](StateOp state) { return state.getName() == name; }) - result.states.begin();
+    return llvm::find_if(result.states, [&](StateOp state) { return state.getName() == name; }) -
+           result.states.begin();
   };
   SmallVector<SmallVector<Expr>> decays(count * count);
   for (DecayOp decay : StageOp(transition.stage).getBlock()->getOps<DecayOp>()) {
@@ -194,8 +204,8 @@ LogicalResult ChunkedForm::addDecays(const Transition& transition, Eliminated& r
   return success();
 }
 
-LogicalResult ChunkedForm::eliminate(SystemOp system, const Transition& transition, ArrayRef<StringRef> key,
-                                     Eliminated& result) {
+LogicalResult ChunkedForm::eliminate(SystemOp system, const Transition& transition,
+                                     ArrayRef<StringRef> key, Eliminated& result) {
   for (StringRef name : strings(system.getStates())) {
     result.states.push_back(old.getState(name));
     if (result.states.back().getType() != result.states.front().getType())
@@ -207,7 +217,8 @@ LogicalResult ChunkedForm::eliminate(SystemOp system, const Transition& transiti
   SmallVector<SmallVector<Term>> terms(result.states.size());
   auto indexOf = [&](Operation& op, StringRef attribute) {
     StringRef name = op.getAttrOfType<StringAttr>(attribute).getValue();
-    return llvm::find_if(result.states, [&](StateOp state) { return state.getName() == name; }) - result.states.begin();
+    return llvm::find_if(result.states, [&](StateOp state) { return state.getName() == name; }) -
+           result.states.begin();
   };
   Block& block = *StageOp(transition.stage).getBlock();
   for (Operation& op : block) {
@@ -227,7 +238,8 @@ LogicalResult ChunkedForm::eliminate(SystemOp system, const Transition& transiti
   // Outer products that share a key become one, feedback and input alike.
   SmallVector<StringRef> free = labelsOf(result.getType().without(key));
   for (auto [into, state] : llvm::enumerate(result.states)) {
-    Row row = collect(context, Semiring::PlusTimes, state.getName(), strings(state.getOrder()), terms[into],
+    Row row = collect(context, Semiring::PlusTimes, state.getName(), strings(state.getOrder()),
+                      terms[into],
                       [](Value) -> Source { llvm_unreachable("feedback is a factor here"); });
     for (const Input& input : row.inputs) {
       SmallVector<Expr> keys, values;
@@ -235,7 +247,8 @@ LogicalResult ChunkedForm::eliminate(SystemOp system, const Transition& transiti
         for (Expr factor : factorsOf(part)) {
           bool keyed = bearsAny(factor->type, key);
           if (keyed && bearsAny(factor->type, free))
-            return fail(" has an input that is no outer product of what is contracted and what is not");
+            return fail(
+                " has an input that is no outer product of what is contracted and what is not");
           (keyed ? keys : values).push_back(factor);
         }
       if (failed(addProduct(context.mul(keys), context.mul(values), {}, into, result)))

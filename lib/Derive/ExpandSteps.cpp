@@ -1,12 +1,13 @@
 // The ops over the steps of a chunk, written as loops over the steps.
 //
-// What each op means, as a fold that carries what the next step needs. A gram of C rows carries C keys and
-// lets each decay as the steps pass, so that no exponent and no quotient of decays ever occurs:
+// What each op means, as a fold that carries what the next step needs. A gram of C rows carries C
+// keys and lets each decay as the steps pass, so that no exponent and no quotient of decays ever
+// occurs:
 //
 //   r_s <- b_s at step s;  r_s <- decay_t r_s at each later step t;  gram[t, s] = a_t . r_s
 //
-// This is how any of these ops runs on a target that has nothing better for it, and what its derivative
-// is derived from where no rule of its own is stated.
+// This is how any of these ops runs on a target that has nothing better for it, and what its
+// derivative is derived from where no rule of its own is stated.
 #include "ssmc/Derive/Passes.h"
 
 #include "mlir/IR/Builders.h"
@@ -31,7 +32,8 @@ private:
   FoldOp fold(AxisAttr axis, bool reverse, ArrayRef<Value> inits, Body body);
   static ArrayType typeOf(Value value) { return cast<ArrayType>(value.getType()); }
   Value at(Value value, AxisAttr axis) {
-    return typeOf(value).has(axis.getName()) ? Value(AtOp::create(b, loc, value, axis.getLabel())) : value;
+    return typeOf(value).has(axis.getName()) ? Value(AtOp::create(b, loc, value, axis.getLabel()))
+                                             : value;
   }
   Value number(double value) { return ConstantOp::create(b, loc, value); }
   Value broadcast(Value value, ArrayType type) {
@@ -44,8 +46,11 @@ private:
   Value relabel(Value value, StringAttr from, StringAttr to) {
     return RelabelOp::create(b, loc, value, b.getArrayAttr(from), b.getArrayAttr(to));
   }
-  Value select(Value condition, Value yes, Value no) { return SelectOp::create(b, loc, condition, yes, no); }
-  /// Whether column `columns` is the present row, inside a fold over `rows`: both taken before the fold.
+  Value select(Value condition, Value yes, Value no) {
+    return SelectOp::create(b, loc, condition, yes, no);
+  }
+  /// Whether column `columns` is the present row, inside a fold over `rows`: both taken before the
+  /// fold.
   struct Diagonal {
     Value row, column;
   };
@@ -122,36 +127,40 @@ SmallVector<Value> Expander::expand(ScanOp scan) {
 SmallVector<Value> Expander::expand(MatrixScanOp scan) {
   AxisAttr axis = scan.getAxis();
   size_t count = scan.getInitial().size();
-  auto made = fold(axis, scan.getReverse(), SmallVector<Value>(scan.getInitial()), [&](ValueRange carried) {
-    SmallVector<Value> next;
-    for (size_t row = 0; row < count; ++row) {
-      Value sum = at(scan.getInputs()[row], axis);
-      for (size_t from = 0; from < count; ++from) {
-        Value matrix = scan.getMatrix(row, from);
-        if (!matrix)
-          continue;
-        Value product = mul(at(matrix, axis), scan.asColumns(b, carried[from]));
-        SmallVector<Attribute> over;
-        for (Attribute column : scan.getColumns())
-          if (typeOf(product).has(cast<StringAttr>(column).getValue()))
-            over.push_back(column);
-        sum = add(sum, over.empty() ? product : Value(SumOp::create(b, loc, product, b.getArrayAttr(over))));
-      }
-      next.push_back(broadcast(sum, typeOf(carried[row])));
-    }
-    next.append(next.begin(), next.end());
-    return next;
-  });
+  auto made =
+      fold(axis, scan.getReverse(), SmallVector<Value>(scan.getInitial()), [&](ValueRange carried) {
+        SmallVector<Value> next;
+        for (size_t row = 0; row < count; ++row) {
+          Value sum = at(scan.getInputs()[row], axis);
+          for (size_t from = 0; from < count; ++from) {
+            Value matrix = scan.getMatrix(row, from);
+            if (!matrix)
+              continue;
+            Value product = mul(at(matrix, axis), scan.asColumns(b, carried[from]));
+            SmallVector<Attribute> over;
+            for (Attribute column : scan.getColumns())
+              if (typeOf(product).has(cast<StringAttr>(column).getValue()))
+                over.push_back(column);
+            sum = add(sum, over.empty()
+                               ? product
+                               : Value(SumOp::create(b, loc, product, b.getArrayAttr(over))));
+          }
+          next.push_back(broadcast(sum, typeOf(carried[row])));
+        }
+        next.append(next.begin(), next.end());
+        return next;
+      });
   return SmallVector<Value>(made.getResults().drop_front(count));
 }
 
 SmallVector<Value> Expander::expand(CumprodOp product) {
   AxisAttr axis = product.getType().find(product.getLabel());
   ArrayType type = product.getType().without({product.getLabel()});
-  auto made = fold(axis, product.getReverse(), {broadcast(number(1), type)}, [&](ValueRange carried) {
-    Value next = mul(carried[0], at(product.getOperand(), axis));
-    return SmallVector<Value>{next, product.getExclusive() ? carried[0] : next};
-  });
+  auto made =
+      fold(axis, product.getReverse(), {broadcast(number(1), type)}, [&](ValueRange carried) {
+        Value next = mul(carried[0], at(product.getOperand(), axis));
+        return SmallVector<Value>{next, product.getExclusive() ? carried[0] : next};
+      });
   return {made.getResult(1)};
 }
 
@@ -160,7 +169,8 @@ SmallVector<Value> Expander::expand(SpanOp span) {
   ArrayType type = span.getType().without({span.getRows()});
   Diagonal diagonal = positions(axis, span.getColumnsAttr());
   auto made = fold(axis, false, {broadcast(number(0), type)}, [&](ValueRange carried) {
-    Value next = select(isHere(diagonal, axis), number(1), mul(carried[0], at(span.getDecay(), axis)));
+    Value next =
+        select(isHere(diagonal, axis), number(1), mul(carried[0], at(span.getDecay(), axis)));
     return SmallVector<Value>{next, span.getStrict() ? carried[0] : next};
   });
   return {made.getResult(1)};
@@ -169,9 +179,11 @@ SmallVector<Value> Expander::expand(SpanOp span) {
 SmallVector<Value> Expander::expand(GramOp gram) {
   AxisAttr axis = gram.getA().getType().find(gram.getRows());
   StringAttr columns = gram.getColumnsAttr();
-  if (llvm::none_of(strings(gram.getOver()), [&](StringRef label) { return gram.getDecay().getType().has(label); })) {
+  if (llvm::none_of(strings(gram.getOver()),
+                    [&](StringRef label) { return gram.getDecay().getType().has(label); })) {
     Value key = relabel(gram.getB(), axis.getLabel(), columns);
-    Value span = SpanOp::create(b, loc, gram.getDecay(), gram.getRowsAttr(), columns, gram.getStrictAttr());
+    Value span =
+        SpanOp::create(b, loc, gram.getDecay(), gram.getRowsAttr(), columns, gram.getStrictAttr());
     return {mul(SumOp::create(b, loc, mul(gram.getA(), key), gram.getOver()), span)};
   }
   Value key = relabel(gram.getB(), axis.getLabel(), columns);
@@ -188,8 +200,8 @@ SmallVector<Value> Expander::expand(GramOp gram) {
   return {made.getResult(1)};
 }
 
-/// Where the decay has no label of the vectors it belongs to the matrix. Else vectors decay as the steps pass, as in a
-/// gram; transposed, what each step gets is gathered from all later ones.
+/// Where the decay has no label of the vectors it belongs to the matrix. Else vectors decay as the
+/// steps pass, as in a gram; transposed, what each step gets is gathered from all later ones.
 SmallVector<Value> Expander::expand(ApplyOp apply) {
   AxisAttr axis = apply.getB().getType().find(apply.getRows());
   StringAttr rows = apply.getRowsAttr(), columns = apply.getColumnsAttr();
@@ -200,7 +212,8 @@ SmallVector<Value> Expander::expand(ApplyOp apply) {
     Value span = SpanOp::create(b, loc, apply.getDecay(), rows, columns, apply.getStrictAttr());
     Value matrix = mul(apply.getMatrix(), span);
     Value vectors = transpose ? apply.getB() : relabel(apply.getB(), rows, columns);
-    Value sum = SumOp::create(b, loc, mul(matrix, vectors), b.getArrayAttr(transpose ? rows : columns));
+    Value sum =
+        SumOp::create(b, loc, mul(matrix, vectors), b.getArrayAttr(transpose ? rows : columns));
     return {broadcast(transpose ? back(sum) : sum, apply.getType())};
   }
   Diagonal diagonal = positions(axis, columns);
@@ -212,15 +225,18 @@ SmallVector<Value> Expander::expand(ApplyOp apply) {
     auto made = fold(axis, false, {nothing}, [&](ValueRange carried) {
       Value next = select(isHere(diagonal, axis), key, mul(carried[0], at(apply.getDecay(), axis)));
       Value keys = apply.getStrict() ? carried[0] : next;
-      Value row = SumOp::create(b, loc, mul(at(apply.getMatrix(), axis), keys), b.getArrayAttr(columns));
+      Value row =
+          SumOp::create(b, loc, mul(at(apply.getMatrix(), axis), keys), b.getArrayAttr(columns));
       return SmallVector<Value>{broadcast(next, type), row};
     });
     return {made.getResult(1)};
   }
   // What is left of 1 since step s, and what step s has got so far.
   auto made = fold(axis, false, {nothing, nothing}, [&](ValueRange carried) {
-    Value left = select(isHere(diagonal, axis), number(1), mul(carried[0], at(apply.getDecay(), axis)));
-    Value now = mul(mul(at(apply.getMatrix(), axis), at(apply.getB(), axis)), apply.getStrict() ? carried[0] : left);
+    Value left =
+        select(isHere(diagonal, axis), number(1), mul(carried[0], at(apply.getDecay(), axis)));
+    Value now = mul(mul(at(apply.getMatrix(), axis), at(apply.getB(), axis)),
+                    apply.getStrict() ? carried[0] : left);
     return SmallVector<Value>{broadcast(left, type), broadcast(add(carried[1], now), type)};
   });
   return {back(made.getResult(1))};
@@ -241,8 +257,9 @@ SmallVector<Value> Expander::expand(SolveOp solve) {
       Value row = at(solve.getRight()[r], axis);
       for (size_t q = 0; q < count; ++q) {
         Value lower = at(solve.getLower()[r * count + q], axis);
-        Value before = CmpOp::create(b, loc, solve.getReverse() ? CmpPredicate::gt : CmpPredicate::lt,
-                                     diagonal.column, at(diagonal.row, axis));
+        Value before =
+            CmpOp::create(b, loc, solve.getReverse() ? CmpPredicate::gt : CmpPredicate::lt,
+                          diagonal.column, at(diagonal.row, axis));
         Value product = select(before, mul(lower, known[q]), number(0));
         row = add(row, SumOp::create(b, loc, product, b.getArrayAttr(solve.getColumnsAttr())));
       }
@@ -259,7 +276,8 @@ SmallVector<Value> Expander::expand(SolveOp solve) {
 
 SmallVector<Value> Expander::expand() {
   return llvm::TypeSwitch<Operation*, SmallVector<Value>>(op)
-      .Case<ShiftOp, ScanOp, MatrixScanOp, CumprodOp, SpanOp, GramOp, ApplyOp, SolveOp>([&](auto one) { return expand(one); })
+      .Case<ShiftOp, ScanOp, MatrixScanOp, CumprodOp, SpanOp, GramOp, ApplyOp, SolveOp>(
+          [&](auto one) { return expand(one); })
       .Default([](Operation*) { return SmallVector<Value>(); });
 }
 
@@ -293,4 +311,6 @@ struct ExpandStepsPass : PassWrapper<ExpandStepsPass, OperationPass<ModuleOp>> {
 };
 } // namespace
 
-std::unique_ptr<Pass> derive::createExpandStepsPass() { return std::make_unique<ExpandStepsPass>(); }
+std::unique_ptr<Pass> derive::createExpandStepsPass() {
+  return std::make_unique<ExpandStepsPass>();
+}

@@ -1,5 +1,5 @@
-// The linear part of a fold: a fold that carries the linear parts of what is affine, and, as it is, what
-// coefficients are made of. What the fold carries for others is left out.
+// The linear part of a fold: a fold that carries the linear parts of what is affine, and, as it is,
+// what coefficients are made of. What the fold carries for others is left out.
 #include "LinearPart.h"
 
 using namespace mlir;
@@ -7,7 +7,9 @@ using namespace ssmc;
 using namespace ssmc::ssm;
 using namespace ssmc::derive;
 
-static ArrayType typeOf(Value value) { return cast<ArrayType>(value.getType()); }
+static ArrayType typeOf(Value value) {
+  return cast<ArrayType>(value.getType());
+}
 
 LogicalResult LinearPart::visitFold(FoldOp fold, bool inFold) {
   Block* old = fold.getBlock();

@@ -63,8 +63,7 @@ std::vector<std::string> derive::mixedLabels(ChunkOp chunk, const Dependence& de
   return labels;
 }
 
-//===-- Values
-//--------------------------------------------------------------------------------------===//
+//===-- Values -------------------------------------------------------------------------------===//
 
 Value LinearPart::fit(OpBuilder& b, Value value, ArrayType type) {
   Location loc = value.getLoc();
@@ -137,8 +136,7 @@ Value LinearPart::partFor(Operation* op, Value operand) {
   return fit(b, part, type);
 }
 
-//===-- Ops
-//-----------------------------------------------------------------------------------------===//
+//===-- Ops ----------------------------------------------------------------------------------===//
 
 LogicalResult LinearPart::visit(Block& block, bool inFold) {
   for (Operation& op : block) {

@@ -1,9 +1,10 @@
 // Micro-steps: a stage `over [J]` takes J steps inside each token.
 //
-// Nothing but the order of maps counts for elimination and for scans, so C tokens of J micro-steps are C J rows:
-// coefficients get the labels of steps and micro-steps, which become one (`ssm.flatten`). What a stage before the
-// micro-steps decays by is what the first of them decays by in addition. For J = 2, a token's decay g and micro-steps
-// without a decay of their own, two tokens are four rows:
+// Nothing but the order of maps counts for elimination and for scans, so C tokens of J micro-steps
+// are C J rows: coefficients get the labels of steps and micro-steps, which become one
+// (`ssm.flatten`). What a stage before the micro-steps decays by is what the first of them decays
+// by in addition. For J = 2, a token's decay g and micro-steps without a decay of their own, two
+// tokens are four rows:
 //
 //   row     decay   key       read before it   read after it
 //   (0,0)   g_0     k_(0,0)   S before 0
@@ -27,7 +28,8 @@ LogicalResult ChunkedForm::arrange(SystemOp system, Transition& transition) {
     return success();
   std::string name = ("state '" + strings(system.getStates()).front() + "'").str();
   std::optional<AxisAttr> axis = stages.back().getAxis();
-  if (stages.size() != 2 || !axis || stages.front().getAxis() || system.getSemiring() != Semiring::PlusTimes)
+  if (stages.size() != 2 || !axis || stages.front().getAxis() ||
+      system.getSemiring() != Semiring::PlusTimes)
     return fail(name + " has other stages than a decay and then micro-steps");
   for (Operation& op : *stages.front().getBlock()) {
     auto decay = dyn_cast<DecayOp>(op);
@@ -44,7 +46,8 @@ LogicalResult ChunkedForm::arrange(SystemOp system, Transition& transition) {
   Rows& rows = transition.rows;
   rows.declared = axis->getName();
   rows.micro = AxisAttr::get(b.getContext(), b.getStringAttr(label), axis->getExtent());
-  rows.axis = AxisAttr::get(b.getContext(), b.getStringAttr(flat), b.getI64IntegerAttr(size * options.steps));
+  rows.axis = AxisAttr::get(b.getContext(), b.getStringAttr(flat),
+                            b.getI64IntegerAttr(size * options.steps));
   rows.columns = b.getStringAttr(flat + "0");
   return success();
 }
@@ -56,7 +59,8 @@ Value ChunkedForm::asRows(const Rows& rows, Value value) {
   auto type = cast<ArrayType>(value.getType());
   if (!type.has(rows.micro.getName()))
     value = BroadcastOp::create(b, value.getLoc(), type.withAxis(rows.micro), value);
-  return FlattenOp::create(b, value.getLoc(), value, steps.getLabel(), rows.micro.getLabel(), rows.axis);
+  return FlattenOp::create(b, value.getLoc(), value, steps.getLabel(), rows.micro.getLabel(),
+                           rows.axis);
 }
 
 Value ChunkedForm::writeRows(const Rows& rows, Expr expr, ArrayType type) {
@@ -71,8 +75,10 @@ Value ChunkedForm::writeRows(const Rows& rows, Expr expr, ArrayType type) {
 Value ChunkedForm::atSteps(const Rows& rows, Value value, bool first) {
   if (!rows.micro)
     return value;
-  Value each = UnflattenOp::create(b, value.getLoc(), value, rows.axis.getLabel(), steps, rows.micro);
-  return LastOp::create(b, value.getLoc(), each, rows.micro.getLabel(), first ? b.getUnitAttr() : UnitAttr());
+  Value each =
+      UnflattenOp::create(b, value.getLoc(), value, rows.axis.getLabel(), steps, rows.micro);
+  return LastOp::create(b, value.getLoc(), each, rows.micro.getLabel(),
+                        first ? b.getUnitAttr() : UnitAttr());
 }
 
 Value ChunkedForm::writeFirsts(const Rows& rows, Expr x) {

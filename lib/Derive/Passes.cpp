@@ -1,7 +1,7 @@
 // The derivations as passes.
 #include "ssmc/Derive/Passes.h"
-#include "ssmc/Derive/Segments.h"
 #include "dialects/SSM/SSM.h"
+#include "ssmc/Derive/Segments.h"
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/PassOptions.h"
@@ -14,9 +14,12 @@ namespace {
 struct DeriveRecurrentPass : PassWrapper<DeriveRecurrentPass, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(DeriveRecurrentPass)
   StringRef getArgument() const final { return "derive-recurrent"; }
-  StringRef getDescription() const final { return "Derive the recurrent form from the normal form"; }
+  StringRef getDescription() const final {
+    return "Derive the recurrent form from the normal form";
+  }
   void runOnOperation() final {
-    for (ssm::RecurrenceOp recurrence : llvm::make_early_inc_range(getOperation().getOps<ssm::RecurrenceOp>()))
+    for (ssm::RecurrenceOp recurrence :
+         llvm::make_early_inc_range(getOperation().getOps<ssm::RecurrenceOp>()))
       if (!recurrence.getForm() && failed(derive::deriveRecurrent(recurrence)))
         signalPassFailure();
   }
@@ -27,10 +30,13 @@ struct DeriveChunkedPass : PassWrapper<DeriveChunkedPass, OperationPass<ModuleOp
   DeriveChunkedPass() = default;
   DeriveChunkedPass(const DeriveChunkedPass& other) : PassWrapper(other) {}
   StringRef getArgument() const final { return "derive-chunked"; }
-  StringRef getDescription() const final { return "Derive the chunked (or scan) form from the normal form"; }
+  StringRef getDescription() const final {
+    return "Derive the chunked (or scan) form from the normal form";
+  }
   void runOnOperation() final {
     derive::ChunkOptions options{steps, !scan};
-    for (ssm::RecurrenceOp recurrence : llvm::make_early_inc_range(getOperation().getOps<ssm::RecurrenceOp>())) {
+    for (ssm::RecurrenceOp recurrence :
+         llvm::make_early_inc_range(getOperation().getOps<ssm::RecurrenceOp>())) {
       std::string reason;
       if (recurrence.getForm() || succeeded(derive::deriveChunked(recurrence, options, reason)))
         continue;
@@ -39,7 +45,8 @@ struct DeriveChunkedPass : PassWrapper<DeriveChunkedPass, OperationPass<ModuleOp
     }
   }
   Option<int64_t> steps{*this, "steps", llvm::cl::desc("Steps of a chunk"), llvm::cl::init(64)};
-  Option<bool> scan{*this, "scan", llvm::cl::desc("Compute every state at every step"), llvm::cl::init(false)};
+  Option<bool> scan{*this, "scan", llvm::cl::desc("Compute every state at every step"),
+                    llvm::cl::init(false)};
 };
 
 struct DeriveAdjointPass : PassWrapper<DeriveAdjointPass, OperationPass<ModuleOp>> {
@@ -49,10 +56,12 @@ struct DeriveAdjointPass : PassWrapper<DeriveAdjointPass, OperationPass<ModuleOp
   StringRef getArgument() const final { return "derive-adjoint"; }
   StringRef getDescription() const final { return "Replace forms by their adjoints"; }
   void runOnOperation() final {
-    for (ssm::RecurrenceOp form : llvm::make_early_inc_range(getOperation().getOps<ssm::RecurrenceOp>())) {
+    for (ssm::RecurrenceOp form :
+         llvm::make_early_inc_range(getOperation().getOps<ssm::RecurrenceOp>())) {
       if (!form.getForm())
         continue;
-      if (!form.getBlock()->getOps<ssm::PassOp>().empty() && failed(derive::blockSteps(form, steps))) {
+      if (!form.getBlock()->getOps<ssm::PassOp>().empty() &&
+          failed(derive::blockSteps(form, steps))) {
         form.emitError() << "has two time axes: its steps make no blocks";
         return signalPassFailure();
       }
@@ -61,7 +70,8 @@ struct DeriveAdjointPass : PassWrapper<DeriveAdjointPass, OperationPass<ModuleOp
       form.erase();
     }
   }
-  Option<int64_t> steps{*this, "steps", llvm::cl::desc("Steps of a block of the recurrent form"), llvm::cl::init(16)};
+  Option<int64_t> steps{*this, "steps", llvm::cl::desc("Steps of a block of the recurrent form"),
+                        llvm::cl::init(16)};
 };
 
 struct BlockStepsPass : PassWrapper<BlockStepsPass, OperationPass<ModuleOp>> {
@@ -72,7 +82,8 @@ struct BlockStepsPass : PassWrapper<BlockStepsPass, OperationPass<ModuleOp>> {
   StringRef getDescription() const final { return "Write the passes of recurrent forms as chunks"; }
   void runOnOperation() final {
     for (ssm::RecurrenceOp form : getOperation().getOps<ssm::RecurrenceOp>())
-      if (!form.getBlock()->getOps<ssm::PassOp>().empty() && failed(derive::blockSteps(form, steps))) {
+      if (!form.getBlock()->getOps<ssm::PassOp>().empty() &&
+          failed(derive::blockSteps(form, steps))) {
         form.emitError() << "has two time axes: its steps make no blocks";
         return signalPassFailure();
       }
@@ -99,7 +110,9 @@ struct DeriveSegmentsPass : PassWrapper<DeriveSegmentsPass, OperationPass<Module
 
 } // namespace
 
-std::unique_ptr<Pass> derive::createDeriveRecurrentPass() { return std::make_unique<DeriveRecurrentPass>(); }
+std::unique_ptr<Pass> derive::createDeriveRecurrentPass() {
+  return std::make_unique<DeriveRecurrentPass>();
+}
 
 void derive::registerPasses() {
   registerPass(createDeriveRecurrentPass);

@@ -1,17 +1,21 @@
-// The rules of reverse mode for what is more than one value of its operands: folds, and ops over steps.
+// The rules of reverse mode for what is more than one value of its operands: folds, and ops over
+// steps.
 //
 //   shift      the other way; what was shifted in gets the value at the end
-//   scan       l_t = g_t + conj(a_(t+1)) l_(t+1), a scan the other way with the decay shifted by one;
+//   scan       l_t = g_t + conj(a_(t+1)) l_(t+1), a scan the other way with the decay shifted by
+//   one;
 //              the input gets l, the decay l_t conj(h_(t-1))
-//   matrix_scan   the same with the matrix transposed: the matrix gets l_t conj(h_(t-1)), row by column
-//   solve      r = transposed solve of g; the right side gets r, the matrix r_t conj(p_s) where it is read
-//   fold       the body again at every step, from the last to the first; the values that it carried are kept
+//   matrix_scan   the same with the matrix transposed: the matrix gets l_t conj(h_(t-1)), row by
+//   column solve      r = transposed solve of g; the right side gets r, the matrix r_t conj(p_s)
+//   where it is read fold       the body again at every step, from the last to the first; the
+//   values that it carried are kept
 //
 //   gram       SSMChunkOps.td, ssm.apply
 //   span, cumprod   the logarithm of step l gets all that passes through it, summed
 //
-// Products of decays are differentiated by the logarithm where they are products of exponentials. Other decays, which
-// may be 0, are folded first (ExpandSteps.cpp): products are then differentiated as products, which is exact there.
+// Products of decays are differentiated by the logarithm where they are products of exponentials.
+// Other decays, which may be 0, are folded first (ExpandSteps.cpp): products are then
+// differentiated as products, which is exact there.
 #include "PullBack.h"
 #include "dialects/SSM/SSMFormula.h"
 
@@ -22,7 +26,9 @@ using namespace ssmc;
 using namespace ssmc::ssm;
 using namespace ssmc::derive;
 
-static ArrayType typeOf(Value value) { return cast<ArrayType>(value.getType()); }
+static ArrayType typeOf(Value value) {
+  return cast<ArrayType>(value.getType());
+}
 
 void PullBack::add(Value value, Value cotangent) {
   if (!cotangent)
@@ -47,13 +53,15 @@ Value PullBack::conj(Value value) {
   return typeOf(value).isComplex() ? Value(ConjOp::create(b, value.getLoc(), value)) : value;
 }
 
-Value PullBack::mul(Value x, Value y) { return MulOp::create(b, x.getLoc(), x, y); }
+Value PullBack::mul(Value x, Value y) {
+  return MulOp::create(b, x.getLoc(), x, y);
+}
 
 Value PullBack::atEnd(Value value, StringAttr label, bool last) {
   return LastOp::create(b, value.getLoc(), value, label, last ? UnitAttr() : b.getUnitAttr());
 }
 
-//===-- ops over steps ------------------------------------------------------------------------------===//
+//===-- ops over steps -----------------------------------------------------------------------===//
 
 void PullBack::visitLast(LastOp last, Value g) {
   Value nothing = zero(last.getOperand().getType());
@@ -64,8 +72,8 @@ void PullBack::visitLast(LastOp last, Value g) {
 
 void PullBack::visitShift(ShiftOp shift, Value g) {
   bool reverse = shift.getReverse();
-  Value back = ShiftOp::create(b, shift.getLoc(), g, zero(shift.getFirst().getType()), shift.getLabelAttr(),
-                               reverse ? UnitAttr() : b.getUnitAttr());
+  Value back = ShiftOp::create(b, shift.getLoc(), g, zero(shift.getFirst().getType()),
+                               shift.getLabelAttr(), reverse ? UnitAttr() : b.getUnitAttr());
   add(shift.getOperand(), back);
   add(shift.getFirst(), atEnd(g, shift.getLabelAttr(), reverse));
 }
@@ -81,7 +89,8 @@ void PullBack::visitScan(ScanOp scan, Value g) {
   AxisAttr axis = type.find(label.getValue());
   if (!decayType.has(label.getValue()))
     decay = BroadcastOp::create(b, loc, decayType.withAxis(axis), decay);
-  Value later = ShiftOp::create(b, loc, decay, zero(typeOf(decay).without({label.getValue()})), label, other);
+  Value later =
+      ShiftOp::create(b, loc, decay, zero(typeOf(decay).without({label.getValue()})), label, other);
   auto semiring = SemiringAttr::get(b.getContext(), Semiring::PlusTimes);
   Value all = ScanOp::create(b, loc, semiring, later, g, zero(at), label, other);
   add(scan.getInput(), fit(all, scan.getInput().getType()));
@@ -102,7 +111,8 @@ void PullBack::visitMatrixScan(MatrixScanOp scan) {
     given.push_back(g ? g : zero(typeOf(result)));
     nothing.push_back(zero(typeOf(initial)));
   }
-  // What the step after this one reads of it. At the last step that is 0, whatever its matrix is, as `nothing` follows.
+  // What the step after this one reads of it. At the last step that is 0, whatever its matrix is,
+  // as `nothing` follows.
   for (size_t row = 0; row < count; ++row)
     for (size_t column = 0; column < count; ++column) {
       Value& matrix = turned[row * count + column];
@@ -114,10 +124,11 @@ void PullBack::visitMatrixScan(MatrixScanOp scan) {
       else if (!typeOf(matrix).has(label.getValue()))
         later.push_back(matrix);
       else
-        later.push_back(ShiftOp::create(b, loc, matrix, zero(typeOf(matrix).without({label.getValue()})), label, other));
+        later.push_back(ShiftOp::create(
+            b, loc, matrix, zero(typeOf(matrix).without({label.getValue()})), label, other));
     }
-  auto all = MatrixScanOp::create(b, loc, later, given, nothing, scan.getAxis(), scan.getRows(), scan.getColumns(),
-                                  other);
+  auto all = MatrixScanOp::create(b, loc, later, given, nothing, scan.getAxis(), scan.getRows(),
+                                  scan.getColumns(), other);
   for (size_t row = 0; row < count; ++row) {
     Value g = all.getResult(row);
     add(scan.getInputs()[row], fit(g, typeOf(scan.getInputs()[row])));
@@ -127,7 +138,8 @@ void PullBack::visitMatrixScan(MatrixScanOp scan) {
       if (!matrix)
         continue;
       Value initial = scan.getInitial()[column];
-      Value before = ShiftOp::create(b, loc, scan.getResult(column), initial, label, scan.getReverseAttr());
+      Value before =
+          ShiftOp::create(b, loc, scan.getResult(column), initial, label, scan.getReverseAttr());
       add(matrix, fit(mul(g, conj(scan.asColumns(b, before))), typeOf(matrix)));
       Value back = turned[column * count + row];
       if (typeOf(back).has(label.getValue()))
@@ -148,25 +160,29 @@ void PullBack::visitSolve(SolveOp solve) {
   }
   for (size_t r = 0; r < count; ++r)
     for (size_t q = 0; q < count; ++q)
-      lower.push_back(RelabelOp::create(b, loc, conj(solve.getLower()[q * count + r]), b.getArrayAttr({rows, columns}),
+      lower.push_back(RelabelOp::create(b, loc, conj(solve.getLower()[q * count + r]),
+                                        b.getArrayAttr({rows, columns}),
                                         b.getArrayAttr({columns, rows})));
-  auto back = SolveOp::create(b, loc, right, lower, rows, columns, solve.getReverse() ? UnitAttr() : b.getUnitAttr());
+  auto back = SolveOp::create(b, loc, right, lower, rows, columns,
+                              solve.getReverse() ? UnitAttr() : b.getUnitAttr());
   AxisAttr axis = typeOf(solve.getResult(0)).find(rows.getValue());
   Value row = PositionOp::create(b, loc, axis);
   Value column = RelabelOp::create(b, loc, row, b.getArrayAttr(rows), b.getArrayAttr(columns));
-  Value isRead = CmpOp::create(b, loc, solve.getReverse() ? CmpPredicate::gt : CmpPredicate::lt, column, row);
+  Value isRead =
+      CmpOp::create(b, loc, solve.getReverse() ? CmpPredicate::gt : CmpPredicate::lt, column, row);
   for (size_t r = 0; r < count; ++r) {
     add(solve.getRight()[r], fit(back.getResult(r), typeOf(solve.getRight()[r])));
     for (size_t q = 0; q < count; ++q) {
       Value matrix = solve.getLower()[r * count + q];
-      Value known = RelabelOp::create(b, loc, conj(solve.getResult(q)), b.getArrayAttr(rows), b.getArrayAttr(columns));
+      Value known = RelabelOp::create(b, loc, conj(solve.getResult(q)), b.getArrayAttr(rows),
+                                      b.getArrayAttr(columns));
       Value g = fit(mul(back.getResult(r), known), typeOf(matrix));
       add(matrix, SelectOp::create(b, loc, isRead, g, ConstantOp::create(b, loc, 0.0)));
     }
   }
 }
 
-//===-- products of decays --------------------------------------------------------------------------===//
+//===-- products of decays -------------------------------------------------------------------===//
 
 bool derive::isExponential(Value value) {
   if (typeOf(value).isComplex())
@@ -185,8 +201,10 @@ bool derive::hasPullBack(Operation* op) {
   if (auto scan = dyn_cast<ScanOp>(op))
     return scan.getSemiring() == Semiring::PlusTimes;
   if (auto gram = dyn_cast<GramOp>(op)) // Else a product and a span.
-    return llvm::any_of(strings(gram.getOver()), [&](StringRef label) { return gram.getDecay().getType().has(label); }) &&
-           isExponential(gram.getDecay()) && !gram.getA().getType().isComplex() && !gram.getB().getType().isComplex();
+    return llvm::any_of(strings(gram.getOver()),
+                        [&](StringRef label) { return gram.getDecay().getType().has(label); }) &&
+           isExponential(gram.getDecay()) && !gram.getA().getType().isComplex() &&
+           !gram.getB().getType().isComplex();
   if (isa<SpanOp, CumprodOp>(op))
     return isExponential(op->getOperand(0));
   return !isa<ApplyOp>(op);
@@ -208,33 +226,37 @@ Value PullBack::cumsum(Value value, StringAttr label, bool exclusive, bool rever
   Location loc = value.getLoc();
   ArrayType type = typeOf(value), at = type.without({label.getValue()});
   AxisAttr axis = type.find(label.getValue());
-  Value one = BroadcastOp::create(b, loc, ArrayType::get(b.getContext(), {axis}, type.getElementType()),
-                                  ConstantOp::create(b, loc, 1.0));
+  Value one =
+      BroadcastOp::create(b, loc, ArrayType::get(b.getContext(), {axis}, type.getElementType()),
+                          ConstantOp::create(b, loc, 1.0));
   UnitAttr flag = reverse ? b.getUnitAttr() : UnitAttr();
-  Value sum = ScanOp::create(b, loc, SemiringAttr::get(b.getContext(), Semiring::PlusTimes), one, value, zero(at),
-                             label, flag);
+  Value sum = ScanOp::create(b, loc, SemiringAttr::get(b.getContext(), Semiring::PlusTimes), one,
+                             value, zero(at), label, flag);
   return exclusive ? Value(ShiftOp::create(b, loc, sum, zero(at), label, flag)) : sum;
 }
 
 void PullBack::visitGram(GramOp gram, Value g) {
   Location loc = gram.getLoc();
   StringAttr rows = gram.getRowsAttr(), columns = gram.getColumnsAttr();
-  // Nothing decays between a step and itself. That part would cancel in the decay's gradient, and beside strong decays
-  // it is so much the largest that no digit of the rest would be left: it goes its own way.
+  // Nothing decays between a step and itself. That part would cancel in the decay's gradient, and
+  // beside strong decays it is so much the largest that no digit of the rest would be left: it goes
+  // its own way.
   Value diagonal;
   if (!gram.getStrict()) {
     Value nothing = ConstantOp::create(b, loc, 0.0);
     Value row = PositionOp::create(b, loc, typeOf(g).find(rows.getValue()));
     Value column = RelabelOp::create(b, loc, row, b.getArrayAttr(rows), b.getArrayAttr(columns));
     Value isSame = CmpOp::create(b, loc, CmpPredicate::eq, row, column);
-    diagonal = SumOp::create(b, loc, SelectOp::create(b, loc, isSame, g, nothing), b.getArrayAttr(columns));
+    diagonal = SumOp::create(b, loc, SelectOp::create(b, loc, isSame, g, nothing),
+                             b.getArrayAttr(columns));
     g = SelectOp::create(b, loc, isSame, nothing, g);
   }
   auto apply = [&](Value vectors, bool transpose) -> Value {
     return ApplyOp::create(b, loc, g, vectors, gram.getDecay(), rows, columns, gram.getStrictAttr(),
                            transpose ? b.getUnitAttr() : UnitAttr());
   };
-  // Each side's own labels, and those that the other brings along, are summed where they are not borne.
+  // Each side's own labels, and those that the other brings along, are summed where they are not
+  // borne.
   Value da = fit(apply(gram.getB(), false), gram.getA().getType());
   Value db = fit(apply(gram.getA(), true), gram.getB().getType());
   add(gram.getA(), da);
@@ -252,8 +274,8 @@ void PullBack::visitGram(GramOp gram, Value g) {
 void PullBack::visitSpan(SpanOp span, Value g) {
   Location loc = span.getLoc();
   StringAttr rows = span.getRowsAttr(), columns = span.getColumnsAttr();
-  // What passes through step l comes from before it and goes to it or behind it. Sums of just that: a difference of
-  // larger sums would lose digits.
+  // What passes through step l comes from before it and goes to it or behind it. Sums of just that:
+  // a difference of larger sums would lose digits.
   Value later = cumsum(mul(g, span.getResult()), rows, span.getStrict(), /*reverse=*/true);
   Value row = PositionOp::create(b, loc, span.getDecay().getType().find(span.getRows()));
   Value column = RelabelOp::create(b, loc, row, b.getArrayAttr(rows), b.getArrayAttr(columns));
@@ -263,17 +285,20 @@ void PullBack::visitSpan(SpanOp span, Value g) {
 }
 
 void PullBack::visitCumprod(CumprodOp product, Value g) {
-  addToLog(product.getOperand(), cumsum(mul(g, product.getResult()), product.getLabelAttr(), product.getExclusive(),
-                                        !product.getReverse()));
+  addToLog(product.getOperand(), cumsum(mul(g, product.getResult()), product.getLabelAttr(),
+                                        product.getExclusive(), !product.getReverse()));
 }
 
-//===-- folds ---------------------------------------------------------------------------------------===//
+//===-- folds --------------------------------------------------------------------------------===//
 
-/// Takes reads at the position of an outer fold out of the folds inside, so that a body captures what it reads.
+/// Takes reads at the position of an outer fold out of the folds inside, so that a body captures
+/// what it reads.
 static void hoistReads(FoldOp fold) {
   fold.getBody().walk([&](AtOp at) {
-    if (at->getParentOp() != fold && at.getOperand().getType().find(at.getLabel()) == fold.getAxis() &&
-        !at.getOperand().getDefiningOp<FoldOp>() && at.getOperand().getParentRegion()->isProperAncestor(&fold.getBody()))
+    if (at->getParentOp() != fold &&
+        at.getOperand().getType().find(at.getLabel()) == fold.getAxis() &&
+        !at.getOperand().getDefiningOp<FoldOp>() &&
+        at.getOperand().getParentRegion()->isProperAncestor(&fold.getBody()))
       at->moveBefore(fold.getBlock(), fold.getBlock()->begin());
   });
 }
@@ -305,7 +330,8 @@ LogicalResult PullBack::visitFold(FoldOp fold) {
         cotangents[value] = g;
       }
     }
-    kept.assign(made.getResults().drop_front(fold.getNumResults()).begin(), made.getResults().end());
+    kept.assign(made.getResults().drop_front(fold.getNumResults()).begin(),
+                made.getResults().end());
     fold.erase();
     fold = made;
   }
@@ -324,7 +350,7 @@ LogicalResult PullBack::visitFold(FoldOp fold) {
   Block* body = &region->emplaceBlock();
   for (Value init : inits)
     body->addArgument(init.getType(), loc);
-  SmallVector<Value> nextCarried, parts;    // yielded
+  SmallVector<Value> nextCarried, parts;     // yielded
   SmallVector<Value> sums, partOf, captured; // what sums over the steps go to; what parts go to
   {
     OpBuilder::InsertionGuard guard(b);
@@ -362,7 +388,8 @@ LogicalResult PullBack::visitFold(FoldOp fold) {
     for (auto [value, g] : inner.all()) {
       if (keptNow.contains(value))
         continue;
-      if (auto at = value.getDefiningOp<AtOp>(); at && at->getBlock() == body && at.getLabel() == axis.getName()) {
+      if (auto at = value.getDefiningOp<AtOp>();
+          at && at->getBlock() == body && at.getLabel() == axis.getName()) {
         partOf.push_back(at.getOperand());
         parts.push_back(g);
       } else if (value.getParentRegion() != region.get()) {
@@ -383,7 +410,8 @@ LogicalResult PullBack::visitFold(FoldOp fold) {
     types.push_back(init.getType());
   for (Value part : parts)
     types.push_back(typeOf(part).withAxis(axis));
-  auto back = FoldOp::create(b, loc, types, axis, fold.getReverse() ? UnitAttr() : b.getUnitAttr(), inits);
+  auto back =
+      FoldOp::create(b, loc, types, axis, fold.getReverse() ? UnitAttr() : b.getUnitAttr(), inits);
   back.getBody().takeBody(*region);
 
   unsigned next = 0;
@@ -397,10 +425,11 @@ LogicalResult PullBack::visitFold(FoldOp fold) {
   return success();
 }
 
-//===-- the walk ------------------------------------------------------------------------------------===//
+//===-- the walk -----------------------------------------------------------------------------===//
 
 LogicalResult PullBack::visit(Operation* op) {
-  bool isReached = llvm::any_of(op->getResults(), [&](Value result) { return get(result) != nullptr; });
+  bool isReached =
+      llvm::any_of(op->getResults(), [&](Value result) { return get(result) != nullptr; });
   if (!isReached)
     return success();
   if (auto fold = dyn_cast<FoldOp>(op))

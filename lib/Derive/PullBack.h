@@ -8,9 +8,9 @@
 
 namespace ssmc::derive {
 
-/// Walks ops backwards and builds the cotangents of what they read from those of what they compute. What an op
-/// contributes is told by the op (DifferentiableOpInterface, LinearOpInterface); the rules of folds and of the ops
-/// over steps are here. Convention of cotangents: SSMInterfaces.td.
+/// Walks ops backwards and builds the cotangents of what they read from those of what they compute.
+/// What an op contributes is told by the op (DifferentiableOpInterface, LinearOpInterface); the
+/// rules of folds and of the ops over steps are here. Convention of cotangents: SSMInterfaces.td.
 class PullBack {
 public:
   /// Cotangents are built at `builder`, which the ops and what they read dominate.
@@ -51,8 +51,8 @@ private:
   llvm::MapVector<mlir::Value, mlir::Value> cotangents;
 };
 
-/// Whether a value is a product of exponentials: then its logarithm has a cotangent where the value itself is too small
-/// to have a quotient.
+/// Whether a value is a product of exponentials: then its logarithm has a cotangent where the value
+/// itself is too small to have a quotient.
 bool isExponential(mlir::Value value);
 
 /// Whether the op has a rule of its own here; others become folds first (expandSteps).

@@ -1,4 +1,5 @@
-// Reads of eliminated states: where an expression contracts such a state, it becomes products over the steps.
+// Reads of eliminated states: where an expression contracts such a state, it becomes products over
+// the steps.
 #include "ChunkedForm.h"
 
 using namespace mlir;
@@ -8,7 +9,8 @@ using namespace ssmc::analysis;
 using namespace ssmc::derive;
 
 namespace {
-/// How a term of a sum reads a state: the query under the state's labels, and what is left around the read.
+/// How a term of a sum reads a state: the query under the state's labels, and what is left around
+/// the read.
 struct Read {
   SmallVector<Expr> query, around;
   Renaming toQuery, ofResult;
@@ -42,7 +44,8 @@ static std::optional<Read> matchRead(const Term& term, ArrayRef<StringRef> key) 
   for (Expr factor : read.query)
     for (StringRef label : labelsOf(factor->type))
       if (!llvm::is_contained(names, label) && llvm::is_contained(stateLabels, label))
-        return {}; // A label of the state that is not contracted, or one that would be taken for it.
+        return {}; // A label of the state that is not contracted, or one that would be taken for
+                   // it.
   for (StringRef label : term.sums)
     if (!llvm::is_contained(names, label))
       read.sums.push_back(label);
@@ -85,7 +88,8 @@ bool ChunkedForm::onlyContracted(StateOp state, ArrayRef<StringRef> key) {
           result &= suits(reader.read(operand));
       });
     else if (auto prev = dyn_cast<PrevOp>(op))
-      result &= prev.getState() != name || prev.getBy() == ArrayRef<int64_t>{1} || prev->use_empty();
+      result &=
+          prev.getState() != name || prev.getBy() == ArrayRef<int64_t>{1} || prev->use_empty();
   }
   return result;
 }
@@ -186,6 +190,7 @@ FailureOr<Expr> ChunkedForm::replaceReads(Expr expr) {
   case Node::Kind::Maximum:
     return context.maximum(operands.front(), bound);
   default:
-    return context.func(expr->function, expr->type.getElementType(), operands, expr->attributes, expr->location);
+    return context.func(expr->function, expr->type.getElementType(), operands, expr->attributes,
+                        expr->location);
   }
 }

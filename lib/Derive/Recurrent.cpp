@@ -1,15 +1,16 @@
 // From the normal form to the recurrent form.
 //
-// A system's terms are put together again, but not as they were declared: outer products that share a factor
-// become one, so that the state's elements are touched as rarely as possible. For the delta rule
+// A system's terms are put together again, but not as they were declared: outer products that share
+// a factor become one, so that the state's elements are touched as rarely as possible. For the
+// delta rule
 //
 //   S' = a S + (-b a k) (k . S) + k (b v)     becomes     S' = a S + k (b (v - a (k . S)))
 //
-// with one outer product instead of two. This is the same merge that collects inputs in the normal form,
-// applied to feedback and input together; no recurrence is recognised.
+// with one outer product instead of two. This is the same merge that collects inputs in the normal
+// form, applied to feedback and input together; no recurrence is recognised.
 //
-// Passes: states read at earlier steps run forward, states read at later steps backward. A system goes into
-// the first pass of its direction that is not before any system it depends on.
+// Passes: states read at earlier steps run forward, states read at later steps backward. A system
+// goes into the first pass of its direction that is not before any system it depends on.
 #include "Coefficient.h"
 #include "ssmc/Analysis/Terms.h"
 #include "ssmc/Derive/Passes.h"
@@ -87,7 +88,7 @@ private:
 
 } // namespace
 
-//===-- Directions and passes -----------------------------------------------------------------------===//
+//===-- Directions and passes ----------------------------------------------------------------===//
 
 LogicalResult RecurrentForm::findDirections() {
   unsigned axes = old.getNumTimeAxes();
@@ -98,8 +99,9 @@ LogicalResult RecurrentForm::findDirections() {
     for (auto [axis, offset] : llvm::enumerate(by)) {
       int here = offset > 0 ? 1 : offset < 0 ? -1 : 0;
       if (here && sign[axis] == -here)
-        result = op->emitError() << "state '" << state << "' is read both earlier and later along axis '"
-                                 << strings(old.getTime())[axis] << "': no order of steps computes it";
+        result =
+            op->emitError() << "state '" << state << "' is read both earlier and later along axis '"
+                            << strings(old.getTime())[axis] << "': no order of steps computes it";
       if (here)
         sign[axis] = here;
     }
@@ -120,8 +122,9 @@ FailureOr<Direction> RecurrentForm::directionOf(ArrayRef<StringRef> states, Loca
   for (StringRef state : states)
     for (auto [axis, sign] : llvm::enumerate(signs.lookup(state))) {
       if (together[axis] * sign < 0)
-        return emitError(location) << "states that depend on each other are read both earlier and later along axis '"
-                                   << strings(old.getTime())[axis] << "': no order of steps computes them";
+        return emitError(location)
+               << "states that depend on each other are read both earlier and later along axis '"
+               << strings(old.getTime())[axis] << "': no order of steps computes them";
       if (sign)
         together[axis] = sign;
     }
@@ -136,14 +139,16 @@ int RecurrentForm::choosePass(const Direction& direction, int earliest) {
   for (auto [axis, reverse] : llvm::enumerate(direction))
     if (reverse)
       reversed.push_back(axis);
-  auto op = PassOp::create(outer, fresh.getLoc(),
-                           reversed.empty() ? DenseI64ArrayAttr() : outer.getDenseI64ArrayAttr(reversed));
+  auto op =
+      PassOp::create(outer, fresh.getLoc(),
+                     reversed.empty() ? DenseI64ArrayAttr() : outer.getDenseI64ArrayAttr(reversed));
   Block* block = &op.getBody().emplaceBlock();
   int index = passes.size();
   passes.push_back(std::make_unique<Pass>(Pass{direction, op, OpBuilder::atBlockEnd(block)}));
   passes.back()->writer =
-      std::make_unique<ExprWriter>(context, passes.back()->builder,
-                                   [this, index](Value value) { return materialize(value, index); });
+      std::make_unique<ExprWriter>(context, passes.back()->builder, [this, index](Value value) {
+        return materialize(value, index);
+      });
   // Declarations go before the first pass.
   outer.setInsertionPoint(passes.front()->op);
   op->moveBefore(fresh.getBlock(), fresh.getBlock()->end());
@@ -225,8 +230,8 @@ Expr RecurrentForm::localize(Expr expr, int pass) {
   for (Expr operand : expr->operands)
     operands.push_back(localize(operand, pass));
   return operands.empty() ? expr
-                          : context.func(expr->function, expr->type.getElementType(), operands, expr->attributes,
-                                         expr->location);
+                          : context.func(expr->function, expr->type.getElementType(), operands,
+                                         expr->attributes, expr->location);
 }
 
 Value RecurrentForm::write(Expr expr, ArrayType type, int pass) {
@@ -260,10 +265,12 @@ Value RecurrentForm::clone(Operation* op, Value value, int pass) {
   return here.moved[value];
 }
 
-//===-- States --------------------------------------------------------------------------------------===//
+//===-- States -------------------------------------------------------------------------------===//
 
-/// With one time axis a read n steps back goes through registers: S~2 holds S of one step before, and so on.
-Value RecurrentForm::readPrevious(StringRef state, ArrayRef<int64_t> by, ArrayType type, Pass& pass) {
+/// With one time axis a read n steps back goes through registers: S~2 holds S of one step before,
+/// and so on.
+Value RecurrentForm::readPrevious(StringRef state, ArrayRef<int64_t> by, ArrayType type,
+                                  Pass& pass) {
   std::string key = state.str();
   for (int64_t offset : by)
     key += "," + std::to_string(offset);
@@ -278,14 +285,16 @@ Value RecurrentForm::readPrevious(StringRef state, ArrayRef<int64_t> by, ArrayTy
     Value before = readPrevious(state, {by.front() - step.front()}, type, pass);
     if (registers.insert(name).second) {
       StateOp declared = old.getState(state);
-      Value init = declared.getInit() ? outerWriter.write(reader.read(declared.getInit())) : Value();
+      Value init =
+          declared.getInit() ? outerWriter.write(reader.read(declared.getInit())) : Value();
       StateOp::create(outer, declared.getLoc(), name, declared.getOrder(), declared.getType(),
                       /*hidden=*/true, init);
       UpdateOp::create(pass.builder, declared.getLoc(), name, before);
       statePass[name] = statePass.lookup(state);
     }
   }
-  return pass.prevs[key] = PrevOp::create(pass.builder, old.getState(state).getLoc(), type, name, step);
+  return pass.prevs[key] =
+             PrevOp::create(pass.builder, old.getState(state).getLoc(), type, name, step);
 }
 
 void RecurrentForm::define(StringRef state, Value value, int pass) {
@@ -346,23 +355,27 @@ Expr RecurrentForm::assembleStage(StageOp stage, Semiring semiring, StringRef st
     return terms.size() == 1 ? terms.front()
                              : context.func("ssm.max", terms.front()->type.getElementType(), terms);
   }
-  Row row = collect(context, semiring, state, strings(old.getState(state).getOrder()), outerProducts,
-                    [](Value) -> Source { llvm_unreachable("feedback is a factor here"); });
+  Row row =
+      collect(context, semiring, state, strings(old.getState(state).getOrder()), outerProducts,
+              [](Value) -> Source { llvm_unreachable("feedback is a factor here"); });
   for (const Input& input : row.inputs)
     terms.push_back(context.mul(input.parts));
   return context.add(terms);
 }
 
 /// A stage with micro-steps is a fold whose body reads the coefficients at the current step.
-Value RecurrentForm::microSteps(StageOp stage, Semiring semiring, StringRef state, Value start, Pass& pass) {
+Value RecurrentForm::microSteps(StageOp stage, Semiring semiring, StringRef state, Value start,
+                                Pass& pass) {
   AxisAttr axis = *stage.getAxis();
-  auto fold = FoldOp::create(pass.builder, stage.getLoc(), TypeRange{start.getType()}, axis, UnitAttr(),
-                             ValueRange{start});
+  auto fold = FoldOp::create(pass.builder, stage.getLoc(), TypeRange{start.getType()}, axis,
+                             UnitAttr(), ValueRange{start});
   Block* body = &fold.getBody().emplaceBlock();
   Value carried = body->addArgument(start.getType(), stage.getLoc());
   OpBuilder inside = OpBuilder::atBlockEnd(body);
-  int index = llvm::find_if(passes, [&](auto& other) { return other.get() == &pass; }) - passes.begin();
-  // Coefficients are read at the current step by the label that they have here, not by that of their operand.
+  int index =
+      llvm::find_if(passes, [&](auto& other) { return other.get() == &pass; }) - passes.begin();
+  // Coefficients are read at the current step by the label that they have here, not by that of
+  // their operand.
   ExprWriter writer(context, inside, [&](Expr leaf) -> Value {
     if (leaf->leaf == carried)
       return ExprWriter::relabel(inside, leaf, carried);
@@ -374,13 +387,14 @@ Value RecurrentForm::microSteps(StageOp stage, Semiring semiring, StringRef stat
     return AtOp::create(inside, stage.getLoc(), value, axis.getLabel());
   });
   Expr leaf = context.leaf(carried, ("carried " + state).str());
-  Expr next = assembleStage(stage, semiring, state, [&](StringRef, ArrayRef<int64_t>) { return leaf; });
+  Expr next =
+      assembleStage(stage, semiring, state, [&](StringRef, ArrayRef<int64_t>) { return leaf; });
   Value value = writer.writeAs(localize(next, index), cast<ArrayType>(start.getType()));
   YieldOp::create(inside, stage.getLoc(), value);
   return fold.getResult(0);
 }
 
-//===-- The whole -----------------------------------------------------------------------------------===//
+//===-- The whole ----------------------------------------------------------------------------===//
 
 LogicalResult RecurrentForm::run() {
   if (failed(findDirections()))
@@ -422,20 +436,20 @@ LogicalResult RecurrentForm::run() {
             value = microSteps(stage, system.getSemiring(), state, value, pass);
             continue;
           }
-          Expr expr = assembleStage(stage, system.getSemiring(), state,
-                                    [&](StringRef source, ArrayRef<int64_t> by) {
-                                      if (llvm::all_of(by, [](int64_t offset) { return offset == 0; })) {
-                                        pass.moved[value] = value; // What the stage before made.
-                                        return context.leaf(value, "stage " + std::to_string(stageCount++));
-                                      }
-                                      Value read = readPrevious(
-                                          source, by, cast<ArrayType>(old.getState(source).getType()), pass);
-                                      std::string name = ("prev " + source).str();
-                                      for (int64_t offset : by)
-                                        name += "," + std::to_string(offset);
-                                      pass.moved[read] = read;
-                                      return context.leaf(read, name);
-                                    });
+          Expr expr = assembleStage(
+              stage, system.getSemiring(), state, [&](StringRef source, ArrayRef<int64_t> by) {
+                if (llvm::all_of(by, [](int64_t offset) { return offset == 0; })) {
+                  pass.moved[value] = value; // What the stage before made.
+                  return context.leaf(value, "stage " + std::to_string(stageCount++));
+                }
+                Value read =
+                    readPrevious(source, by, cast<ArrayType>(old.getState(source).getType()), pass);
+                std::string name = ("prev " + source).str();
+                for (int64_t offset : by)
+                  name += "," + std::to_string(offset);
+                pass.moved[read] = read;
+                return context.leaf(read, name);
+              });
           value = write(expr, type, index);
         }
         values.push_back(value);
@@ -460,15 +474,17 @@ LogicalResult RecurrentForm::run() {
     if (index < 0)
       index = choosePass(Direction(old.getNumTimeAxes(), false), 0);
     Value value = write(expr, out.getValue().getType(), index);
-    OutOp::create(getPass(index).builder, out.getLoc(), out.getNameAttr(), out.getOrder(), UnitAttr(), value);
+    OutOp::create(getPass(index).builder, out.getLoc(), out.getNameAttr(), out.getOrder(),
+                  UnitAttr(), value);
   }
   return success();
 }
 
 FailureOr<RecurrenceOp> ssmc::derive::deriveRecurrent(RecurrenceOp recurrence) {
   OpBuilder builder(recurrence);
-  auto fresh = RecurrenceOp::create(builder, recurrence.getLoc(), recurrence.getSymName(), recurrence.getTime(),
-                                    recurrence.getDims(), builder.getStringAttr("recurrent"));
+  auto fresh = RecurrenceOp::create(builder, recurrence.getLoc(), recurrence.getSymName(),
+                                    recurrence.getTime(), recurrence.getDims(),
+                                    builder.getStringAttr("recurrent"));
   fresh.getBody().emplaceBlock();
   if (failed(RecurrentForm(recurrence, fresh).run())) {
     fresh.erase();

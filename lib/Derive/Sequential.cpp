@@ -1,13 +1,14 @@
-// Systems whose steps are taken one by one inside the chunk: a fold over the steps, with the state at every step as
-// its result.
+// Systems whose steps are taken one by one inside the chunk: a fold over the steps, with the state
+// at every step as its result.
 //
-// It is how a small state that is dense, nonlinear, coupled to others or read several steps back gives its values to
-// the rest of the chunk, whose states are taken many steps at once. For h = tanh(x + W prev(h)), four steps:
+// It is how a small state that is dense, nonlinear, coupled to others or read several steps back
+// gives its values to the rest of the chunk, whose states are taken many steps at once. For h =
+// tanh(x + W prev(h)), four steps:
 //
 //   fold over t, h carried:   h <- tanh(x_t + W h), stacked to h[t]
 //
-// What does not depend on the states is computed for all steps before the fold. For a large state the recurrent form is
-// the same with less memory, so there the chunked form is refused.
+// What does not depend on the states is computed for all steps before the fold. For a large state
+// the recurrent form is the same with less memory, so there the chunked form is refused.
 #include "ChunkedForm.h"
 #include "Coefficient.h"
 
@@ -28,10 +29,12 @@ static Renaming renamingOf(ArrayAttr from, ArrayAttr to) {
 }
 
 /// The new value of a state as an expression in what `source` gives for its earlier values.
-static Expr assemble(ExprContext& context, ExprReader& reader, StageOp stage, Semiring semiring, StringRef state,
-                     llvm::function_ref<Expr(StringRef, int64_t)> source) {
+static Expr assemble(ExprContext& context, ExprReader& reader, StageOp stage, Semiring semiring,
+                     StringRef state, llvm::function_ref<Expr(StringRef, int64_t)> source) {
   bool maxPlus = semiring == Semiring::MaxPlus;
-  auto times = [&](ArrayRef<Expr> factors) { return maxPlus ? context.add(factors) : context.mul(factors); };
+  auto times = [&](ArrayRef<Expr> factors) {
+    return maxPlus ? context.add(factors) : context.mul(factors);
+  };
   SmallVector<Expr> terms;
   for (Operation& op : *stage.getBlock()) {
     if (op.getAttrOfType<StringAttr>("state").getValue() != state)
@@ -43,9 +46,10 @@ static Expr assemble(ExprContext& context, ExprReader& reader, StageOp stage, Se
       terms.push_back(times(factors));
       continue;
     }
-    Expr read = context.substitute(source(op.getAttrOfType<StringAttr>("source").getValue(),
-                                          op.getAttrOfType<DenseI64ArrayAttr>("by")[0]),
-                                   renamingOf(op.getAttrOfType<ArrayAttr>("from"), op.getAttrOfType<ArrayAttr>("to")));
+    Expr read = context.substitute(
+        source(op.getAttrOfType<StringAttr>("source").getValue(),
+               op.getAttrOfType<DenseI64ArrayAttr>("by")[0]),
+        renamingOf(op.getAttrOfType<ArrayAttr>("from"), op.getAttrOfType<ArrayAttr>("to")));
     if (auto decay = dyn_cast<DecayOp>(op)) {
       if (!maxPlus)
         terms.push_back(context.mul({decayCoefficient(context, reader, decay), read}));
@@ -73,18 +77,19 @@ LogicalResult ChunkedForm::takeStepwise(SystemOp system, const Twine& why) {
   DenseMap<Value, std::pair<StringRef, int64_t>> reads;
   std::map<std::pair<StringRef, int64_t>, Expr> known;
   for (auto [name, result] : llvm::zip(strings(system.getStates()), system.getResults())) {
-    Expr next = assemble(context, reader, stages.front(), system.getSemiring(), name,
-                         [&](StringRef source, int64_t by) {
-                           Expr& leaf = known[{source, by}];
-                           if (!leaf) {
-                             auto stand = UnrealizedConversionCastOp::create(
-                                 outer, system.getLoc(), old.getState(source).getType(), ValueRange());
-                             placeholders.push_back(stand);
-                             reads[stand.getResult(0)] = {source, by};
-                             leaf = context.leaf(stand.getResult(0), ("carried " + source + "," + Twine(by)).str());
-                           }
-                           return leaf;
-                         });
+    Expr next = assemble(
+        context, reader, stages.front(), system.getSemiring(), name,
+        [&](StringRef source, int64_t by) {
+          Expr& leaf = known[{source, by}];
+          if (!leaf) {
+            auto stand = UnrealizedConversionCastOp::create(
+                outer, system.getLoc(), old.getState(source).getType(), ValueRange());
+            placeholders.push_back(stand);
+            reads[stand.getResult(0)] = {source, by};
+            leaf = context.leaf(stand.getResult(0), ("carried " + source + "," + Twine(by)).str());
+          }
+          return leaf;
+        });
     members.push_back({old.getState(name), result, next});
   }
   return takeStepwise(members, reads, why);
@@ -103,17 +108,21 @@ LogicalResult ChunkedForm::takeStepwise(ArrayRef<UpdateOp> given) {
   for (UpdateOp update : updates) {
     isMember[update.getState()] = true;
     // Whoever uses the new value gets what the fold computes.
-    members.push_back({old.getState(update.getState()), update.getValue(), reader.read(update.getValue())});
-    reader.define(update.getValue(), context.leaf(update.getValue(), ("new " + update.getState()).str()));
+    members.push_back(
+        {old.getState(update.getState()), update.getValue(), reader.read(update.getValue())});
+    reader.define(update.getValue(),
+                  context.leaf(update.getValue(), ("new " + update.getState()).str()));
   }
   for (PrevOp prev : old.getBlock()->getOps<PrevOp>())
     if (isMember.contains(prev.getState()))
       reads[prev.getResult()] = {prev.getState(), prev.getBy().front()};
   StateOp first = members.front().state;
-  return takeStepwise(members, reads, "state '" + first.getName() + "' is not linear in its earlier values");
+  return takeStepwise(members, reads,
+                      "state '" + first.getName() + "' is not linear in its earlier values");
 }
 
-LogicalResult ChunkedForm::takeStepwise(ArrayRef<Stepwise> members, const StepwiseReads& reads, const Twine& why) {
+LogicalResult ChunkedForm::takeStepwise(ArrayRef<Stepwise> members, const StepwiseReads& reads,
+                                        const Twine& why) {
   int64_t elements = 0;
   for (const Stepwise& member : members) {
     int64_t count = 1;
@@ -128,7 +137,8 @@ LogicalResult ChunkedForm::takeStepwise(ArrayRef<Stepwise> members, const Stepwi
   // Whatever does not depend on the states is computed for all steps, as one array a factor.
   llvm::StringMap<int64_t> furthest;
   auto isInside = [&](Value leaf) {
-    return reads.contains(leaf) || llvm::any_of(members, [&](const Stepwise& member) { return member.result == leaf; });
+    return reads.contains(leaf) ||
+           llvm::any_of(members, [&](const Stepwise& member) { return member.result == leaf; });
   };
   std::function<Expr(Expr)> lift = [&](Expr expr) -> Expr {
     if (expr->is(Node::Kind::Constant))
@@ -160,7 +170,8 @@ LogicalResult ChunkedForm::takeStepwise(ArrayRef<Stepwise> members, const Stepwi
     case Node::Kind::Maximum:
       return context.maximum(operands.front(), bound);
     default:
-      return context.func(expr->function, expr->type.getElementType(), operands, expr->attributes, expr->location);
+      return context.func(expr->function, expr->type.getElementType(), operands, expr->attributes,
+                          expr->location);
     }
   };
   SmallVector<Expr> nexts;

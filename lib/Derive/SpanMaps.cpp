@@ -54,8 +54,7 @@ std::vector<std::string> derive::freshLabels(RecurrenceOp form,
   return fresh;
 }
 
-//===-- Types
-//---------------------------------------------------------------------------------------===//
+//===-- Types --------------------------------------------------------------------------------===//
 
 static AxisAttr named(AxisAttr axis, StringRef name) {
   return AxisAttr::get(axis.getContext(), StringAttr::get(axis.getContext(), name),
@@ -155,8 +154,7 @@ void SpanTypes::declare(OpBuilder& b, const SpanLevel& level, RecurrenceOp form)
   }
 }
 
-//===-- Composition and application
-//-----------------------------------------------------------------===//
+//===-- Composition and application ----------------------------------------------------------===//
 
 namespace {
 

@@ -1,10 +1,11 @@
 // Complex values become pairs of reals, so that no target needs to know of them.
 //
-// A complex operand `x` becomes two, `x.re` and `x.im`, which bear the attributes `part` (which half) and
-// `of` (the operand's name); states, outputs and temporaries alike. A value whose imaginary part is known to
-// be zero has none, so that a real times a complex number costs two products and not four.
-#include "ssmc/Derive/Passes.h"
+// A complex operand `x` becomes two, `x.re` and `x.im`, which bear the attributes `part` (which
+// half) and `of` (the operand's name); states, outputs and temporaries alike. A value whose
+// imaginary part is known to be zero has none, so that a real times a complex number costs two
+// products and not four.
 #include "dialects/SSM/SSM.h"
+#include "ssmc/Derive/Passes.h"
 
 #include "mlir/IR/Builders.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -34,16 +35,23 @@ private:
     return it == pairs.end() ? Pair{mapping.lookupOrDefault(value), Value()} : it->second;
   }
 
-  Value add(Value a, Value b) { return !a ? b : !b ? a : AddOp::create(builder, loc, a, b).getResult(); }
-  Value sub(Value a, Value b) { return !b ? a : !a ? neg(b) : SubOp::create(builder, loc, a, b).getResult(); }
-  Value mul(Value a, Value b) { return a && b ? MulOp::create(builder, loc, a, b).getResult() : Value(); }
+  Value add(Value a, Value b) {
+    return !a ? b : !b ? a : AddOp::create(builder, loc, a, b).getResult();
+  }
+  Value sub(Value a, Value b) {
+    return !b ? a : !a ? neg(b) : SubOp::create(builder, loc, a, b).getResult();
+  }
+  Value mul(Value a, Value b) {
+    return a && b ? MulOp::create(builder, loc, a, b).getResult() : Value();
+  }
   Value neg(Value a) { return a ? NegOp::create(builder, loc, a).getResult() : Value(); }
   /// The value, or a zero where it is none.
   Value orZero(Value a) { return a ? a : ConstantOp::create(builder, loc, 0.0).getResult(); }
   Value shaped(Value value, Type type) {
     auto real = cast<ArrayType>(type).withElementType(builder.getF32Type());
     value = orZero(value);
-    return value.getType() == real ? value : BroadcastOp::create(builder, loc, real, value).getResult();
+    return value.getType() == real ? value
+                                   : BroadcastOp::create(builder, loc, real, value).getResult();
   }
 
   OpBuilder builder;
@@ -68,8 +76,8 @@ LogicalResult Splitter::splitBlock(Block& from, Block& to) {
   return success();
 }
 
-/// `in`, `prev`, `state`, `update`, `out`: one op for each half. States and outputs that are complex by type
-/// alone get both halves.
+/// `in`, `prev`, `state`, `update`, `out`: one op for each half. States and outputs that are
+/// complex by type alone get both halves.
 LogicalResult Splitter::splitDeclaration(Operation& op, StringRef nameAttribute) {
   Pair value;
   if (op.getNumOperands() == 1)
@@ -84,7 +92,9 @@ LogicalResult Splitter::splitDeclaration(Operation& op, StringRef nameAttribute)
     attributes.set("part", builder.getStringAttr(part));
     attributes.set("of", builder.getStringAttr(name));
     if (auto declared = dyn_cast<StateOp>(op)) {
-      attributes.set("type", TypeAttr::get(cast<ArrayType>(declared.getType()).withElementType(builder.getF32Type())));
+      attributes.set(
+          "type",
+          TypeAttr::get(cast<ArrayType>(declared.getType()).withElementType(builder.getF32Type())));
       if (op.getNumOperands())
         state.addOperands(orZero(imaginary ? value.im : value.re));
     } else if (op.getNumOperands()) {
@@ -206,9 +216,11 @@ FailureOr<Pair> Splitter::compute(Operation& op) {
       .Case([&](DivOp) {
         Pair x = operand(0), y = operand(1);
         if (!y.im)
-          return each([&](Value part) { return DivOp::create(builder, loc, part, y.re).getResult(); });
+          return each(
+              [&](Value part) { return DivOp::create(builder, loc, part, y.re).getResult(); });
         Value scale = modulusSquared(y);
-        Value re = add(mul(x.re, y.re), mul(x.im, y.im)), im = sub(mul(x.im, y.re), mul(x.re, y.im));
+        Value re = add(mul(x.re, y.re), mul(x.im, y.im)),
+              im = sub(mul(x.im, y.re), mul(x.re, y.im));
         return Pair{DivOp::create(builder, loc, re, scale), DivOp::create(builder, loc, im, scale)};
       })
       .Case([&](NegOp) { return each([&](Value part) { return neg(part); }); })
@@ -218,7 +230,9 @@ FailureOr<Pair> Splitter::compute(Operation& op) {
       })
       .Case([&](RealOp) { return Pair{operand(0).re, Value()}; })
       .Case([&](ImagOp imag) { return Pair{shaped(operand(0).im, imag.getType()), Value()}; })
-      .Case([&](AbsOp) { return Pair{SqrtOp::create(builder, loc, modulusSquared(operand(0))), Value()}; })
+      .Case([&](AbsOp) {
+        return Pair{SqrtOp::create(builder, loc, modulusSquared(operand(0))), Value()};
+      })
       .Case([&](CisOp) {
         Value angle = operand(0).re;
         return Pair{CosOp::create(builder, loc, angle), SinOp::create(builder, loc, angle)};
@@ -228,50 +242,61 @@ FailureOr<Pair> Splitter::compute(Operation& op) {
         Value modulus = ExpOp::create(builder, loc, x.re);
         if (!x.im)
           return Pair{modulus, Value()};
-        return Pair{mul(modulus, CosOp::create(builder, loc, x.im)), mul(modulus, SinOp::create(builder, loc, x.im))};
+        return Pair{mul(modulus, CosOp::create(builder, loc, x.im)),
+                    mul(modulus, SinOp::create(builder, loc, x.im))};
       })
       .Case([&](CastOp) { return operand(0); })
       .Case([&](SelectOp select) {
         Value condition = mapping.lookupOrDefault(select.getCondition());
         Pair x = operand(1), y = operand(2);
         auto choose = [&](Value a, Value b) {
-          return a || b ? SelectOp::create(builder, loc, condition, orZero(a), orZero(b)).getResult() : Value();
+          return a || b
+                     ? SelectOp::create(builder, loc, condition, orZero(a), orZero(b)).getResult()
+                     : Value();
         };
         return Pair{choose(x.re, y.re), choose(x.im, y.im)};
       })
       .Case([&](SumOp sum) {
-        return each([&](Value part) { return SumOp::create(builder, loc, part, sum.getOver()).getResult(); });
+        return each([&](Value part) {
+          return SumOp::create(builder, loc, part, sum.getOver()).getResult();
+        });
       })
       .Case([&](RelabelOp relabel) {
         return each([&](Value part) {
-          return RelabelOp::create(builder, loc, part, relabel.getFrom(), relabel.getTo()).getResult();
+          return RelabelOp::create(builder, loc, part, relabel.getFrom(), relabel.getTo())
+              .getResult();
         });
       })
       .Case([&](BroadcastOp broadcast) {
         return each([&](Value part) { return shaped(part, broadcast.getType()); });
       })
       .Case([&](AtOp at) {
-        return each([&](Value part) { return AtOp::create(builder, loc, part, at.getLabelAttr()).getResult(); });
+        return each([&](Value part) {
+          return AtOp::create(builder, loc, part, at.getLabelAttr()).getResult();
+        });
       })
       .Case([&](StepsOp steps) {
-        return each([&](Value part) { return StepsOp::create(builder, loc, part, steps.getAxis()).getResult(); });
+        return each([&](Value part) {
+          return StepsOp::create(builder, loc, part, steps.getAxis()).getResult();
+        });
       })
       .Case([&](LastOp last) {
         return each([&](Value part) {
-          return LastOp::create(builder, loc, part, last.getLabelAttr(), last.getReverseAttr()).getResult();
+          return LastOp::create(builder, loc, part, last.getLabelAttr(), last.getReverseAttr())
+              .getResult();
         });
       })
       .Case([&](FlattenOp flatten) {
         return each([&](Value part) {
-          return FlattenOp::create(builder, loc, part, flatten.getOuterAttr(), flatten.getInnerAttr(),
-                                   flatten.getAxis())
+          return FlattenOp::create(builder, loc, part, flatten.getOuterAttr(),
+                                   flatten.getInnerAttr(), flatten.getAxis())
               .getResult();
         });
       })
       .Case([&](UnflattenOp unflatten) {
         return each([&](Value part) {
-          return UnflattenOp::create(builder, loc, part, unflatten.getLabelAttr(), unflatten.getOuter(),
-                                     unflatten.getInner())
+          return UnflattenOp::create(builder, loc, part, unflatten.getLabelAttr(),
+                                     unflatten.getOuter(), unflatten.getInner())
               .getResult();
         });
       })
@@ -285,9 +310,12 @@ FailureOr<Pair> Splitter::compute(Operation& op) {
 struct SplitComplexPass : PassWrapper<SplitComplexPass, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(SplitComplexPass)
   StringRef getArgument() const final { return "split-complex"; }
-  StringRef getDescription() const final { return "Replace complex values of derived forms by pairs of reals"; }
+  StringRef getDescription() const final {
+    return "Replace complex values of derived forms by pairs of reals";
+  }
   void runOnOperation() final {
-    for (RecurrenceOp recurrence : llvm::make_early_inc_range(getOperation().getOps<RecurrenceOp>()))
+    for (RecurrenceOp recurrence :
+         llvm::make_early_inc_range(getOperation().getOps<RecurrenceOp>()))
       if (recurrence.getForm() && failed(ssmc::derive::splitComplex(recurrence)))
         return signalPassFailure();
   }
@@ -297,9 +325,11 @@ struct SplitComplexPass : PassWrapper<SplitComplexPass, OperationPass<ModuleOp>>
 
 FailureOr<RecurrenceOp> ssmc::derive::splitComplex(RecurrenceOp recurrence) {
   OpBuilder builder(recurrence);
-  auto fresh = RecurrenceOp::create(builder, recurrence.getLoc(), recurrence.getSymName(), recurrence.getTime(),
-                                    recurrence.getDims(), recurrence.getFormAttr());
-  if (failed(Splitter(recurrence.getContext()).splitBlock(*recurrence.getBlock(), fresh.getBody().emplaceBlock()))) {
+  auto fresh =
+      RecurrenceOp::create(builder, recurrence.getLoc(), recurrence.getSymName(),
+                           recurrence.getTime(), recurrence.getDims(), recurrence.getFormAttr());
+  if (failed(Splitter(recurrence.getContext())
+                 .splitBlock(*recurrence.getBlock(), fresh.getBody().emplaceBlock()))) {
     fresh.erase();
     return failure();
   }
@@ -307,4 +337,6 @@ FailureOr<RecurrenceOp> ssmc::derive::splitComplex(RecurrenceOp recurrence) {
   return fresh;
 }
 
-std::unique_ptr<Pass> ssmc::derive::createSplitComplexPass() { return std::make_unique<SplitComplexPass>(); }
+std::unique_ptr<Pass> ssmc::derive::createSplitComplexPass() {
+  return std::make_unique<SplitComplexPass>();
+}

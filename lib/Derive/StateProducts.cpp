@@ -1,5 +1,5 @@
-// The products of eliminated states, written over the rows: reads, the feedback of all rows at once, and the states
-// after the chunk. What they mean stands in Eliminate.cpp.
+// The products of eliminated states, written over the rows: reads, the feedback of all rows at
+// once, and the states after the chunk. What they mean stands in Eliminate.cpp.
 #include "ChunkedForm.h"
 
 using namespace mlir;
@@ -8,15 +8,20 @@ using namespace ssmc::ssm;
 using namespace ssmc::analysis;
 using namespace ssmc::derive;
 
-Value ChunkedForm::mul(Value x, Value y) { return MulOp::create(b, x.getLoc(), x, y); }
-Value ChunkedForm::add(Value x, Value y) { return x ? Value(AddOp::create(b, x.getLoc(), x, y)) : y; }
+Value ChunkedForm::mul(Value x, Value y) {
+  return MulOp::create(b, x.getLoc(), x, y);
+}
+Value ChunkedForm::add(Value x, Value y) {
+  return x ? Value(AddOp::create(b, x.getLoc(), x, y)) : y;
+}
 
 Value ChunkedForm::sumOver(Value value, ArrayRef<StringRef> labels) {
   SmallVector<Attribute> over;
   for (StringRef label : labels)
     if (cast<ArrayType>(value.getType()).has(label))
       over.push_back(b.getStringAttr(label));
-  return over.empty() ? value : Value(SumOp::create(b, value.getLoc(), value, b.getArrayAttr(over)));
+  return over.empty() ? value
+                      : Value(SumOp::create(b, value.getLoc(), value, b.getArrayAttr(over)));
 }
 
 /// The value at the rows s of the columns.
@@ -31,22 +36,27 @@ static Value withLabels(OpBuilder& b, Value value, ArrayType of, ArrayRef<String
   for (StringRef label : labels)
     if (!type.has(label))
       type = type.withAxis(of.find(label));
-  return type == value.getType() ? value : Value(BroadcastOp::create(b, value.getLoc(), type, value));
+  return type == value.getType() ? value
+                                 : Value(BroadcastOp::create(b, value.getLoc(), type, value));
 }
 
-Value ChunkedForm::gram(Eliminated& state, unsigned of, Value query, const Product& product, bool strict) {
+Value ChunkedForm::gram(Eliminated& state, unsigned of, Value query, const Product& product,
+                        bool strict) {
   if (state.isCoupled())
     return coupledGram(state, of, query, product, strict);
-  auto key = std::make_tuple((void*)&state, query.getAsOpaquePointer(), product.keys.getAsOpaquePointer(), strict);
+  auto key = std::make_tuple((void*)&state, query.getAsOpaquePointer(),
+                             product.keys.getAsOpaquePointer(), strict);
   Value& known = knownGrams[key];
   if (!known) {
     SmallVector<Attribute> over;
     for (StringRef label : state.key)
       over.push_back(b.getStringAttr(label));
     const Rows& rows = state.rows;
-    Value decay = state.decays ? state.decays : asRows(rows, ConstantOp::create(b, query.getLoc(), 1.0));
-    known = GramOp::create(b, query.getLoc(), query, product.keys, decay, b.getArrayAttr(over), rows.axis.getLabel(),
-                           rows.columns, strict ? b.getUnitAttr() : UnitAttr());
+    Value decay =
+        state.decays ? state.decays : asRows(rows, ConstantOp::create(b, query.getLoc(), 1.0));
+    known =
+        GramOp::create(b, query.getLoc(), query, product.keys, decay, b.getArrayAttr(over),
+                       rows.axis.getLabel(), rows.columns, strict ? b.getUnitAttr() : UnitAttr());
   }
   return known;
 }
@@ -58,12 +68,14 @@ Value ChunkedForm::read(Eliminated& state, unsigned of, Expr query, bool before,
   for (Expr factor : factorsOf(query))
     (bearsAny(factor->type, state.key) ? vectors : scalars).push_back(factor);
   Expr whole = context.mul(vectors);
-  Value vector = atRows ? writeFeedbackKey(state, whole) : withLabels(b, writeSteps(whole), type, state.key);
+  Value vector =
+      atRows ? writeFeedbackKey(state, whole) : withLabels(b, writeSteps(whole), type, state.key);
   Value result;
   for (auto [from, start] : llvm::enumerate(state.starts)) {
     Value decay = before ? state.before : state.upTo;
     if (state.isCoupled()) {
-      decay = (before ? state.coupling.before : state.coupling.upTo)[of * state.states.size() + from];
+      decay =
+          (before ? state.coupling.before : state.coupling.upTo)[of * state.states.size() + from];
       if (!decay)
         continue;
     }
@@ -97,7 +109,8 @@ Value ChunkedForm::writeFeedbackKey(Eliminated& state, Expr key) {
   return withLabels(b, vector, state.getType(), state.key);
 }
 
-/// Writes the products of an eliminated state, the feedback that they hold, and the state after the chunk.
+/// Writes the products of an eliminated state, the feedback that they hold, and the state after the
+/// chunk.
 void ChunkedForm::solve(Eliminated& state) {
   ArrayType type = state.getType();
   Location loc = state.states.front().getLoc();
@@ -112,7 +125,8 @@ void ChunkedForm::solve(Eliminated& state) {
     if (state.decay && state.firsts)
       state.decays = mul(state.decays, state.firsts);
     auto product = [&](bool exclusive, bool reverse) {
-      return CumprodOp::create(b, loc, state.decays, rows.axis.getLabel(), exclusive ? b.getUnitAttr() : UnitAttr(),
+      return CumprodOp::create(b, loc, state.decays, rows.axis.getLabel(),
+                               exclusive ? b.getUnitAttr() : UnitAttr(),
                                reverse ? b.getUnitAttr() : UnitAttr());
     };
     state.upTo = product(false, false);
@@ -130,7 +144,8 @@ void ChunkedForm::solve(Eliminated& state) {
     SmallVector<Value> right, lower;
     for (auto [of, w] : state.reads) {
       Value read = this->read(state, of, w, /*before=*/true, /*atRows=*/true);
-      right.push_back(cast<ArrayType>(read.getType()).has(rows.axis.getName()) ? read : asRows(rows, read));
+      right.push_back(
+          cast<ArrayType>(read.getType()).has(rows.axis.getName()) ? read : asRows(rows, read));
       SmallVector<Expr> vectors, scalars;
       for (Expr factor : factorsOf(w))
         (bearsAny(factor->type, state.key) ? vectors : scalars).push_back(factor);
@@ -140,22 +155,26 @@ void ChunkedForm::solve(Eliminated& state) {
         for (Product& product : state.products)
           if (Expr coefficient = product.feedback[q])
             if (Value matrix = gram(state, of, vector, product, true))
-              sum = add(sum, sumOver(mul(matrix, asColumns(rows, writeRows(rows, coefficient))), product.ranks));
+              sum = add(sum, sumOver(mul(matrix, asColumns(rows, writeRows(rows, coefficient))),
+                                     product.ranks));
         if (!sum) // This feedback is not written into the state.
-          sum = BroadcastOp::create(b, loc,
-                                    ArrayType::get(b.getContext(),
-                                                   {rows.axis, AxisAttr::get(b.getContext(), rows.columns,
-                                                                             rows.axis.getExtent())},
-                                                   b.getF32Type()),
-                                    ConstantOp::create(b, loc, 0.0));
+          sum = BroadcastOp::create(
+              b, loc,
+              ArrayType::get(
+                  b.getContext(),
+                  {rows.axis, AxisAttr::get(b.getContext(), rows.columns, rows.axis.getExtent())},
+                  b.getF32Type()),
+              ConstantOp::create(b, loc, 0.0));
         lower.push_back(scalars.empty() ? sum : mul(writeRows(rows, context.mul(scalars)), sum));
       }
     }
-    auto solved = SolveOp::create(b, loc, right, lower, rows.axis.getLabel(), rows.columns, UnitAttr());
+    auto solved =
+        SolveOp::create(b, loc, right, lower, rows.axis.getLabel(), rows.columns, UnitAttr());
     for (Product& product : state.products)
       for (size_t q = 0; q < count; ++q)
         if (Expr coefficient = product.feedback[q])
-          product.values = add(product.values, mul(writeRows(rows, coefficient), solved.getResult(q)));
+          product.values =
+              add(product.values, mul(writeRows(rows, coefficient), solved.getResult(q)));
   }
 
   for (auto [into, one] : llvm::enumerate(state.states)) {
@@ -182,7 +201,8 @@ void ChunkedForm::solve(Eliminated& state) {
         continue;
       SmallVector<StringRef> over(product.ranks);
       over.push_back(rows.axis.getName());
-      end = add(end, sumOver(mul(toEnd ? mul(product.keys, toEnd) : product.keys, product.values), over));
+      end = add(
+          end, sumOver(mul(toEnd ? mul(product.keys, toEnd) : product.keys, product.values), over));
     }
     auto have = cast<ArrayType>(end.getType());
     if (have.getElementType() != type.getElementType())

@@ -34,7 +34,8 @@ struct Timing {
 } // namespace
 
 /// Warms up for a tenth of a second or two runs, then times.
-static Expected<Timing> measure(CompiledRecurrence::Launch& launch, unsigned threads, unsigned repeat) {
+static Expected<Timing> measure(CompiledRecurrence::Launch& launch, unsigned threads,
+                                unsigned repeat) {
   using Clock = std::chrono::steady_clock;
   auto elapsed = [](Clock::time_point start) {
     return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
@@ -69,7 +70,8 @@ static Expected<Timing> measureForm(ssm::RecurrenceOp declared, const LoweringOp
   return measure(*launch, threads, repeat);
 }
 
-/// Times forward and backward: an adjoint whose first kernels give the outputs, and keep what the others need.
+/// Times forward and backward: an adjoint whose first kernels give the outputs, and keep what the
+/// others need.
 static Expected<Timing> measureGradient(ssm::RecurrenceOp declared, LoweringOptions lowering,
                                         const cpu::TargetSpec& target, const Signature& signature,
                                         const Inputs& inputs, unsigned threads, unsigned repeat) {
@@ -79,7 +81,8 @@ static Expected<Timing> measureGradient(ssm::RecurrenceOp declared, LoweringOpti
   if (!adjoint)
     return adjoint.takeError();
   runtime::ArrayMap zeros;
-  Expected<CompiledRecurrence::Launch> launch = prepareGradients(*adjoint, declared, signature, inputs, zeros);
+  Expected<CompiledRecurrence::Launch> launch =
+      prepareGradients(*adjoint, declared, signature, inputs, zeros);
   if (!launch)
     return launch.takeError();
   return measure(*launch, threads, repeat);
@@ -138,7 +141,8 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
     timings.push_back(std::move(*timing));
     if (!options.grad)
       continue;
-    Expected<Timing> gradient = measureGradient(declared, each, *target, *signature, *inputs, threads, options.repeat);
+    Expected<Timing> gradient =
+        measureGradient(declared, each, *target, *signature, *inputs, threads, options.repeat);
     if (!gradient)
       return gradient.takeError();
     gradients.push_back(std::move(*gradient));
@@ -165,9 +169,10 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
   json::Array results;
   std::string rows, gradientRows;
   for (auto [form, timing, forward] : zip(forms->present, gradients, timings))
-    gradientRows += fmt::format("{:<12} {:>10.4g} {:>10.4g} {:>10.4g} {:>10.4g} {:>10.4g} {:>12.3g}\n", form.text(),
-                                timing.quantile(0.5), timing.ms.front(), timing.quantile(0.25),
-                                timing.quantile(0.75), timing.ms.back(), timing.quantile(0.5) / forward.quantile(0.5));
+    gradientRows += fmt::format(
+        "{:<12} {:>10.4g} {:>10.4g} {:>10.4g} {:>10.4g} {:>10.4g} {:>12.3g}\n", form.text(),
+        timing.quantile(0.5), timing.ms.front(), timing.quantile(0.25), timing.quantile(0.75),
+        timing.ms.back(), timing.quantile(0.5) / forward.quantile(0.5));
   for (auto [form, timing] : zip(forms->present, timings)) {
     double median = timing.quantile(0.5);
     double gflops = operations / median * 1e-6, gbytes = bytes / median * 1e-6;
@@ -217,19 +222,18 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
   std::string time;
   for (int64_t size : sizes.time)
     time += fmt::format("{}{}", time.empty() ? "" : "×", size);
-  outs() << fmt::format("{}: {}={} T={} H={}{}, {}, {} threads{}, {} runs\n\n",
-                        declared.getSymName().str(), inputs->isPacked() ? "packed N" : "B",
-                        inputs->sequences(), time, sizes.heads, shape, runtime::name(dtype).str(),
-                        threads,
-                        options.segments > 1 ? fmt::format(", {} segments", options.segments) : "",
-                        options.repeat);
+  outs() << fmt::format(
+      "{}: {}={} T={} H={}{}, {}, {} threads{}, {} runs\n\n", declared.getSymName().str(),
+      inputs->isPacked() ? "packed N" : "B", inputs->sequences(), time, sizes.heads, shape,
+      runtime::name(dtype).str(), threads,
+      options.segments > 1 ? fmt::format(", {} segments", options.segments) : "", options.repeat);
   outs() << fmt::format("{:<12} {:>10} {:>10} {:>10} {:>10} {:>10} {:>12} {:>9} {:>8} {:>16}\n",
                         "form", "median ms", "min", "25 %", "75 %", "max", "steps/s", "GFLOP/s",
                         "GB/s", "share of limit")
          << rows << '\n';
   if (options.grad)
-    outs() << fmt::format("{:<12} {:>10} {:>10} {:>10} {:>10} {:>10} {:>12}\n", "with grad", "median ms", "min",
-                          "25 %", "75 %", "max", "× forward")
+    outs() << fmt::format("{:<12} {:>10} {:>10} {:>10} {:>10} {:>10} {:>12}\n", "with grad",
+                          "median ms", "min", "25 %", "75 %", "max", "× forward")
            << gradientRows << '\n';
   outs() << fmt::format(
       "limit measured on {} threads: {:.4g} GFLOP/s of f32 multiply-adds, {:.3g} GB/s of copying\n",

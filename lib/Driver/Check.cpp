@@ -106,9 +106,8 @@ std::vector<CheckCase> Checker::casesOf(const FormChoice& form, bool brief, bool
 
 Expected<const Checker::Data*> Checker::dataFor(const CheckCase& test, const Signature& signature,
                                                 DType dtype) {
-  auto [entry, isNew] = data.try_emplace(
-      Key(dtype, test.batch, test.heads, test.time, test.lengths, test.initialState, test.gates,
-          test.evenSizes));
+  auto [entry, isNew] = data.try_emplace(Key(dtype, test.batch, test.heads, test.time, test.lengths,
+                                             test.initialState, test.gates, test.evenSizes));
   Data& result = entry->second;
   if (!isNew)
     return &result;
@@ -171,8 +170,9 @@ Expected<Results> Checker::compute(const CheckCase& test, const CompiledRecurren
     }
     if (!data.inputs.isPacked())
       return one;
-    Expected<Results> apart = runEachSequence(
-        signature, data.inputs, [&](const Inputs& inputs) { return compiled.run(signature, inputs, 1); });
+    Expected<Results> apart = runEachSequence(signature, data.inputs, [&](const Inputs& inputs) {
+      return compiled.run(signature, inputs, 1);
+    });
     if (!apart)
       return apart;
     if (Error error = compareBits(*one, *apart, "between packed sequences and the same one by one"))
@@ -285,8 +285,7 @@ Expected<Line> Checker::check(const FormChoice& form, const CheckedTarget& targe
   return std::move(line);
 }
 
-//===-- What is checked
-//-----------------------------------------------------------------------------===//
+//===-- What is checked ----------------------------------------------------------------------===//
 
 static Expected<std::vector<CheckedTarget>> targetsOf(const Options& options) {
   if (options.target) {
@@ -317,7 +316,8 @@ struct Table {
 };
 } // namespace
 
-/// Gradients of all forms, on the first target alone: the others differ in how loops are cut into vectors.
+/// Gradients of all forms, on the first target alone: the others differ in how loops are cut into
+/// vectors.
 static Error checkGradients(ssm::RecurrenceOp declared, const FormList& forms,
                             const Options& options, Console& console,
                             ArrayRef<CheckedTarget> targets, ArrayRef<DType> dtypes,

@@ -17,8 +17,7 @@ static bool isCausal(ssm::RecurrenceOp declared) {
 }
 
 std::vector<CheckCase> driver::checkCases(ssm::RecurrenceOp declared, bool dimsGiven,
-                                          std::optional<int64_t> chunk, bool brief,
-                                          bool segments) {
+                                          std::optional<int64_t> chunk, bool brief, bool segments) {
   using Case = CheckCase;
   std::vector<Case> cases;
   if (brief)

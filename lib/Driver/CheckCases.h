@@ -29,14 +29,14 @@ struct CheckCase {
   int64_t segments = 1;
 };
 
-/// The cases that make sense for a recurrence, in a form of blocks of `chunk` steps if given. A `brief`
-/// list is for a target that shares its form with another, which is checked in full. With `segments` sequences in
-/// segments are among them.
+/// The cases that make sense for a recurrence, in a form of blocks of `chunk` steps if given. A
+/// `brief` list is for a target that shares its form with another, which is checked in full. With
+/// `segments` sequences in segments are among them.
 std::vector<CheckCase> checkCases(ssm::RecurrenceOp declared, bool dimsGiven,
-                                  std::optional<int64_t> chunk, bool brief,
-                                  bool segments);
+                                  std::optional<int64_t> chunk, bool brief, bool segments);
 
-/// Whether a form is tried in segments too: once in f32, with blocks of the usual size, where it has summaries. Where
+/// Whether a form is tried in segments too: once in f32, with blocks of the usual size, where it
+/// has summaries. Where
 /// --segments asks for it, always; then they must exist.
 llvm::Expected<bool> checksSegments(ssm::RecurrenceOp declared, const Options& options,
                                     const FormChoice& form, runtime::DType dtype);

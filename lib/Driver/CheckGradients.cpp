@@ -60,7 +60,8 @@ static Expected<ArrayMap> randomCotangents(ArrayRef<Operand> operands, ssm::Recu
     Expected<Array> array = Array::create(operand.dtype, *shape);
     if (!array)
       return array.takeError();
-    runtime::fill(*array, {runtime::Fill::Normal, 1.0}, runtime::seedFor(seed, "d:" + operand.name));
+    runtime::fill(*array, {runtime::Fill::Normal, 1.0},
+                  runtime::seedFor(seed, "d:" + operand.name));
     arrays[operand.name] = std::move(*array);
   }
   return std::move(arrays);
@@ -112,8 +113,8 @@ GradientChecker::dataFor(const Case& test, const Signature& signature, DType dty
   return &made;
 }
 
-/// How large a gradient is, beside cotangents of size one: where it all but vanishes, it is what is left of terms that
-/// cancel, and its relative error says nothing of who computed it.
+/// How large a gradient is, beside cotangents of size one: where it all but vanishes, it is what is
+/// left of terms that cancel, and its relative error says nothing of who computed it.
 static double rmsOf(const Array& array) {
   double squares = 0;
   for (int64_t i = 0; i < array.getNumElements(); ++i)
@@ -130,8 +131,8 @@ GradientFinding GradientChecker::tryCase(const Case& test, const CompiledRecurre
     finding.problem = toString(data.takeError());
     return finding;
   }
-  Expected<reference::Gradients> found = runGradients(
-      adjoint, declared, signature, (*data)->inputs, options.threads, /*poison=*/true);
+  Expected<reference::Gradients> found =
+      runGradients(adjoint, declared, signature, (*data)->inputs, options.threads, /*poison=*/true);
   if (!found) {
     finding.problem = toString(found.takeError());
     return finding;

@@ -7,14 +7,15 @@
 
 namespace ssmc::driver {
 
-/// One recurrence under check. Data and what the reference makes of them are the same for all forms and targets.
+/// One recurrence under check. Data and what the reference makes of them are the same for all forms
+/// and targets.
 class GradientChecker {
 public:
   GradientChecker(ssm::RecurrenceOp declared, const Options& options)
       : declared(declared), options(options) {}
 
-  /// Compiles the adjoint of a form and runs all cases. Gates act through an exponential or a product over many
-  /// steps: with 16-bit operands their gradients have a wider bound.
+  /// Compiles the adjoint of a form and runs all cases. Gates act through an exponential or a
+  /// product over many steps: with 16-bit operands their gradients have a wider bound.
   llvm::Expected<GradientLine> check(const FormChoice& form, llvm::StringRef targetName,
                                      const cpu::TargetSpec& target, runtime::DType dtype,
                                      int64_t segments);

@@ -9,8 +9,7 @@ using namespace llvm;
 using namespace ssmc;
 using namespace ssmc::driver;
 
-//===-- The table
-//-----------------------------------------------------------------------------------===//
+//===-- The table ----------------------------------------------------------------------------===//
 
 static std::string errorText(double error) {
   return error == 0 ? "0" : std::isfinite(error) ? fmt::format("{:.1e}", error) : "inf";

@@ -97,7 +97,8 @@ Expected<int> driver::compileCommand(const Options& options, Console& console) {
   if (!kind)
     return kind.takeError();
   if (options.summaries && *kind < Emit::Form)
-    return createStringError("--summaries needs --emit form|tile|llvm|asm|obj: there are none before");
+    return createStringError(
+        "--summaries needs --emit form|tile|llvm|asm|obj: there are none before");
   std::string output = options.output;
   if (output.empty()) {
     if (*kind == Emit::Obj)

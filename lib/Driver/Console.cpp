@@ -109,8 +109,7 @@ void Console::listen(mlir::MLIRContext& context, const SourceMgr& sources) {
   });
 }
 
-//===-- Progress
-//------------------------------------------------------------------------------------===//
+//===-- Progress -----------------------------------------------------------------------------===//
 
 Progress::Progress(std::string what, size_t total)
     : what(std::move(what)), total(total), terminal(isatty(STDERR_FILENO)),

@@ -118,22 +118,20 @@ static void printForms(const Explanation& facts, Page& page) {
     std::map<std::string, std::string> treatments;
     for (const SystemFacts& system : facts.systems)
       if (!system.isRegister) {
-        std::string& states =
-            treatments[form.form == Form::Scan ? system.scan : system.chunked];
+        std::string& states = treatments[form.form == Form::Scan ? system.scan : system.chunked];
         states += (states.empty() ? "" : ", ") + join(system.states, ", ");
       }
     std::string list;
     for (auto& [how, states] : treatments)
       list += (list.empty() ? ": " : "; ") +
               (treatments.size() > 1 ? states + ": " : std::string()) + how;
-    page.fact({nameOf(form.form).str(),
-               fmt::format("yes: {} steps at a time{}", form.chunk, list), ""});
+    page.fact(
+        {nameOf(form.form).str(), fmt::format("yes: {} steps at a time{}", form.chunk, list), ""});
   }
   page.fact({"segments",
-             facts.summaries
-                 ? "yes: a span of steps takes " +
-                       (facts.summaries->empty() ? "no state along" : *facts.summaries)
-                 : "no: " + facts.noSummaries,
+             facts.summaries ? "yes: a span of steps takes " +
+                                   (facts.summaries->empty() ? "no state along" : *facts.summaries)
+                             : "no: " + facts.noSummaries,
              ""});
 }
 
@@ -173,28 +171,29 @@ static void printChoice(const Explanation& facts, const Options& options, Page& 
   if (sizes.time[1] > 1)
     time += fmt::format("×{}", sizes.time[1]);
   page.title("predicted",
-             fmt::format("of one step and head: T={} H={}, {}, {} numbers a vector, one thread", time, sizes.heads,
+             fmt::format("of one step and head: T={} H={}, {}, {} numbers a vector, one thread",
+                         time, sizes.heads,
                          runtime::name(options.dtype.value_or(runtime::DType::F32)).str(),
                          facts.situation->target.lanes()));
-  page.plain(fmt::format("{:<14}{:>9}{:>12}{:>11}{:>15}{:>15}", "", "cycles", "operations", "functions",
-                         "through L2", "from memory"));
+  page.plain(fmt::format("{:<14}{:>9}{:>12}{:>11}{:>15}{:>15}", "", "cycles", "operations",
+                         "functions", "through L2", "from memory"));
   double steps = sizes.steps();
   const Candidate* chosen = nullptr;
   for (const Candidate& candidate : choice.candidates) {
     const cpu::Cost& cost = candidate.cost;
     if (candidate.form == choice.form)
       chosen = &candidate;
-    page.plain(fmt::format("{:<14}{:>9.4g}{:>12.4g}{:>11.3g}{:>15}{:>15}", candidate.form.text(), cost.cycles / steps,
-                           cost.operations / steps, cost.functions / steps, bytesText(cost.nearBytes / steps),
-                           bytesText(cost.farBytes / steps)));
+    page.plain(fmt::format("{:<14}{:>9.4g}{:>12.4g}{:>11.3g}{:>15}{:>15}", candidate.form.text(),
+                           cost.cycles / steps, cost.operations / steps, cost.functions / steps,
+                           bytesText(cost.nearBytes / steps), bytesText(cost.farBytes / steps)));
   }
   std::string others;
   for (const Candidate& candidate : choice.candidates)
     if (&candidate != chosen)
-      others += fmt::format("{} {} takes {:.3g} times as long", others.empty() ? ":" : ",", candidate.form.text(),
-                            candidate.cost.cycles / chosen->cost.cycles);
-  page.fact({"auto", choice.form.text() + (others.empty() ? ": there is no other form" : others),
-             ""});
+      others += fmt::format("{} {} takes {:.3g} times as long", others.empty() ? ":" : ",",
+                            candidate.form.text(), candidate.cost.cycles / chosen->cost.cycles);
+  page.fact(
+      {"auto", choice.form.text() + (others.empty() ? ": there is no other form" : others), ""});
 }
 
 static void printText(const Explanation& facts, const Spec& spec, const Options& options,

@@ -19,8 +19,8 @@ llvm::Error simplify(ssm::RecurrenceOp form);
 
 /// Rewrites a normal form into its scan or chunked form, as the options say, in its place and
 /// simplified. Null, with the reason, where it has none; the normal form then stays.
-llvm::Expected<ssm::RecurrenceOp>
-deriveBlocks(ssm::RecurrenceOp normal, const LoweringOptions& options, std::string& reason);
+llvm::Expected<ssm::RecurrenceOp> deriveBlocks(ssm::RecurrenceOp normal,
+                                               const LoweringOptions& options, std::string& reason);
 
 /// A form that exists, and the steps of its blocks where it has blocks.
 struct FormChoice {
@@ -44,8 +44,8 @@ struct FormList {
 };
 
 /// The forms of a normal form that the command line means: the one of --form, else all. Those of
-/// blocks come with the default steps, or those of --chunk. Fails where --form names a form that does
-/// not exist.
+/// blocks come with the default steps, or those of --chunk. Fails where --form names a form that
+/// does not exist.
 llvm::Expected<FormList> formsOf(ssm::RecurrenceOp normal, const Options& options);
 /// The same for sizes, a form and steps of blocks that are known.
 llvm::Expected<FormList> formsOf(ssm::RecurrenceOp normal,

@@ -1,4 +1,5 @@
-// An adjoint computes the gradient of each head by itself; what heads or batch entries share is summed here.
+// An adjoint computes the gradient of each head by itself; what heads or batch entries share is
+// summed here.
 #include "Gradients.h"
 #include "InitialGradients.h"
 
@@ -12,7 +13,9 @@ using runtime::Array;
 using runtime::ArrayMap;
 using runtime::DType;
 
-static std::string cotangentName(StringRef name) { return ("d:" + name).str(); }
+static std::string cotangentName(StringRef name) {
+  return ("d:" + name).str();
+}
 
 /// Sums [outer, summed, kept, inner] over `summed` in ascending order.
 static Expected<Array> sum(const Array& array, int64_t outer, int64_t summed, int64_t inner,
@@ -28,8 +31,9 @@ static Expected<Array> sum(const Array& array, int64_t outer, int64_t summed, in
     std::fill(total.begin(), total.end(), 0.0);
     for (int64_t s = 0; s < summed; ++s) {
       runtime::toDoubles(array.getDType(),
-                         static_cast<const char*>(array.getData()) + (o * summed + s) * inner * bytes, inner,
-                         part.data());
+                         static_cast<const char*>(array.getData()) +
+                             (o * summed + s) * inner * bytes,
+                         inner, part.data());
       for (int64_t i = 0; i < width; ++i)
         total[i] += part[i];
     }
@@ -52,10 +56,9 @@ static Error addTo(Array& sum, const Array& term) {
   return Error::success();
 }
 
-Expected<CompiledRecurrence::Launch> driver::prepareGradients(const CompiledRecurrence& adjoint,
-                                                              ssm::RecurrenceOp declared,
-                                                              const Signature& signature, const Inputs& inputs,
-                                                              ArrayMap& zeros) {
+Expected<CompiledRecurrence::Launch>
+driver::prepareGradients(const CompiledRecurrence& adjoint, ssm::RecurrenceOp declared,
+                         const Signature& signature, const Inputs& inputs, ArrayMap& zeros) {
   const ArrayMap &outputCotangents = inputs.cotangents.outputs,
                  &stateCotangents = inputs.cotangents.states;
   const reference::Sizes& sizes = inputs.sizes;
@@ -65,7 +68,8 @@ Expected<CompiledRecurrence::Launch> driver::prepareGradients(const CompiledRecu
     auto shape = reference::shapeOf(reference::layoutOf(out), declared, sizes);
     if (!shape)
       return shape.takeError();
-    auto operand = find_if(signature.outputs, [&](const Operand& one) { return one.name == out.getName(); });
+    auto operand =
+        find_if(signature.outputs, [&](const Operand& one) { return one.name == out.getName(); });
     Expected<Array> zero = Array::create(operand->dtype, *shape);
     if (!zero)
       return zero.takeError();
@@ -87,13 +91,15 @@ Expected<CompiledRecurrence::Launch> driver::prepareGradients(const CompiledRecu
   return adjoint.prepare(sizes, inputs.offsets, find);
 }
 
-Expected<reference::Gradients>
-driver::runGradients(const CompiledRecurrence& adjoint, ssm::RecurrenceOp declared,
-                     const Signature& signature, const Inputs& inputs, unsigned threads,
-                     bool poison) {
+Expected<reference::Gradients> driver::runGradients(const CompiledRecurrence& adjoint,
+                                                    ssm::RecurrenceOp declared,
+                                                    const Signature& signature,
+                                                    const Inputs& inputs, unsigned threads,
+                                                    bool poison) {
   const reference::Sizes& sizes = inputs.sizes;
   ArrayMap zeros;
-  Expected<CompiledRecurrence::Launch> launch = prepareGradients(adjoint, declared, signature, inputs, zeros);
+  Expected<CompiledRecurrence::Launch> launch =
+      prepareGradients(adjoint, declared, signature, inputs, zeros);
   if (!launch)
     return launch.takeError();
   if (poison)
@@ -141,8 +147,10 @@ driver::runGradients(const CompiledRecurrence& adjoint, ssm::RecurrenceOp declar
       perHead *= *extent;
     }
     if (sharers != sizes.heads && sharers) {
-      SmallVector<int64_t> parts{whole.getNumElements() / std::max<int64_t>(perHead * sizes.heads, 1), sharers, perHead};
-      Expected<Array> summed = sum(whole, parts[0] * sharers, sizes.heads / sharers, perHead, parts);
+      SmallVector<int64_t> parts{
+          whole.getNumElements() / std::max<int64_t>(perHead * sizes.heads, 1), sharers, perHead};
+      Expected<Array> summed =
+          sum(whole, parts[0] * sharers, sizes.heads / sharers, perHead, parts);
       if (!summed)
         return summed.takeError();
       whole = std::move(*summed);

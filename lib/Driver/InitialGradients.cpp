@@ -1,5 +1,6 @@
-// An initial value is an expression of params, so it is a recurrence of one step and no state whose outputs are the
-// initial states. Its adjoint, derived as any other, takes the cotangents of the states before the first step to params.
+// An initial value is an expression of params, so it is a recurrence of one step and no state whose
+// outputs are the initial states. Its adjoint, derived as any other, takes the cotangents of the
+// states before the first step to params.
 #include "InitialGradients.h"
 
 #include "mlir/Analysis/SliceAnalysis.h"
@@ -12,7 +13,8 @@ using runtime::Array;
 using runtime::ArrayMap;
 using runtime::DType;
 
-/// The state that holds a value of the signature's: `S` for the register `S~2`, which starts as S does.
+/// The state that holds a value of the signature's: `S` for the register `S~2`, which starts as S
+/// does.
 static ssm::StateOp stateOf(ssm::RecurrenceOp declared, StringRef name) {
   return declared.getState(name.split('~').first);
 }

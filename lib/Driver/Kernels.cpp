@@ -109,7 +109,8 @@ static int64_t countSequences(const reference::Sizes& sizes, ArrayRef<int64_t> o
 }
 
 /// The chunks of a batch entry. Packed sequences begin a chunk each, KernelABI.h says which.
-static int64_t countChunks(const reference::Sizes& sizes, ArrayRef<int64_t> offsets, int64_t steps) {
+static int64_t countChunks(const reference::Sizes& sizes, ArrayRef<int64_t> offsets,
+                           int64_t steps) {
   return offsets.empty() ? divideCeil(sizes.time[0], steps)
                          : sizes.time[0] / steps + countSequences(sizes, offsets);
 }
@@ -140,9 +141,8 @@ static bool isTimed(Role role) {
   return role == Role::In || role == Role::Out || isTemp(role);
 }
 
-Expected<CompiledRecurrence::Launch> CompiledRecurrence::prepare(const Signature&,
-                                                                 const Inputs& inputs,
-                                                                 bool keepStates) const {
+Expected<CompiledRecurrence::Launch>
+CompiledRecurrence::prepare(const Signature&, const Inputs& inputs, bool keepStates) const {
   auto find = [&](StringRef name, bool isState) -> const Array* {
     const ArrayMap& arrays = isState ? inputs.states : inputs.operands;
     auto found = arrays.find(name);
@@ -175,8 +175,7 @@ Expected<void*> CompiledRecurrence::place(const OperandInfo& operand, Launch& la
     return const_cast<void*>(found->getData());
   }
   if (operand.role != Role::StateIn)
-    return make_error<InternalError>("the kernel wants '" + operand.name +
-                                     "', which is not there");
+    return make_error<InternalError>("the kernel wants '" + operand.name + "', which is not there");
   return nullptr;
 }
 
@@ -192,8 +191,8 @@ std::array<int64_t, 4> CompiledRecurrence::stridesOf(const OperandInfo& operand,
   int64_t step = inner * sharers;
   bool timed = isTimed(operand.role);
   int64_t row = timed ? step * columns : 0;
-  int64_t rows = operand.role == Role::ChunkTemp ? countChunks(sizes, offsets, operand.chunk)
-                                                 : sizes.time[0];
+  int64_t rows =
+      operand.role == Role::ChunkTemp ? countChunks(sizes, offsets, operand.chunk) : sizes.time[0];
   int64_t batch = operand.role == Role::Param ? 0 : timed ? row * rows : step;
   return {batch, row, timed && columns > 1 ? step : 0,
           operand.scope == ssm::Scope::Shared ? 0 : inner};
@@ -201,8 +200,7 @@ std::array<int64_t, 4> CompiledRecurrence::stridesOf(const OperandInfo& operand,
 
 Expected<CompiledRecurrence::Launch> CompiledRecurrence::prepare(const reference::Sizes& sizes,
                                                                  ArrayRef<int64_t> offsets,
-                                                                 Find find,
-                                                                 bool keepStates) const {
+                                                                 Find find, bool keepStates) const {
   if (segments > 1)
     return SegmentPlanner(*this, sizes, offsets, find, keepStates).plan();
   Launch launch;

@@ -21,8 +21,8 @@ struct LoweringOptions {
   Precision precision = Precision::Fast;
   /// How often the form is replaced by its adjoint: 1 for gradients, 2 for those of gradients.
   unsigned adjoint = 0;
-  /// Whether the form's outputs are computed too, with an adjoint: by its first kernels, which are the forward pass
-  /// then and keep what the others read.
+  /// Whether the form's outputs are computed too, with an adjoint: by its first kernels, which are
+  /// the forward pass then and keep what the others read.
   bool outputs = false;
   /// Parts of each sequence along time, which run side by side; over 1 they need summaries.
   int64_t segments = 1;
@@ -69,7 +69,8 @@ public:
       ssmc_kernel_args args;
       int64_t bounds[2]; ///< of a segment, which is the one sequence of its call
     };
-    /// What segments add up of the gradient of a param: to the first of several arrays side by side.
+    /// What segments add up of the gradient of a param: to the first of several arrays side by
+    /// side.
     struct Sum {
       char* total;
       const char* parts;
@@ -84,12 +85,12 @@ public:
     std::vector<Sum> sums;
   };
 
-  /// Where the kernels' operands are: states for the role of states, else operands; null where there is none.
-  /// Offsets are those of packed sequences, or none; they must live as long as the launch.
+  /// Where the kernels' operands are: states for the role of states, else operands; null where
+  /// there is none. Offsets are those of packed sequences, or none; they must live as long as the
+  /// launch.
   using Find = llvm::function_ref<const runtime::Array*(llvm::StringRef name, bool isState)>;
-  llvm::Expected<Launch> prepare(const reference::Sizes& sizes,
-                                 llvm::ArrayRef<int64_t> offsets, Find find,
-                                 bool keepStates = true) const;
+  llvm::Expected<Launch> prepare(const reference::Sizes& sizes, llvm::ArrayRef<int64_t> offsets,
+                                 Find find, bool keepStates = true) const;
 
   /// Inputs must live as long as the launch. With `keepStates` final states are returned.
   llvm::Expected<Launch> prepare(const Signature& signature, const Inputs& inputs,
@@ -126,8 +127,7 @@ private:
   /// The four strides of KernelABI.h.
   static std::array<int64_t, 4> stridesOf(const OperandInfo& operand, const reference::Sizes& sizes,
                                           llvm::ArrayRef<int64_t> offsets);
-  llvm::Expected<runtime::Array> allocate(const OperandInfo& operand,
-                                          const reference::Sizes& sizes,
+  llvm::Expected<runtime::Array> allocate(const OperandInfo& operand, const reference::Sizes& sizes,
                                           llvm::ArrayRef<int64_t> offsets) const;
 
   ssm::RecurrenceOp declared;

@@ -33,10 +33,12 @@ static bool isNormal(ssm::RecurrenceOp recurrence) {
 }
 
 /// Replaces a form by its adjoint, and that by its own, so many times.
-static Expected<ssm::RecurrenceOp> deriveAdjoint(ssm::RecurrenceOp form, unsigned times, bool withOutputs) {
+static Expected<ssm::RecurrenceOp> deriveAdjoint(ssm::RecurrenceOp form, unsigned times,
+                                                 bool withOutputs) {
   if (times == 0)
     return form;
-  // A block of steps whose states fit the second-level cache: they are all kept while it is walked back.
+  // A block of steps whose states fit the second-level cache: they are all kept while it is walked
+  // back.
   if (!form.getBlock()->getOps<ssm::PassOp>().empty() && mlir::failed(derive::blockSteps(form, 16)))
     return createStringError("'" + form.getSymName().str() +
                              "' has no gradient: there are two time axes");
@@ -71,8 +73,7 @@ Error driver::lowerModule(mlir::ModuleOp module, Stage stage, const LoweringOpti
   mlir::MLIRContext& context = *module.getContext();
   context.loadDialect<tile::TileDialect>();
 
-  //===-- Normal form: prove linearity, collect terms. All later stages read what it says.
-  //----------===//
+  //===-- Normal form: prove linearity, collect terms. All later stages read what it says. ---===//
   for (ssm::RecurrenceOp recurrence : recurrencesOf(module))
     if (!isNormal(recurrence))
       analysis::normalize(recurrence);
@@ -81,8 +82,7 @@ Error driver::lowerModule(mlir::ModuleOp module, Stage stage, const LoweringOpti
   if (stage == Stage::Normal)
     return Error::success();
 
-  //===-- Form: passes over time. Refuses what no order of steps computes.
-  //--------------------------===//
+  //===-- Form: passes over time. Refuses what no order of steps computes. -------------------===//
   for (ssm::RecurrenceOp recurrence : recurrencesOf(module))
     if (!recurrence.getForm()) {
       Expected<ssm::RecurrenceOp> form = deriveForm(recurrence, options);
@@ -97,8 +97,7 @@ Error driver::lowerModule(mlir::ModuleOp module, Stage stage, const LoweringOpti
   if (stage == Stage::Form)
     return Error::success();
 
-  //===-- Kernels: complex values become pairs before tiles are chosen, as tiles are real.
-  //----------===//
+  //===-- Kernels: complex values become pairs before tiles are chosen, as tiles are real. ---===//
   for (ssm::RecurrenceOp form : recurrencesOf(module)) {
     // Loops over the steps are all that a pair of reals needs to have rules for.
     derive::expandSteps(form, [](mlir::Operation* op) {

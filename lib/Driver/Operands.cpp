@@ -23,8 +23,7 @@ std::string Operand::describe() const {
   return fmt::format("{} '{}'", kinds[kind], name);
 }
 
-//===-- What there is
-//-------------------------------------------------------------------------------===//
+//===-- What there is ------------------------------------------------------------------------===//
 
 static DType dtypeOf(ssm::ArrayType type, DType real) {
   if (type.isComplex())
@@ -67,8 +66,7 @@ Expected<Signature> driver::signatureOf(ssm::RecurrenceOp declared, DType real) 
   return signature;
 }
 
-//===-- Sizes
-//---------------------------------------------------------------------------------------===//
+//===-- Sizes --------------------------------------------------------------------------------===//
 
 Expected<Sizes> driver::sizesFromOptions(ssm::RecurrenceOp declared, const Options& options) {
   Sizes sizes;
@@ -155,8 +153,7 @@ Error driver::checkStateSize(ssm::RecurrenceOp declared,
   return Error::success();
 }
 
-//===-- Files
-//---------------------------------------------------------------------------------------===//
+//===-- Files --------------------------------------------------------------------------------===//
 
 static std::vector<StringRef> namesOf(ArrayRef<Operand> operands) {
   std::vector<StringRef> names;
@@ -349,8 +346,7 @@ Expected<Inputs> driver::gatherInputs(ssm::RecurrenceOp declared, const Signatur
   return inputs;
 }
 
-//===-- Random arrays
-//---------------------------------------------------------------------------------------===//
+//===-- Random arrays ------------------------------------------------------------------------===//
 
 static double strengthOf(Gates gates) {
   return gates == Gates::Strong ? 6 : gates == Gates::Weak ? 0.01 : reference::usualStrength;
@@ -358,8 +354,7 @@ static double strengthOf(Gates gates) {
 
 Expected<ArrayMap> driver::randomInputs(ssm::RecurrenceOp declared, ArrayRef<Operand> inputs,
                                         const Sizes& sizes, uint64_t seed, Gates gates) {
-  Expected<reference::InputPlan> plan =
-      reference::chooseInputs(declared, sizes, strengthOf(gates));
+  Expected<reference::InputPlan> plan = reference::chooseInputs(declared, sizes, strengthOf(gates));
   if (!plan)
     return plan.takeError();
   ArrayMap arrays;
@@ -381,8 +376,8 @@ Expected<ArrayMap> driver::randomStates(ssm::RecurrenceOp declared, ArrayRef<Ope
   ArrayMap arrays;
   for (const Operand& state : states) {
     runtime::FillSpec spec = plan->states[stateBehind(declared, state.name).getName().str()];
-    Expected<Array> array = reference::draw(state.name, state.layout, state.dtype, spec, declared,
-                                            sizes, seed + 1);
+    Expected<Array> array =
+        reference::draw(state.name, state.layout, state.dtype, spec, declared, sizes, seed + 1);
     if (!array)
       return array.takeError();
     arrays[state.name] = std::move(*array);

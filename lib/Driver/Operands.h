@@ -59,10 +59,9 @@ llvm::Expected<reference::Sizes> sizesFromOptions(ssm::RecurrenceOp declared,
 /// Gives what is still unknown the sizes of a small example.
 void completeSizes(ssm::RecurrenceOp declared, reference::Sizes& sizes);
 
-/// Checks --in, --state-in, --cotangent and --cu-seqlens against the signature and each other by the
-/// files' headers alone,
-/// then that all arrays fit into memory, then reads them. What --in does not name is random where
-/// that is asked for, and else an error that lists it.
+/// Checks --in, --state-in, --cotangent and --cu-seqlens against the signature and each other by
+/// the files' headers alone, then that all arrays fit into memory, then reads them. What --in does
+/// not name is random where that is asked for, and else an error that lists it.
 llvm::Expected<Inputs> gatherInputs(ssm::RecurrenceOp declared, const Signature& signature,
                                     const Options& options);
 

@@ -21,8 +21,7 @@ Error driver::notAvailable(const Twine& what) {
   return createStringError("not available in this version: " + what);
 }
 
-//===-- Values
-//--------------------------------------------------------------------------------------===//
+//===-- Values -------------------------------------------------------------------------------===//
 
 /// A whole number from `least` to `most`; `what` names it in messages.
 static Expected<int64_t> parseCount(StringRef text, const Twine& what, int64_t least,
@@ -176,8 +175,7 @@ static Error setColor(Options& options, StringRef text) {
   return Error::success();
 }
 
-//===-- The table
-//-----------------------------------------------------------------------------------===//
+//===-- The table ----------------------------------------------------------------------------===//
 
 static const OptionRow rows[] = {
     {"--name", "NAME", all, "the recurrence to take from a file that declares several",
@@ -195,8 +193,7 @@ static const OptionRow rows[] = {
      [](Options& o, StringRef v) -> Error {
        return setCount(o.heads, v, "--heads", 0, int64_t(1) << 32);
      }},
-    {"--groups", "G", all,
-     "groups that the heads are shared out to; divides H",
+    {"--groups", "G", all, "groups that the heads are shared out to; divides H",
      [](Options& o, StringRef v) -> Error {
        return setCount(o.groups, v, "--groups", 0, int64_t(1) << 32);
      }},
@@ -207,7 +204,8 @@ static const OptionRow rows[] = {
      "type of inputs, params and outputs in memory: f32 (default), bf16, f16; f64 with --target\n"
      "reference. States and sums are f32 whatever it is",
      setDType},
-    {"--form", "FORM", all, "auto (default), recurrent, scan (blocks of steps, every state at every step) or chunked\n"
+    {"--form", "FORM", all,
+     "auto (default), recurrent, scan (blocks of steps, every state at every step) or chunked\n"
      "(blocks of steps, matrix products in place of states where the recurrence admits it)",
      setForm},
     {"--target", "TARGET", all,
@@ -237,7 +235,8 @@ static const OptionRow rows[] = {
        return Error::success();
      }},
     {"--summaries", "", compile,
-     "also the kernels NAME_summary, NAME_compose and NAME_apply: what a span of steps does to the\n"
+     "also the kernels NAME_summary, NAME_compose and NAME_apply: what a span of steps does to "
+     "the\n"
      "states, as a value",
      [](Options& o, StringRef) -> Error {
        o.summaries = true;
@@ -280,7 +279,8 @@ static const OptionRow rows[] = {
      "where to write the gradient of an input, a param, or a state before the first step",
      [](Options& o, StringRef v) -> Error { return addPath(o.gradOut, "--grad-out", v); }},
     {"--grad", "", compile | bench,
-     "with the gradient: kernels of the forward pass, which keep the states that chunks begin with, and\n"
+     "with the gradient: kernels of the forward pass, which keep the states that chunks begin "
+     "with, and\n"
      "of the backward pass (d:X is the gradient of an input X, the cotangent of an output X)",
      [](Options& o, StringRef) -> Error {
        o.grad = true;

@@ -119,8 +119,9 @@ Error Parser::checkTogether() {
                                    : options.command == Command::Check ? "compare it with"
                                                                        : "emit"));
   if (reference && options.segments > 1)
-    return createStringError("--segments has no meaning for --target reference, which takes one step "
-                             "after the other");
+    return createStringError(
+        "--segments has no meaning for --target reference, which takes one step "
+        "after the other");
   if (options.specs.empty())
     return createStringError("no declaration: give a .ssm file; see ssmc --help");
   if (options.specs.size() > 1 && options.command != Command::Check &&

@@ -45,8 +45,7 @@ static Expected<Results> compute(Spec& spec, const Options& options, const Signa
   return compiled->run(signature, inputs, options.threads);
 }
 
-//===-- Files
-//---------------------------------------------------------------------------------------===//
+//===-- Files --------------------------------------------------------------------------------===//
 
 /// Writes all arrays or none: each beside its place first, then all are renamed.
 static Error writeArrays(ArrayRef<std::pair<std::string, const Array*>> files) {
@@ -114,8 +113,7 @@ static Error writeComputed(const Options& options, const Signature& signature,
   return writeArrays(files);
 }
 
-//===-- Summary
-//-------------------------------------------------------------------------------------===//
+//===-- Summary ------------------------------------------------------------------------------===//
 
 namespace {
 struct Statistics {
@@ -194,8 +192,7 @@ static json::Value summaryJson(ArrayRef<Row> rows) {
   return list;
 }
 
-//===-- The command
-//---------------------------------------------------------------------------------===//
+//===-- The command --------------------------------------------------------------------------===//
 
 /// Everything about the outputs that can be wrong before anything is computed.
 static Error checkOutputs(ssm::RecurrenceOp declared, const Signature& signature,

@@ -54,9 +54,11 @@ Error driver::checkGradientOptions(ssm::RecurrenceOp declared, const Signature& 
     if (input != signature.inputs.end() && !input->type.isReal() && !input->type.isComplex())
       return createStringError("--grad-out " + name + "=…: " + input->describe() +
                                " is neither real nor complex and has no gradient");
-    bool isGiven = any_of(options.stateIn, [&name = name](auto& entry) { return entry.first == name; });
+    bool isGiven =
+        any_of(options.stateIn, [&name = name](auto& entry) { return entry.first == name; });
     if (input == signature.inputs.end() && !isGiven)
-      return createStringError("--grad-out " + name + "=…: the gradient of an initial state needs " +
+      return createStringError("--grad-out " + name +
+                               "=…: the gradient of an initial state needs " +
                                "that state; add --state-in " + name + "=FILE.npy");
     if (Error error = checkWritable(path))
       return error;
@@ -64,8 +66,7 @@ Error driver::checkGradientOptions(ssm::RecurrenceOp declared, const Signature& 
   return Error::success();
 }
 
-//===-- Packed sequences
-//------------------------------------------------------------------------------------===//
+//===-- Packed sequences ---------------------------------------------------------------------===//
 
 /// The arrays that belong to one sequence.
 static Expected<Inputs> sliceSequence(const Signature& signature, const Inputs& inputs,
@@ -78,9 +79,8 @@ static Expected<Inputs> sliceSequence(const Signature& signature, const Inputs& 
   one.sizes = inputs.sizes;
   one.sizes.time[0] = last - first;
   std::vector<Operand> outputs;
-  copy_if(signature.outputs, std::back_inserter(outputs), [&](const Operand& output) {
-    return inputs.cotangents.outputs.contains(output.name);
-  });
+  copy_if(signature.outputs, std::back_inserter(outputs),
+          [&](const Operand& output) { return inputs.cotangents.outputs.contains(output.name); });
   for (auto& [to, from, operands] :
        {std::tuple(&one.operands, &inputs.operands, &signature.inputs),
         std::tuple(&one.cotangents.outputs, &inputs.cotangents.outputs, &std::as_const(outputs))}) {
@@ -123,8 +123,8 @@ static Expected<Gradients> differentiateEach(ssm::RecurrenceOp declared, const S
     Expected<Inputs> one = sliceSequence(signature, inputs, n);
     if (!one)
       return one.takeError();
-    Expected<Gradients> part = reference::differentiate(
-        declared, one->sizes, one->operands, one->states, one->cotangents, threads);
+    Expected<Gradients> part = reference::differentiate(declared, one->sizes, one->operands,
+                                                        one->states, one->cotangents, threads);
     if (!part)
       return part.takeError();
     for (const Operand& input : signature.inputs)

@@ -17,8 +17,9 @@ llvm::Expected<reference::Gradients> referenceGradient(ssm::RecurrenceOp declare
                                                        const Signature& signature,
                                                        const Inputs& inputs, unsigned threads);
 
-/// By the target and the form that are asked for: the gradient of every real or complex input and param, and of the states that --state-in gives.
-/// Of packed sequences each is differentiated by itself; params get the sum.
+/// By the target and the form that are asked for: the gradient of every real or complex input and
+/// param, and of the states that --state-in gives. Of packed sequences each is differentiated by
+/// itself; params get the sum.
 llvm::Expected<reference::Gradients> computeGradient(ssm::RecurrenceOp declared,
                                                      const Signature& signature,
                                                      const Options& options, const Inputs& inputs);

@@ -40,8 +40,7 @@ void SegmentPlanner::cut() {
   }
 }
 
-//===-- Arrays
-//--------------------------------------------------------------------------------------===//
+//===-- Arrays -------------------------------------------------------------------------------===//
 
 Expected<SegmentPlanner::Slots> SegmentPlanner::makeSlots(const std::string& key,
                                                           const OperandInfo& operand) {
@@ -96,8 +95,7 @@ Expected<void*> SegmentPlanner::finalState(const OperandInfo& operand, const Seq
   return static_cast<char*>(*data) + sequence.number * stride * runtime::byteWidth(operand.dtype);
 }
 
-//===-- Calls
-//---------------------------------------------------------------------------------------===//
+//===-- Calls --------------------------------------------------------------------------------===//
 
 Error SegmentPlanner::add(const KernelInfo& kernel, const Sequence& sequence, int64_t segment,
                           function_ref<Expected<void*>(const OperandInfo&)> stateAt) {
@@ -206,8 +204,7 @@ Error SegmentPlanner::addApply(const Work& work, size_t level, const Sequence& s
   return Error::success();
 }
 
-//===-- The plan
-//------------------------------------------------------------------------------------===//
+//===-- The plan -----------------------------------------------------------------------------===//
 
 Error SegmentPlanner::planWork(Work& work) {
   auto each = [&](int64_t least, auto&& function) -> Error {

@@ -57,8 +57,7 @@ std::string Explainer::varies(ssm::ArrayType type) {
               " and ");
 }
 
-//===-- Declarations
-//--------------------------------------------------------------------------------===//
+//===-- Declarations -------------------------------------------------------------------------===//
 
 void Explainer::describeOperands() {
   struct Kind {
@@ -113,8 +112,7 @@ void Explainer::describeStates() {
   }
 }
 
-//===-- Systems
-//-------------------------------------------------------------------------------------===//
+//===-- Systems ------------------------------------------------------------------------------===//
 
 std::string Explainer::sourceText(StringRef source, ArrayRef<int64_t> by, mlir::ArrayAttr from,
                                   mlir::ArrayAttr to) {
@@ -236,8 +234,7 @@ void Explainer::describeSystem(ssm::SystemOp system) {
   result.systems.push_back(std::move(facts));
 }
 
-//===-- Outputs
-//-------------------------------------------------------------------------------------===//
+//===-- Outputs ------------------------------------------------------------------------------===//
 
 void Explainer::describeOutputs() {
   DenseMap<mlir::Value, StringRef> defined;
@@ -325,7 +322,8 @@ static mlir::Operation* computedBy(mlir::Value value) {
   return op;
 }
 
-/// How a form of blocks computes a state: by products over the steps of a block, or at each of them.
+/// How a form of blocks computes a state: by products over the steps of a block, or at each of
+/// them.
 static std::string treatmentOf(ssm::RecurrenceOp form, const SystemFacts& facts, StringRef state,
                                ssm::SystemOp system) {
   mlir::Operation* atEachStep = nullptr;
@@ -358,8 +356,8 @@ static Error findBlockForms(ssm::RecurrenceOp normal, const Options& options, Ex
         found.chunk = *candidate.form.chunk;
     ssm::RecurrenceOp copy;
     mlir::OwningOpRef<mlir::ModuleOp> module = copyOf(normal, copy);
-    Expected<ssm::RecurrenceOp> derived = deriveBlocks(
-        copy, {result.dims, runtime::DType::F32, form, found.chunk}, found.reason);
+    Expected<ssm::RecurrenceOp> derived =
+        deriveBlocks(copy, {result.dims, runtime::DType::F32, form, found.chunk}, found.reason);
     if (!derived)
       return derived.takeError();
     if (!*derived)

@@ -56,12 +56,13 @@ struct Explanation {
   std::optional<std::string> summaries;
   std::string noSummaries;
   Costs costs;
-  std::optional<Situation> situation; ///< what forms are compared for
-  Choice choice;                      ///< no candidates where a dim has no size
+  std::optional<Situation> situation;               ///< what forms are compared for
+  Choice choice;                                    ///< no candidates where a dim has no size
   std::map<std::string, int64_t, std::less<>> dims; ///< sizes where known
 };
 
-/// Explains one recurrence of a file. Forms are compared where there is a situation to compare them for.
+/// Explains one recurrence of a file. Forms are compared where there is a situation to compare them
+/// for.
 llvm::Expected<Explanation> explain(ssm::RecurrenceOp declared, const Options& options,
                                     std::optional<Situation> situation = std::nullopt);
 

@@ -194,7 +194,7 @@ ssm::ArrayType RecurrenceImporter::arrayType(ArrayRef<IndexVar*> vars, ArrayRef<
   return ssm::ArrayType::get(builder.getContext(), axes, elementType(elem));
 }
 
-Type RecurrenceImporter::elementType(ElemKind elem) const {
+mlir::Type RecurrenceImporter::elementType(ElemKind elem) const {
   switch (elem) {
   case ElemKind::Bool:
     return builder.getI1Type();
@@ -207,7 +207,7 @@ Type RecurrenceImporter::elementType(ElemKind elem) const {
   }
 }
 
-Value RecurrenceImporter::cast(Location loc, Value value, Type element) {
+Value RecurrenceImporter::cast(Location loc, Value value, mlir::Type element) {
   auto type = mlir::cast<ssm::ArrayType>(value.getType());
   if (type.getElementType() == element)
     return value;

@@ -110,7 +110,8 @@ Error ssmc::reference::checkCotangents(ssm::RecurrenceOp recurrence, const Sched
     ssm::OutOp out = it->second;
     ssm::ArrayType type = out.getValue().getType();
     if (!hasGradient(type))
-      return createStringError("output '" + name + "' has no cotangent: it is neither real nor "
+      return createStringError("output '" + name +
+                               "' has no cotangent: it is neither real nor "
                                "complex");
     if (Error error = checkArray(array, "the cotangent of output '" + Twine(name) + "'",
                                  layoutOf(out), type, recurrence, sizes))

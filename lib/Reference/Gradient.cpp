@@ -59,8 +59,8 @@ Expected<Gradients> ssmc::reference::differentiate(ssm::RecurrenceOp recurrence,
   if (Error error = checkCotangents(recurrence, *schedule, sizes, cotangents))
     return error;
   int64_t items = sizes.batch * sizes.heads;
-  Expected<unsigned> threads = countThreads(
-      wanted, items, ReverseMachine::bytesNeeded(recurrence, *schedule, sizes));
+  Expected<unsigned> threads =
+      countThreads(wanted, items, ReverseMachine::bytesNeeded(recurrence, *schedule, sizes));
   if (!threads)
     return threads.takeError();
   Results results;

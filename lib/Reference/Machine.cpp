@@ -183,9 +183,8 @@ Nest Machine::initialNest(ssm::StateOp declaration) {
   auto axes = cast<ssm::ArrayType>(init.getType()).getAxes();
   for (auto [index, axis] : enumerate(type.getAxes())) {
     nest.strides[0].push_back(shape.stride(index));
-    nest.strides[1].push_back(is_contained(axes, axis)
-                                  ? buffers.get(init).stride(find(axes, axis) - axes.begin())
-                                  : 0);
+    nest.strides[1].push_back(
+        is_contained(axes, axis) ? buffers.get(init).stride(find(axes, axis) - axes.begin()) : 0);
   }
   nest.collapse();
   return nest;

@@ -48,7 +48,8 @@ static Complex slopeOfTanh(Complex, Complex z) {
 }
 
 template <typename X, typename Y>
-using Result = std::conditional_t<std::is_same_v<X, Y> && std::is_same_v<X, double>, double, Complex>;
+using Result =
+    std::conditional_t<std::is_same_v<X, Y> && std::is_same_v<X, double>, double, Complex>;
 
 /// y x^(y - 1); x^0 is 1 for every x, so that its derivative by x is 0 even at 0.
 template <typename X, typename Y> static Result<X, Y> powByBase(X x, Y y) {
@@ -125,11 +126,10 @@ struct Builder {
     };
   }
   template <typename FX, typename FY> Kernel pair(FX byX, FY byY) const {
-    return isComplex(0)
-               ? (isComplex(1) ? binary<Complex, Complex>(byX, byY)
-                               : binary<Complex, double>(byX, byY))
-               : (isComplex(1) ? binary<double, Complex>(byX, byY)
-                               : binary<double, double>(byX, byY));
+    return isComplex(0) ? (isComplex(1) ? binary<Complex, Complex>(byX, byY)
+                                        : binary<Complex, double>(byX, byY))
+                        : (isComplex(1) ? binary<double, Complex>(byX, byY)
+                                        : binary<double, double>(byX, byY));
   }
 
   Expected<Kernel> order(bool largest) const;
@@ -211,10 +211,9 @@ Expected<Kernel> ssmc::reference::makePullback(Operation* op, Buffers& values,
                           [](auto, auto y, auto z) { return -z / y; });
       })
       .Case([&](ssm::PowOp) -> Made {
-        return build.pair([](auto x, auto y, auto) { return powByBase(x, y); },
-                          [](auto x, auto y, auto z) {
-                            return powByExponent<decltype(x), decltype(y)>(x, z);
-                          });
+        return build.pair(
+            [](auto x, auto y, auto) { return powByBase(x, y); },
+            [](auto x, auto y, auto z) { return powByExponent<decltype(x), decltype(y)>(x, z); });
       })
       .Case([&](ssm::MaxOp) -> Made { return build.order(/*largest=*/true); })
       .Case([&](ssm::MinOp) -> Made { return build.order(/*largest=*/false); })
@@ -270,8 +269,8 @@ Expected<Kernel> ssmc::reference::makePullback(Operation* op, Buffers& values,
       })
       .Case([&](ssm::SelectOp) -> Made { return build.select(); })
       .Case([&](ssm::CastOp cast) -> Made {
-        bool passes = hasGradient(cast.getOperand().getType()) &&
-                      hasGradient(cast.getResult().getType());
+        bool passes =
+            hasGradient(cast.getOperand().getType()) && hasGradient(cast.getResult().getType());
         return passes ? build.passOn() : Kernel();
       })
       .Default([](Operation* op) -> Made {

@@ -7,11 +7,11 @@ using namespace ssmc::reference;
 using mlir::Operation;
 using mlir::Value;
 
-Expected<std::unique_ptr<ReverseMachine>>
-ReverseMachine::create(ssm::RecurrenceOp recurrence, const Schedule& schedule, const Sizes& sizes,
-                       Arrays arrays, const Results& cotangents) {
-  std::unique_ptr<ReverseMachine> machine(
-      new ReverseMachine(recurrence, schedule, sizes, arrays));
+Expected<std::unique_ptr<ReverseMachine>> ReverseMachine::create(ssm::RecurrenceOp recurrence,
+                                                                 const Schedule& schedule,
+                                                                 const Sizes& sizes, Arrays arrays,
+                                                                 const Results& cotangents) {
+  std::unique_ptr<ReverseMachine> machine(new ReverseMachine(recurrence, schedule, sizes, arrays));
   if (Error error = machine->compile())
     return error;
   if (Error error = machine->compileBack(cotangents))

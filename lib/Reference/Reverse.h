@@ -15,9 +15,10 @@ class ReverseMachine : public Machine {
 public:
   /// `cotangents` are those of outputs and final states; a missing one is zero. The schedule must
   /// keep every state at every step.
-  static llvm::Expected<std::unique_ptr<ReverseMachine>>
-  create(ssm::RecurrenceOp recurrence, const Schedule& schedule, const Sizes& sizes, Arrays arrays,
-         const Results& cotangents);
+  static llvm::Expected<std::unique_ptr<ReverseMachine>> create(ssm::RecurrenceOp recurrence,
+                                                                const Schedule& schedule,
+                                                                const Sizes& sizes, Arrays arrays,
+                                                                const Results& cotangents);
 
   static double bytesNeeded(ssm::RecurrenceOp recurrence, const Schedule& schedule,
                             const Sizes& sizes);

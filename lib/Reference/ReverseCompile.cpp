@@ -69,10 +69,10 @@ Expected<Kernel> ReverseMachine::pullOp(Operation* op) {
       .Case([&](ssm::OutOp out) -> Made { return pullOut(out); })
       .Case([&](ssm::PrevOp prev) -> Made {
         State& state = stateBars[prev.getState()];
-        return Kernel([this, &state, &bar = bars.get(prev.getResult()),
-                       by = offsetOf(prev.getBy())] {
-          add(read(state, by), bar.data.data(), state.series.width);
-        });
+        return Kernel(
+            [this, &state, &bar = bars.get(prev.getResult()), by = offsetOf(prev.getBy())] {
+              add(read(state, by), bar.data.data(), state.series.width);
+            });
       })
       .Case([&](ssm::UpdateOp update) -> Made {
         State& state = stateBars[update.getState()];

@@ -1,7 +1,7 @@
 // A chunk as a kernel: the body of the chunk becomes the body of a sequence over blocks of steps.
 //
-// What depends on params alone is computed before the sequence; states are carried by it. Nothing else is to be
-// decided here: a chunk already says what happens to a block of steps.
+// What depends on params alone is computed before the sequence; states are carried by it. Nothing
+// else is to be decided here: a chunk already says what happens to a block of steps.
 #include "Operands.h"
 
 #include "mlir/IR/Builders.h"
@@ -17,8 +17,8 @@ namespace {
 class ChunkKernel {
 public:
   ChunkKernel(ssm::RecurrenceOp form, ssm::ChunkOp chunk, const Options& options)
-      : form(form), chunk(chunk), options(options), binder(form, options), builder(form.getContext()),
-        operands(form.getContext(), binder, options) {}
+      : form(form), chunk(chunk), options(options), binder(form, options),
+        builder(form.getContext()), operands(form.getContext(), binder, options) {}
   FailureOr<tile::KernelOp> build(StringRef name);
 
 private:
@@ -67,8 +67,8 @@ void ChunkKernel::collectOperands() {
 }
 
 Value ChunkKernel::load(Operation* source, StringRef name, ArrayType type, Value otherwise) {
-  return tile::LoadOp::create(builder, source->getLoc(), type, wholeName(source, name), partOf(source), IntegerAttr(),
-                              otherwise);
+  return tile::LoadOp::create(builder, source->getLoc(), type, wholeName(source, name),
+                              partOf(source), IntegerAttr(), otherwise);
 }
 
 /// A copy on the mapped operands, all extents bound, its regions included.
@@ -76,7 +76,8 @@ Operation* ChunkKernel::copy(Operation* op) {
   Operation* made = builder.clone(*op, mapping);
   AttrTypeReplacer replacer;
   replacer.addReplacement([&](ssm::AxisAttr axis) { return binder.bind(axis); });
-  replacer.recursivelyReplaceElementsIn(made, /*replaceAttrs=*/true, /*replaceLocs=*/false, /*replaceTypes=*/true);
+  replacer.recursivelyReplaceElementsIn(made, /*replaceAttrs=*/true, /*replaceLocs=*/false,
+                                        /*replaceTypes=*/true);
   return made;
 }
 
@@ -124,9 +125,11 @@ void ChunkKernel::visit(Operation* op) {
     Value value = mapping.lookup(out.getValue());
     auto type = cast<ArrayType>(value.getType());
     if (!type.has(chunk.getLabel()) && !isPerChunk(out))
-      value = ssm::BroadcastOp::create(builder, out.getLoc(), type.withAxis(chunk.getAxis()), value);
+      value =
+          ssm::BroadcastOp::create(builder, out.getLoc(), type.withAxis(chunk.getAxis()), value);
     if (isOneStep() && cast<ArrayType>(value.getType()).has(chunk.getLabel()))
-      value = ssm::SumOp::create(builder, out.getLoc(), value, builder.getArrayAttr(chunk.getAxis().getLabel()));
+      value = ssm::SumOp::create(builder, out.getLoc(), value,
+                                 builder.getArrayAttr(chunk.getAxis().getLabel()));
     tile::StoreOp::create(builder, out.getLoc(), wholeName(out, out.getName()), partOf(out), value);
     return;
   }
@@ -158,8 +161,8 @@ FailureOr<tile::KernelOp> ChunkKernel::build(StringRef name) {
     states.push_back(state);
     initial.push_back(load(state, state.getName(), type, otherwise));
   }
-  sequence = tile::SequenceOp::create(builder, chunk.getLoc(), ValueRange(initial).getTypes(), chunk.getAxis(), 0,
-                                      chunk.getReverse(), initial);
+  sequence = tile::SequenceOp::create(builder, chunk.getLoc(), ValueRange(initial).getTypes(),
+                                      chunk.getAxis(), 0, chunk.getReverse(), initial);
   Block* body = &sequence.getBody().emplaceBlock();
   for (auto [state, value] : llvm::zip(states, initial))
     before[state.getName()] = body->addArgument(value.getType(), state.getLoc());
@@ -178,11 +181,12 @@ FailureOr<tile::KernelOp> ChunkKernel::build(StringRef name) {
     tile::YieldOp::create(builder, chunk.getLoc(), last);
   }
   for (auto [state, value] : llvm::zip(states, sequence.getResults()))
-    tile::StoreOp::create(builder, state.getLoc(), wholeName(state, state.getName()), partOf(state), value);
+    tile::StoreOp::create(builder, state.getLoc(), wholeName(state, state.getName()), partOf(state),
+                          value);
   return kernel;
 }
 
-FailureOr<tile::KernelOp> schedule::scheduleChunk(ssm::RecurrenceOp form, ssm::ChunkOp chunk, const Options& options,
-                                                  StringRef name) {
+FailureOr<tile::KernelOp> schedule::scheduleChunk(ssm::RecurrenceOp form, ssm::ChunkOp chunk,
+                                                  const Options& options, StringRef name) {
   return ChunkKernel(form, chunk, options).build(name);
 }

@@ -30,8 +30,8 @@ public:
   mlir::ArrayAttr get() const { return mlir::ArrayAttr::get(context, operands); }
 
 private:
-  void add(llvm::StringRef name, tile::Role role, mlir::ArrayAttr order, ssm::ArrayType type, mlir::Type storage,
-           ssm::Scope scope, bool complexPart);
+  void add(llvm::StringRef name, tile::Role role, mlir::ArrayAttr order, ssm::ArrayType type,
+           mlir::Type storage, ssm::Scope scope, bool complexPart);
   mlir::Type storageOf(ssm::ArrayType type) const;
 
   mlir::MLIRContext* context;

@@ -6,7 +6,8 @@
 using namespace mlir;
 using namespace ssmc;
 
-FailureOr<SmallVector<tile::KernelOp>> schedule::scheduleForm(ssm::RecurrenceOp form, const Options& options) {
+FailureOr<SmallVector<tile::KernelOp>> schedule::scheduleForm(ssm::RecurrenceOp form,
+                                                              const Options& options) {
   SmallVector<tile::KernelOp> kernels;
   for (Operation& op : *form.getBlock()) {
     if (!isa<ssm::PassOp, ssm::ChunkOp>(op))
@@ -15,8 +16,9 @@ FailureOr<SmallVector<tile::KernelOp>> schedule::scheduleForm(ssm::RecurrenceOp 
     if (!kernels.empty())
       name += "_" + std::to_string(kernels.size());
     auto chunk = dyn_cast<ssm::ChunkOp>(op);
-    FailureOr<tile::KernelOp> kernel = chunk ? scheduleChunk(form, chunk, options, name)
-                                             : schedulePass(form, cast<ssm::PassOp>(op), options, name);
+    FailureOr<tile::KernelOp> kernel =
+        chunk ? scheduleChunk(form, chunk, options, name)
+              : schedulePass(form, cast<ssm::PassOp>(op), options, name);
     if (failed(kernel))
       return failure();
     kernels.push_back(*kernel);
@@ -33,10 +35,13 @@ struct SchedulePass : PassWrapper<SchedulePass, OperationPass<ModuleOp>> {
 
   StringRef getArgument() const final { return "schedule"; }
   StringRef getDescription() const final { return "Make kernels over tiles from derived forms"; }
-  void getDependentDialects(DialectRegistry& registry) const final { registry.insert<tile::TileDialect>(); }
+  void getDependentDialects(DialectRegistry& registry) const final {
+    registry.insert<tile::TileDialect>();
+  }
   void runOnOperation() final {
     schedule::Options options;
-    options.operandType = bf16 ? Type(BFloat16Type::get(&getContext())) : Type(Float32Type::get(&getContext()));
+    options.operandType =
+        bf16 ? Type(BFloat16Type::get(&getContext())) : Type(Float32Type::get(&getContext()));
     for (const std::string& dim : dims) {
       auto [name, size] = StringRef(dim).split('=');
       int64_t number;
@@ -56,9 +61,12 @@ struct SchedulePass : PassWrapper<SchedulePass, OperationPass<ModuleOp>> {
   }
 
   ListOption<std::string> dims{*this, "dims", llvm::cl::desc("Sizes of dims, NAME=SIZE")};
-  Option<bool> bf16{*this, "bf16", llvm::cl::desc("Inputs and outputs are bf16"), llvm::cl::init(false)};
+  Option<bool> bf16{*this, "bf16", llvm::cl::desc("Inputs and outputs are bf16"),
+                    llvm::cl::init(false)};
 };
 
 } // namespace
 
-void schedule::registerPasses() { PassRegistration<SchedulePass>(); }
+void schedule::registerPasses() {
+  PassRegistration<SchedulePass>();
+}

@@ -1,4 +1,5 @@
-// Hoisting and sinking: what does not read a state leaves the loop, what only consumes it follows the loop.
+// Hoisting and sinking: what does not read a state leaves the loop, what only consumes it follows
+// the loop.
 #include "Placement.h"
 
 using namespace mlir;
@@ -7,7 +8,7 @@ using namespace ssmc::schedule;
 using ssm::ArrayType;
 using ssm::AxisAttr;
 
-//===-- Sizes ---------------------------------------------------------------------------------------===//
+//===-- Sizes --------------------------------------------------------------------------------===//
 
 int64_t Binder::sizeOf(StringRef dim) const {
   auto it = options.dims.find(dim);
@@ -18,7 +19,8 @@ LogicalResult Binder::check() {
   for (ssm::DimAttr dim : form.getDims().getAsRange<ssm::DimAttr>())
     if (sizeOf(dim.getName().getValue()) < 1)
       return form.emitError() << "dim '" << dim.getName().getValue()
-                              << "' has no size: expected --dims " << dim.getName().getValue() << "=<size>";
+                              << "' has no size: expected --dims " << dim.getName().getValue()
+                              << "=<size>";
   return success();
 }
 
@@ -48,13 +50,15 @@ bool Binder::usesLabel(StringRef label) const {
   return walk.wasInterrupted();
 }
 
-//===-- Places --------------------------------------------------------------------------------------===//
+//===-- Places -------------------------------------------------------------------------------===//
 
 Placement::Placement(ssm::PassOp pass, const Binder& binder) : pass(pass), binder(binder) {
   for (Operation& op : *pass.getBlock())
     if (isa<ssm::UpdateOp, ssm::OutOp>(op))
       markLive(op.getOperand(0));
-  for (Operation& op : *pass->getParentRegion()->begin()) // Operands and what initial values need, outside of the pass.
+  for (Operation& op :
+       *pass->getParentRegion()
+            ->begin()) // Operands and what initial values need, outside of the pass.
     if (op.getNumResults() && live.contains(op.getResult(0)))
       place(&op);
   for (Operation& op : *pass.getBlock())

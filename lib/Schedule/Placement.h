@@ -23,8 +23,8 @@ private:
   const Options& options;
 };
 
-/// Once: before all steps. Prologue, Epilogue: for all steps of a tile at once, before or after the loop over
-/// them. Loop: step by step.
+/// Once: before all steps. Prologue, Epilogue: for all steps of a tile at once, before or after the
+/// loop over them. Loop: step by step.
 enum class Place { Once, Prologue, Loop, Epilogue };
 
 class Placement {

@@ -1,12 +1,14 @@
-// The recurrent form as a kernel: tiles of steps; in a tile a prologue, a loop over the steps, an epilogue.
+// The recurrent form as a kernel: tiles of steps; in a tile a prologue, a loop over the steps, an
+// epilogue.
 //
 //   hoisted once      what depends on constants and params alone
-//   prologue          what depends on inputs, for all steps of the tile at once (a label for the steps is added)
-//   loop              what depends on a state, and products of inputs larger than the inputs themselves
-//   epilogue          what nothing in the loop needs, again for all steps of the tile
-#include "ssmc/Schedule/Schedule.h"
+//   prologue          what depends on inputs, for all steps of the tile at once (a label for the
+//   steps is added) loop              what depends on a state, and products of inputs larger than
+//   the inputs themselves epilogue          what nothing in the loop needs, again for all steps of
+//   the tile
 #include "Operands.h"
 #include "Placement.h"
+#include "ssmc/Schedule/Schedule.h"
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/IRMapping.h"
@@ -47,8 +49,11 @@ private:
   AxisAttr stepsOf(unsigned axis, int64_t count);
   /// The value for all steps of a tile; what is the same at every step is repeated.
   Value atEveryStep(Value value);
-  ArrayType tiledType(ArrayType type) { return timeAxis.getSize() > 1 ? type.withAxis(timeAxis) : type; }
-  Value load(Operation* source, StringRef name, ArrayType type, int64_t row = 0, Value otherwise = {});
+  ArrayType tiledType(ArrayType type) {
+    return timeAxis.getSize() > 1 ? type.withAxis(timeAxis) : type;
+  }
+  Value load(Operation* source, StringRef name, ArrayType type, int64_t row = 0,
+             Value otherwise = {});
   void store(Operation* sink, StringRef name, Value value);
 
   SmallVector<Value> sequence(ValueRange carried);
@@ -68,7 +73,8 @@ private:
   Operation* loop = nullptr; ///< the fold over the steps, while its body is built
 
   Scope once, tiled, inLoop; ///< old value -> value before the sequence, in the tile, in the loop
-  /// What the loop carries: a state, or a delayed value of one; the register behind it takes its value.
+  /// What the loop carries: a state, or a delayed value of one; the register behind it takes its
+  /// value.
   struct Register {
     Value initial;
     std::function<Value()> next;
@@ -81,7 +87,7 @@ private:
 
 } // namespace
 
-//===-- Operands ------------------------------------------------------------------------------------===//
+//===-- Operands -----------------------------------------------------------------------------===//
 
 void KernelBuilder::collectOperands() {
   auto usedHere = [&](ssm::InOp in) { // An initial value may need a param that no step reads.
@@ -103,8 +109,10 @@ void KernelBuilder::collectOperands() {
 }
 
 /// Rows of a complex state are kept in two arrays, so that each is a whole.
-Value KernelBuilder::load(Operation* source, StringRef name, ArrayType type, int64_t row, Value otherwise) {
-  return tile::LoadOp::create(builder, source->getLoc(), type, name, row ? tile::Part::Whole : partOf(source),
+Value KernelBuilder::load(Operation* source, StringRef name, ArrayType type, int64_t row,
+                          Value otherwise) {
+  return tile::LoadOp::create(builder, source->getLoc(), type, name,
+                              row ? tile::Part::Whole : partOf(source),
                               row ? builder.getI64IntegerAttr(row) : IntegerAttr(), otherwise);
 }
 
@@ -112,9 +120,10 @@ void KernelBuilder::store(Operation* sink, StringRef name, Value value) {
   tile::StoreOp::create(builder, sink->getLoc(), name, partOf(sink), value);
 }
 
-//===-- Values --------------------------------------------------------------------------------------===//
+//===-- Values -------------------------------------------------------------------------------===//
 
-/// A copy of an op without regions on other operands; a label for the steps in an operand is one of the result.
+/// A copy of an op without regions on other operands; a label for the steps in an operand is one of
+/// the result.
 Value KernelBuilder::lift(Operation* op, ArrayRef<Value> newOperands) {
   OperationState state(op->getLoc(), op->getName());
   state.addOperands(newOperands);
@@ -156,7 +165,8 @@ Value KernelBuilder::emitInLoop(Value value) {
   if (Value known = inLoop.lookup(value))
     return known;
   Operation* op = value.getDefiningOp();
-  if (auto prev = dyn_cast<ssm::PrevOp>(op)) { // Not a register: a read of an earlier row at this column.
+  if (auto prev =
+          dyn_cast<ssm::PrevOp>(op)) { // Not a register: a read of an earlier row at this column.
     Value row = rowValues[{prev.getState().str(), std::abs(prev.getBy()[0])}];
     return inLoop[value] = ssm::AtOp::create(builder, value.getLoc(), row, timeAxis.getLabel());
   }
@@ -191,8 +201,8 @@ void KernelBuilder::emitFold(ssm::FoldOp fold) {
     emitInLoop(input);
   for (Type type : fold.getResultTypes())
     types.push_back(binder.bind(cast<ArrayType>(type)));
-  auto made = ssm::FoldOp::create(builder, fold.getLoc(), types, binder.bind(fold.getAxis()), fold.getReverseAttr(),
-                                  inits);
+  auto made = ssm::FoldOp::create(builder, fold.getLoc(), types, binder.bind(fold.getAxis()),
+                                  fold.getReverseAttr(), inits);
   Block* body = &made.getBody().emplaceBlock();
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToEnd(body);
@@ -217,13 +227,14 @@ void KernelBuilder::emitFold(ssm::FoldOp fold) {
     inLoop[old] = fresh;
 }
 
-//===-- Loops ---------------------------------------------------------------------------------------===//
+//===-- Loops --------------------------------------------------------------------------------===//
 
 AxisAttr KernelBuilder::stepsOf(unsigned axis, int64_t count) {
   std::string label = ssm::strings(form.getTime())[axis].str();
   while (binder.usesLabel(label))
     label += "'";
-  return AxisAttr::get(builder.getContext(), builder.getStringAttr(label), builder.getI64IntegerAttr(count));
+  return AxisAttr::get(builder.getContext(), builder.getStringAttr(label),
+                       builder.getI64IntegerAttr(count));
 }
 
 bool KernelBuilder::isReadAcrossRows(StringRef state) {
@@ -235,7 +246,9 @@ bool KernelBuilder::isReadAcrossRows(StringRef state) {
 Value KernelBuilder::atEveryStep(Value value) {
   Value known = use(value);
   ArrayType type = tiledType(binder.bind(cast<ArrayType>(value.getType())));
-  return known.getType() == type ? known : ssm::BroadcastOp::create(builder, value.getLoc(), type, known).getResult();
+  return known.getType() == type
+             ? known
+             : ssm::BroadcastOp::create(builder, value.getLoc(), type, known).getResult();
 }
 
 /// Loads and the prologue, the loop over the steps, the epilogue and the stores of one tile.
@@ -262,14 +275,16 @@ void KernelBuilder::buildTile() {
                               atEveryStep(update.getValue()));
 }
 
-/// The loop itself. Block arguments of the enclosing sequence are the registers' values before the tile.
+/// The loop itself. Block arguments of the enclosing sequence are the registers' values before the
+/// tile.
 void KernelBuilder::buildLoop() {
   Block* sequenceBlock = builder.getInsertionBlock();
   SmallVector<Value> inits(sequenceBlock->getArguments());
   llvm::SetVector<Value> stacked(placement->getStacked().begin(), placement->getStacked().end());
   if (form.getNumTimeAxes() > 1) // Rows are kept whole.
     for (ssm::UpdateOp update : pass.getBlock()->getOps<ssm::UpdateOp>())
-      if (isReadAcrossRows(update.getState()) && placement->placeOf(update.getValue()) == Place::Loop)
+      if (isReadAcrossRows(update.getState()) &&
+          placement->placeOf(update.getValue()) == Place::Loop)
         stacked.insert(update.getValue());
   if (inits.empty() && stacked.empty()) {
     tile::YieldOp::create(builder, pass.getLoc(), ValueRange());
@@ -308,8 +323,8 @@ void KernelBuilder::buildLoop() {
 /// A `tile.sequence` over the innermost time axis; its tile is built inside.
 SmallVector<Value> KernelBuilder::sequence(ValueRange carried) {
   int64_t innermost = form.getNumTimeAxes() - 1;
-  auto op = tile::SequenceOp::create(builder, pass.getLoc(), carried.getTypes(), timeAxis, innermost, reverse,
-                                     carried);
+  auto op = tile::SequenceOp::create(builder, pass.getLoc(), carried.getTypes(), timeAxis,
+                                     innermost, reverse, carried);
   OpBuilder::InsertionGuard guard(builder);
   Block* body = &op.getBody().emplaceBlock();
   for (Value value : carried)
@@ -319,8 +334,8 @@ SmallVector<Value> KernelBuilder::sequence(ValueRange carried) {
   return llvm::to_vector_of<Value>(op.getResults());
 }
 
-/// Two time axes: rows in order, and along each row the loop. A read of an earlier row comes from the row
-/// buffer; a read along the row goes through registers, which start anew in each row.
+/// Two time axes: rows in order, and along each row the loop. A read of an earlier row comes from
+/// the row buffer; a read along the row goes through registers, which start anew in each row.
 void KernelBuilder::buildRows() {
   auto reversed = pass.getReverse().value_or(ArrayRef<int64_t>());
   AxisAttr rowAxis = stepsOf(0, 1);
@@ -349,7 +364,8 @@ void KernelBuilder::buildRows() {
       if (isNew) {
         Register reg{initialOf(state), nullptr};
         if (step > 1) {
-          unsigned before = made[(state + "," + std::to_string(row) + "," + std::to_string(step - 1)).str()];
+          unsigned before =
+              made[(state + "," + std::to_string(row) + "," + std::to_string(step - 1)).str()];
           reg.next = [this, before] { return builder.getInsertionBlock()->getArgument(before); };
         } else if (row == 0) {
           Value value = newValue[state];
@@ -358,7 +374,8 @@ void KernelBuilder::buildRows() {
           std::string name = state.str();
           reg.next = [this, name, row] {
             Value value = rowValues[{name, row}];
-            return ssm::AtOp::create(builder, value.getLoc(), value, timeAxis.getLabel()).getResult();
+            return ssm::AtOp::create(builder, value.getLoc(), value, timeAxis.getLabel())
+                .getResult();
           };
         }
         initial.push_back(reg.initial);
@@ -378,7 +395,9 @@ Value KernelBuilder::initialOf(StringRef name) {
   ArrayType type = binder.bind(cast<ArrayType>(state.getType()));
   Value init = state.getInit() ? use(state.getInit())
                                : ssm::ConstantOp::create(builder, state.getLoc(), 0.0).getResult();
-  return init.getType() == type ? init : ssm::BroadcastOp::create(builder, state.getLoc(), type, init).getResult();
+  return init.getType() == type
+             ? init
+             : ssm::BroadcastOp::create(builder, state.getLoc(), type, init).getResult();
 }
 
 FailureOr<tile::KernelOp> KernelBuilder::build(StringRef name) {
@@ -412,12 +431,13 @@ FailureOr<tile::KernelOp> KernelBuilder::build(StringRef name) {
         readers.push_back({prev, unsigned(registers.size())});
     Value value = update.getValue();
     initial.push_back(load(state, wholeName(state, state.getName()), type, 0, init));
-    registers.push_back({initial.back(), [this, value, type] {
-                           Value next = emitInLoop(value);
-                           return next.getType() == type
-                                      ? next
-                                      : ssm::BroadcastOp::create(builder, value.getLoc(), type, next).getResult();
-                         }});
+    registers.push_back(
+        {initial.back(), [this, value, type] {
+           Value next = emitInLoop(value);
+           return next.getType() == type
+                      ? next
+                      : ssm::BroadcastOp::create(builder, value.getLoc(), type, next).getResult();
+         }});
     states.push_back(state);
   }
   SmallVector<Value> last = sequence(initial);
@@ -426,7 +446,7 @@ FailureOr<tile::KernelOp> KernelBuilder::build(StringRef name) {
   return kernel;
 }
 
-FailureOr<tile::KernelOp> schedule::schedulePass(ssm::RecurrenceOp form, ssm::PassOp pass, const Options& options,
-                                                 StringRef name) {
+FailureOr<tile::KernelOp> schedule::schedulePass(ssm::RecurrenceOp form, ssm::PassOp pass,
+                                                 const Options& options, StringRef name) {
   return KernelBuilder(form, pass, options).build(name);
 }

@@ -1,17 +1,20 @@
-/// Labelled expressions in canonical shape: the algebra that the analysis and the derivations compute in.
+/// Labelled expressions in canonical shape: the algebra that the analysis and the derivations
+/// compute in.
 ///
-/// A recurrence's values are read into expressions, rearranged, and written back as ops. Expressions are
-/// immutable and unique within their context, so two are equal exactly when they are the same pointer.
-/// The constructors keep this shape:
+/// A recurrence's values are read into expressions, rearranged, and written back as ops.
+/// Expressions are immutable and unique within their context, so two are equal exactly when they
+/// are the same pointer. The constructors keep this shape:
 ///
 ///   sums are flat, like terms are merged, a product's number is its first factor;
-///   products are flat and sorted by key; exponentials in one product are merged where that does not
+///   products are flat and sorted by key; exponentials in one product are merged where that does
+///   not
 ///     enlarge the array that the exponential is taken of; x / y is x * recip(y), -x is (-1) * x;
-///   the labels that a `Sum` binds have canonical names, made from their extent, so that renaming a bound
+///   the labels that a `Sum` binds have canonical names, made from their extent, so that renaming a
+///   bound
 ///     index does not change the expression.
 ///
-/// The key of an expression is made from its structure and the names of operands, never from the order in
-/// which a declaration was written: equal steps meet in one expression.
+/// The key of an expression is made from its structure and the names of operands, never from the
+/// order in which a declaration was written: equal steps meet in one expression.
 #pragma once
 
 #include "dialects/SSM/SSM.h"
@@ -40,13 +43,14 @@ struct Node {
   /// Leaf: a value of the recurrence, and how its labels are renamed.
   mlir::Value leaf;
   Renaming renaming;
-  /// Func: the op's name, or `recip` (1/x), or `unless` (0 where the operand holds, else 1), and attributes.
+  /// Func: the op's name, or `recip` (1/x), or `unless` (0 where the operand holds, else 1), and
+  /// attributes.
   std::string function;
   mlir::DictionaryAttr attributes;
   /// Sum, Maximum: the labels bound.
   llvm::SmallVector<llvm::StringRef, 2> bound;
-  /// The values of all leaves below, each once, so that questions about them need no walk: expressions share
-  /// parts, and a walk over a shared part again and again takes exponential time.
+  /// The values of all leaves below, each once, so that questions about them need no walk:
+  /// expressions share parts, and a walk over a shared part again and again takes exponential time.
   llvm::SmallVector<mlir::Value, 4> leaves;
 
   bool is(Kind other) const { return kind == other; }
@@ -82,9 +86,10 @@ public:
 
 private:
   Expr unique(Node&& node);
-  llvm::StringRef canonicalName(ssm::AxisAttr axis, ssm::ArrayType rest, llvm::ArrayRef<llvm::StringRef> bound);
-  Expr close(Node::Kind kind, Expr body, llvm::SmallVector<llvm::StringRef, 2> bound, ssm::ArrayType rest,
-             mlir::Location location);
+  llvm::StringRef canonicalName(ssm::AxisAttr axis, ssm::ArrayType rest,
+                                llvm::ArrayRef<llvm::StringRef> bound);
+  Expr close(Node::Kind kind, Expr body, llvm::SmallVector<llvm::StringRef, 2> bound,
+             ssm::ArrayType rest, mlir::Location location);
   Expr reduce(Node::Kind kind, Expr operand, llvm::ArrayRef<llvm::StringRef> labels);
   ssm::ArrayType unite(llvm::ArrayRef<Expr> operands, mlir::Type element);
   Expr substitute(Expr expr, const Renaming& renaming, llvm::DenseMap<Expr, Expr>& done);
@@ -100,8 +105,9 @@ llvm::SmallVector<Expr> factorsOf(Expr expr);
 /// The terms of a sum (the expression itself where it is none; nothing for 0).
 llvm::SmallVector<Expr> termsOf(Expr expr);
 
-/// How often an expression changes: 0 for constants and params, 1 for inputs, 2 for what depends on a state.
-/// Products and sums are written in this order, so that what is known early is computed early.
+/// How often an expression changes: 0 for constants and params, 1 for inputs, 2 for what depends on
+/// a state. Products and sums are written in this order, so that what is known early is computed
+/// early.
 unsigned levelOf(Expr expr);
 
 /// Reads values of a recurrence into expressions.
@@ -120,7 +126,8 @@ private:
   unsigned opaque = 0;
 };
 
-/// Writes expressions back as ops at the builder's insertion point; equal expressions become one value.
+/// Writes expressions back as ops at the builder's insertion point; equal expressions become one
+/// value.
 class ExprWriter {
 public:
   /// Leaves are looked up by `materialize`: the value in the new place that stands for an old one.

@@ -5,8 +5,8 @@
 
 namespace ssmc::analysis {
 
-/// One product of an expanded step: the sum over `sums` of all factors times the state, if there is one.
-/// In the semiring (max, +) the factors are added, and the maximum over `sums` is taken.
+/// One product of an expanded step: the sum over `sums` of all factors times the state, if there is
+/// one. In the semiring (max, +) the factors are added, and the maximum over `sums` is taken.
 struct Term {
   llvm::SmallVector<Expr> factors;
   Expr state = nullptr; ///< a leaf
@@ -29,8 +29,9 @@ struct Nonlinear {
 
 /// Expands `expr` over (+, *) or (max, +). On failure `nonlinear` tells why.
 /// A coefficient that does not depend on a state is never expanded, however it is written.
-mlir::LogicalResult linearize(ExprContext& context, Expr expr, ssm::Semiring semiring, Classify classify,
-                              llvm::SmallVectorImpl<Term>& terms, std::optional<Nonlinear>& nonlinear);
+mlir::LogicalResult linearize(ExprContext& context, Expr expr, ssm::Semiring semiring,
+                              Classify classify, llvm::SmallVectorImpl<Term>& terms,
+                              std::optional<Nonlinear>& nonlinear);
 
 /// The sum of products with what all have in common taken out: a b - a c becomes a (b - c).
 Expr addFactored(ExprContext& context, llvm::ArrayRef<Expr> terms);

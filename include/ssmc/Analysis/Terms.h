@@ -45,8 +45,8 @@ Row collect(ExprContext& context, ssm::Semiring semiring, llvm::StringRef state,
             llvm::ArrayRef<llvm::StringRef> order, llvm::ArrayRef<Term> terms,
             llvm::function_ref<Source(mlir::Value)> describe);
 
-/// Writes the row's terms at `builder`; their operands are written through `writer`, which stands before
-/// the system.
+/// Writes the row's terms at `builder`; their operands are written through `writer`, which stands
+/// before the system.
 void emit(ExprContext& context, ssm::Semiring semiring, const Row& row, mlir::OpBuilder& builder,
           ExprWriter& writer, mlir::Location location);
 

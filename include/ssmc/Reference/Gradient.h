@@ -39,8 +39,8 @@ constexpr double maxGradientBytes = 8.0 * (1 << 30);
 /// axes there are no states on either side.
 ///
 /// Fails as interpret does, for cotangents of unknown names, wrong shapes or complex for real, and
-/// where more than maxGradientBytes would be kept. `threads` 0 takes as many as the machine has, and
-/// fewer where memory asks for it; the result does not depend on it.
+/// where more than maxGradientBytes would be kept. `threads` 0 takes as many as the machine has,
+/// and fewer where memory asks for it; the result does not depend on it.
 llvm::Expected<Gradients> differentiate(ssm::RecurrenceOp recurrence, const Sizes& sizes,
                                         const runtime::ArrayMap& operands,
                                         const runtime::ArrayMap& states, const Results& cotangents,

@@ -5,8 +5,8 @@
 /// coefficients of every state's earlier values are made to contract where that can be arranged: a
 /// factor gets values in (0, 1), the argument of an `exp` that is a factor becomes negative, a key
 /// of a delta rule gets length one and its rate values in (0, 1), and roots and logarithms get
-/// positive arguments. What is left over is standard normal, params with several axes divided by the
-/// root of the last one's extent.
+/// positive arguments. What is left over is standard normal, params with several axes divided by
+/// the root of the last one's extent.
 #pragma once
 
 #include "ssmc/Reference/Sizes.h"

@@ -20,21 +20,21 @@ struct Options {
   int64_t tokenTile = 16;
 };
 
-/// Makes one `tile.kernel` for each `ssm.pass` or `ssm.chunk` of a form without complex values, in the order in
-/// which they are to be run, named after the recurrence (`NAME`, `NAME_1`, …), and inserts them before the form.
-/// What does not depend on a state is computed for a whole tile of steps before the loop over them, what
-/// only consumes states after it, unless that would make larger arrays than it reads.
-/// Fails, with a message, where a dim has no size.
+/// Makes one `tile.kernel` for each `ssm.pass` or `ssm.chunk` of a form without complex values, in
+/// the order in which they are to be run, named after the recurrence (`NAME`, `NAME_1`, …), and
+/// inserts them before the form. What does not depend on a state is computed for a whole tile of
+/// steps before the loop over them, what only consumes states after it, unless that would make
+/// larger arrays than it reads. Fails, with a message, where a dim has no size.
 mlir::FailureOr<llvm::SmallVector<tile::KernelOp>> scheduleForm(ssm::RecurrenceOp form,
                                                                 const Options& options);
 
 /// The kernel of one chunk.
-mlir::FailureOr<tile::KernelOp> scheduleChunk(ssm::RecurrenceOp form, ssm::ChunkOp chunk, const Options& options,
-                                              llvm::StringRef name);
+mlir::FailureOr<tile::KernelOp> scheduleChunk(ssm::RecurrenceOp form, ssm::ChunkOp chunk,
+                                              const Options& options, llvm::StringRef name);
 
 /// The kernel of one pass of a recurrent form.
-mlir::FailureOr<tile::KernelOp> schedulePass(ssm::RecurrenceOp form, ssm::PassOp pass, const Options& options,
-                                             llvm::StringRef name);
+mlir::FailureOr<tile::KernelOp> schedulePass(ssm::RecurrenceOp form, ssm::PassOp pass,
+                                             const Options& options, llvm::StringRef name);
 
 /// `--schedule=dims=K=128,V=128`: the above for every derived form of a module.
 void registerPasses();

@@ -102,8 +102,8 @@ struct Task {
   const ssmc_kernel_args* args;
 };
 
-/// Runs tasks that do not wait for each other, on `threads` threads: whichever is free takes the next
-/// one, or a part of its items where there are few. Fails as above.
+/// Runs tasks that do not wait for each other, on `threads` threads: whichever is free takes the
+/// next one, or a part of its items where there are few. Fails as above.
 bool launch(const std::vector<Task>& tasks, int threads, std::string& error);
 
 } // namespace ssmc::cpu

@@ -2,7 +2,8 @@
  *
  * A kernel NAME is two functions:
  *
- *   int32_t NAME(const ssmc_kernel_args* args, int64_t first_item, int64_t last_item, void* workspace);
+ *   int32_t NAME(const ssmc_kernel_args* args, int64_t first_item, int64_t last_item,
+ *                void* workspace);
  *   int64_t NAME_workspace(const ssmc_kernel_args* args, int64_t items);
  *
  * The first does the work of items first_item ... last_item - 1, one after the other in any order;
@@ -14,7 +15,8 @@
  * of any lengths, none included, one after the other along the time axis of one batch entry.
  *
  *                              batch entries          packed
- *   offsets                    null                   batch + 1 numbers from 0, none less than the last
+ *   offsets                    null                   batch + 1 numbers from 0, none less than the
+ *                                                     last
  *   batch                      batch entries          sequences
  *   steps of sequence n        time[0]                offsets[n + 1] - offsets[n]
  *   first step of an input,    n * stride of          offsets[n] * stride of

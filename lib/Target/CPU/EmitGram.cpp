@@ -1,15 +1,18 @@
 // Decayed products whose decay varies over the label that is summed.
 //
-// Rows are taken in blocks of as many as a vector has lanes; lanes run along the columns. `decayed` holds, for every
-// column before the block, its key decayed up to the block's first row. Then for the rows t of the block
+// Rows are taken in blocks of as many as a vector has lanes; lanes run along the columns. `decayed`
+// holds, for every column before the block, its key decayed up to the block's first row. Then for
+// the rows t of the block
 //
-//   columns before it   sum over k of (a[t] * product of the block's decays up to t) decayed[k, s], a blocked product
-//   its own columns     a vector of keys, one a lane; as rows pass, the lanes before the row decay
+//   columns before it   sum over k of (a[t] * product of the block's decays up to t) decayed[k, s],
+//   a blocked product its own columns     a vector of keys, one a lane; as rows pass, the lanes
+//   before the row decay
 //
-// and both end as `decayed` for the next block: what was there times the block's decays, and the vector of keys.
-// There is no quotient and no exponent, so that zero and negative decays are as exact as any. Worked by hand for
-// blocks of two rows and one k, with keys b and decays d, row 2: decayed = (b0 d1, b1); the product is
-// (a2 d2) (b0 d1, b1), and the own columns give a2 b2. After row 3: (b0 d1 d2 d3, b1 d2 d3, b2 d3, b3).
+// and both end as `decayed` for the next block: what was there times the block's decays, and the
+// vector of keys. There is no quotient and no exponent, so that zero and negative decays are as
+// exact as any. Worked by hand for blocks of two rows and one k, with keys b and decays d, row 2:
+// decayed = (b0 d1, b1); the product is (a2 d2) (b0 d1, b1), and the own columns give a2 b2. After
+// row 3: (b0 d1 d2 d3, b1 d2 d3, b2 d3, b3).
 #include "EmitMath.h"
 #include "Emitter.h"
 
@@ -26,7 +29,8 @@ static Value lanesBefore(ImplicitLocOpBuilder& b, int64_t lanes, int64_t row) {
 }
 
 void Emitter::emitGram(ssm::GramOp gram) {
-  StringRef over = ssm::strings(gram.getOver()).front(), rows = gram.getRows(), columns = gram.getColumns();
+  StringRef over = ssm::strings(gram.getOver()).front(), rows = gram.getRows(),
+            columns = gram.getColumns();
   auto type = arrayType(gram.getResult()), keyType = arrayType(gram.getB());
   ssm::AxisAttr axis = keyType.find(rows), summed = keyType.find(over);
   Buffer keys = panelOf(gram.getB(), rows, shape.lanes);
@@ -41,9 +45,11 @@ void Emitter::emitGram(ssm::GramOp gram) {
   });
 }
 
-void Emitter::emitGramRows(ssm::GramOp gram, const Point& outer, Index first, int64_t count, const Buffer& keys,
-                           const Buffer& decayed, const Buffer& queries, const Buffer& passed) {
-  StringRef over = ssm::strings(gram.getOver()).front(), rows = gram.getRows(), columns = gram.getColumns();
+void Emitter::emitGramRows(ssm::GramOp gram, const Point& outer, Index first, int64_t count,
+                           const Buffer& keys, const Buffer& decayed, const Buffer& queries,
+                           const Buffer& passed) {
+  StringRef over = ssm::strings(gram.getOver()).front(), rows = gram.getRows(),
+            columns = gram.getColumns();
   Buffer target = buffers.find(gram.getResult())->second;
   int64_t extent = arrayType(gram.getB()).find(rows).getSize(), lanes = shape.lanes;
   int64_t summed = arrayType(gram.getB()).find(over).getSize();
@@ -92,7 +98,8 @@ void Emitter::emitGramRows(ssm::GramOp gram, const Point& outer, Index first, in
       Point place = inPanel(point, column);
       Value key = load(decayed, place).parts[0];
       for (int64_t i = 0; i < count; ++i)
-        next[i] = a.add(next[i], a.mul(splat(load(queries, atRow(point, i)).parts[0], vector), key));
+        next[i] =
+            a.add(next[i], a.mul(splat(load(queries, atRow(point, i)).parts[0], vector), key));
       store(decayed, place, {{a.mul(key, splat(load(passed, point).parts[0], vector))}});
       return next;
     });

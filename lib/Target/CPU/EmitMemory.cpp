@@ -43,8 +43,7 @@ bool Buffer::samePlace(const Buffer& other) const {
          base == other.base;
 }
 
-//===-- addresses
-//-----------------------------------------------------------------------------------===//
+//===-- addresses ----------------------------------------------------------------------------===//
 
 static Value addTo(ImplicitLocOpBuilder& b, Value sum, Value term) {
   return sum ? arith::AddIOp::create(b, sum, term).getResult() : term;
@@ -129,8 +128,7 @@ Value Emitter::address(const Buffer& buffer, const Point& point, int64_t lane) {
   return base;
 }
 
-//===-- conversions
-//---------------------------------------------------------------------------------===//
+//===-- conversions --------------------------------------------------------------------------===//
 
 static Type like(Value shape, Type element) {
   return vectorLike(element, shape.getType());
@@ -191,7 +189,8 @@ static Value madeFromBrain(Value value) {
   auto bits = value.getDefiningOp<arith::BitcastOp>();
   auto shift = bits ? bits.getIn().getDefiningOp<arith::ShLIOp>() : nullptr;
   auto wide = shift ? shift.getLhs().getDefiningOp<arith::ExtUIOp>() : nullptr;
-  return wide && getElementTypeOrSelf(wide.getIn().getType()).isInteger(16) ? wide.getIn() : Value();
+  return wide && getElementTypeOrSelf(wide.getIn().getType()).isInteger(16) ? wide.getIn()
+                                                                            : Value();
 }
 
 /// f32 to bf16, rounded to nearest even.
@@ -254,8 +253,7 @@ static Value toStorage(ImplicitLocOpBuilder& b, Value value, Type storage, bool 
   return value;
 }
 
-//===-- loads and stores
-//----------------------------------------------------------------------------===//
+//===-- loads and stores ---------------------------------------------------------------------===//
 
 static Value tailMask(ImplicitLocOpBuilder& b, int64_t lanes, int64_t count) {
   SmallVector<bool> mask(lanes, false);
@@ -313,8 +311,9 @@ void Emitter::store(const Buffer& buffer, const Point& point, Lanes value) {
   int64_t stride = laneStride(buffer, point), lanes = shape.lanes;
   unsigned align = rawType(b, buffer.storage).getIntOrFloatBitWidth() / 8;
   if (stride == 0) {
-    LLVM::StoreOp::create(b, toStorage(b, value.parts[0], buffer.storage, shape.pairs != PairUnit::None),
-                          address(buffer, point, 0), align);
+    LLVM::StoreOp::create(
+        b, toStorage(b, value.parts[0], buffer.storage, shape.pairs != PairUnit::None),
+        address(buffer, point, 0), align);
     return;
   }
   for (int64_t part = 0; part < point.parts; ++part) {

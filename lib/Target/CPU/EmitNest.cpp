@@ -50,8 +50,7 @@ SmallVector<Value> Emitter::loop(Value lower, Value upper, int64_t step, ValueRa
   return llvm::to_vector(ValueRange(loop.getResults()));
 }
 
-//===-- lanes
-//---------------------------------------------------------------------------------------===//
+//===-- lanes --------------------------------------------------------------------------------===//
 
 /// How well lanes along `label` suit the memory that a value reads.
 static int64_t laneScore(Emitter& e, Value value, StringRef label, DenseSet<Value>& seen) {
@@ -114,8 +113,7 @@ StringRef Emitter::chooseLane(const Nest& nest, const Point& outer) {
   return best;
 }
 
-//===-- nests
-//---------------------------------------------------------------------------------------===//
+//===-- nests --------------------------------------------------------------------------------===//
 
 void Emitter::emitNest(Nest& nest, const Point& outer) {
   {

@@ -1,13 +1,15 @@
 // Products of pairs of bf16 with sums in f32.
 //
-// As vectors: the loops of EmitProduct.cpp, each step of the sum taking two positions. As tiles: four of the eight
-// tiles of AMX accumulate at a time, two by two, or all four rows of tiles where there are as many: the right side,
-// often a whole state, then comes from the second-level cache once. All that a block sums is unrolled. The last rows
-// are a whole tile too, which begins earlier and computes some again, with the same result.
+// As vectors: the loops of EmitProduct.cpp, each step of the sum taking two positions. As tiles:
+// four of the eight tiles of AMX accumulate at a time, two by two, or all four rows of tiles where
+// there are as many: the right side, often a whole state, then comes from the second-level cache
+// once. All that a block sums is unrolled. The last rows are a whole tile too, which begins earlier
+// and computes some again, with the same result.
 //
-// How much is rounded. Operands that are stored as bf16 lose nothing. Of two sides that would lose digits only one may,
-// so that a result is as near as after one rounding. What flows into a state loses none at all: there an error is fed
-// back, and delta rules multiply it with differences. Products of two rests, 2^-18 of the whole, are left out.
+// How much is rounded. Operands that are stored as bf16 lose nothing. Of two sides that would lose
+// digits only one may, so that a result is as near as after one rounding. What flows into a state
+// loses none at all: there an error is fed back, and delta rules multiply it with differences.
+// Products of two rests, 2^-18 of the whole, are left out.
 #include "Emitter.h"
 
 using namespace mlir;
@@ -26,8 +28,9 @@ static Value call(ImplicitLocOpBuilder& b, Type result, StringRef name, ValueRan
 /// Whether a value has a part in the states that the next block of steps begins with.
 static bool flowsIntoState(Value value, DenseSet<Value>& seen) {
   return seen.insert(value).second && llvm::any_of(value.getUsers(), [&](Operation* user) {
-           return isa<tile::YieldOp>(user) ||
-                  llvm::any_of(user->getResults(), [&](Value result) { return flowsIntoState(result, seen); });
+           return isa<tile::YieldOp>(user) || llvm::any_of(user->getResults(), [&](Value result) {
+                    return flowsIntoState(result, seen);
+                  });
          });
 }
 
@@ -45,7 +48,8 @@ static SmallVector<std::pair<bool, bool>> termsOf(ssm::SumOp sum, const Product&
 }
 
 bool Emitter::usesPairs(ssm::SumOp sum, const Product& product) {
-  if (shape.pairs == PairUnit::None || shape.lanes != 16 || !roundsProducts || product.reduced.size() != 1)
+  if (shape.pairs == PairUnit::None || shape.lanes != 16 || !roundsProducts ||
+      product.reduced.size() != 1)
     return false;
   StringRef reduced = product.reduced.front();
   auto left = arrayType(product.left), right = arrayType(product.right);
@@ -66,23 +70,29 @@ void Emitter::emitPairProduct(ssm::SumOp sum, const Product& product) {
   PairTerms terms;
   SmallVector<std::pair<bool, bool>> copies = termsOf(sum, product);
   for (auto [leftRest, rightRest] : llvm::reverse(copies))
-    terms.push_back({pairsOf(product.left, product.row, reduced, 0, leftRest),
-                     pairsOf(product.right, product.lane, reduced, tile.parts * shape.lanes, rightRest)});
-  bool upTo = isCausal(product.left, product.row, reduced), from = isCausal(product.left, reduced, product.row);
+    terms.push_back(
+        {pairsOf(product.left, product.row, reduced, 0, leftRest),
+         pairsOf(product.right, product.lane, reduced, tile.parts * shape.lanes, rightRest)});
+  bool upTo = isCausal(product.left, product.row, reduced),
+       from = isCausal(product.left, reduced, product.row);
   bool below = isWantedBelow(sum.getResult(), product.row, product.lane);
   const Dim* along = target.find(product.lane);
-  bool fitsTiles = target.storage.isF32() && target.place != Buffer::Place::User && target.isUnit(product.lane) &&
-                   along->block % 16 == 0 && !target.find(product.row)->block;
+  bool fitsTiles = target.storage.isF32() && target.place != Buffer::Place::User &&
+                   target.isUnit(product.lane) && along->block % 16 == 0 &&
+                   !target.find(product.row)->block;
   forEach(type, {product.row, product.lane}, Point(), [&](const Point& outer) {
     if (shape.pairs == PairUnit::Tiles && fitsTiles)
-      return emitPairTiles(product, terms, target, outer, upTo ? reduced : "", from ? reduced : "", below);
+      return emitPairTiles(product, terms, target, outer, upTo ? reduced : "", from ? reduced : "",
+                           below);
     auto vector = VectorType::get({shape.lanes}, b.getF32Type());
     auto pairType = VectorType::get({2 * shape.lanes}, b.getBF16Type());
     auto words = VectorType::get({shape.lanes}, b.getI32Type());
     Value zero = arith::ConstantOp::create(b, b.getZeroAttr(vector));
     Value positions = extentOf(reduced, arrayType(product.left).find(reduced).getSize());
     auto half = [&](Value count) { return arith::DivUIOp::create(b, count, i64(2)).getResult(); };
-    auto asPairs = [&](Value value) { return vector::BitCastOp::create(b, pairType, value).getResult(); };
+    auto asPairs = [&](Value value) {
+      return vector::BitCastOp::create(b, pairType, value).getResult();
+    };
     forStrips(product.lane, lane.getSize(), tile.parts, outer, [&](const Point& strip) {
       forBlocks(product.row, row.getSize(), tile.rows, {}, [&](Index first, int64_t count) {
         Value begin = first.dynamic ? first.dynamic : i64(first.constant), end = positions;
@@ -91,28 +101,31 @@ void Emitter::emitPairProduct(ssm::SumOp sum, const Product& product) {
         SmallVector<Value> sums(count * strip.parts, zero);
         Value last = half(arith::AddIOp::create(b, end, i64(1)));
         for (auto& [left, right] : terms)
-          sums = loop(from ? half(begin) : i64(0), last, 1, sums, [&](Value pair, ValueRange carried) {
-            SmallVector<Value> next(carried);
-            Point point = strip;
-            point.set(reduced, {pair});
-            point.tail = 0;
-            Lanes columns = load(right, point);
-            for (int64_t i = 0; i < count; ++i) {
-              Point at = outer;
-              at.set(reduced, {pair});
-              at.set(product.row, {first.dynamic, first.constant + i});
-              Value factor = asPairs(splat(load(left, at).parts[0], words));
-              for (int64_t part = 0; part < strip.parts; ++part) {
-                Value& one = next[i * strip.parts + part];
-                one = call(b, vector, "llvm.x86.avx512bf16.dpbf16ps.512", {one, factor, asPairs(columns.parts[part])});
-              }
-            }
-            return next;
-          });
+          sums =
+              loop(from ? half(begin) : i64(0), last, 1, sums, [&](Value pair, ValueRange carried) {
+                SmallVector<Value> next(carried);
+                Point point = strip;
+                point.set(reduced, {pair});
+                point.tail = 0;
+                Lanes columns = load(right, point);
+                for (int64_t i = 0; i < count; ++i) {
+                  Point at = outer;
+                  at.set(reduced, {pair});
+                  at.set(product.row, {first.dynamic, first.constant + i});
+                  Value factor = asPairs(splat(load(left, at).parts[0], words));
+                  for (int64_t part = 0; part < strip.parts; ++part) {
+                    Value& one = next[i * strip.parts + part];
+                    one = call(b, vector, "llvm.x86.avx512bf16.dpbf16ps.512",
+                               {one, factor, asPairs(columns.parts[part])});
+                  }
+                }
+                return next;
+              });
         for (int64_t i = 0; i < count; ++i) {
           Point at = strip;
           at.set(product.row, {first.dynamic, first.constant + i});
-          store(target, at, {llvm::to_vector<4>(ArrayRef(sums).slice(i * strip.parts, strip.parts))});
+          store(target, at,
+                {llvm::to_vector<4>(ArrayRef(sums).slice(i * strip.parts, strip.parts))});
         }
       });
     });
@@ -126,9 +139,11 @@ void Emitter::emitPairTiles(const Product& product, const PairTerms& terms, cons
   int64_t rows = arrayType(product.left).find(product.row).getSize();
   int64_t lanes = arrayType(product.right).find(product.lane).getSize();
   Type tileType = LLVM::LLVMX86AMXType::get(b.getContext());
-  Value sixteen = arith::ConstantIntOp::create(b, 16, 16), bytes = arith::ConstantIntOp::create(b, 64, 16);
+  Value sixteen = arith::ConstantIntOp::create(b, 16, 16),
+        bytes = arith::ConstantIntOp::create(b, 64, 16);
   auto strideOf = [&](int64_t elements) { return i64(4 * elements); };
-  auto loadTile = [&](const Buffer& buffer, StringRef label, Index index, StringRef apart, int64_t step) {
+  auto loadTile = [&](const Buffer& buffer, StringRef label, Index index, StringRef apart,
+                      int64_t step) {
     Point point = outer;
     point.set(reduced, {Value(), 16 * step});
     point.set(label, index);
@@ -138,9 +153,12 @@ void Emitter::emitPairTiles(const Product& product, const PairTerms& terms, cons
   /// Tiles from a first row and lane on. Those of a triangle have constant places.
   auto block = [&](Index row, int64_t rowTiles, Index lane, int64_t laneTiles) {
     auto rowAt = [&](int64_t tile) {
-      return Index{row.dynamic, row.dynamic ? 16 * tile : std::min(row.constant + 16 * tile, rows - 16)};
+      return Index{row.dynamic,
+                   row.dynamic ? 16 * tile : std::min(row.constant + 16 * tile, rows - 16)};
     };
-    auto laneAt = [&](int64_t tile) { return Index{lane.dynamic, lane.constant + 16 * tile, true, lane.aligned}; };
+    auto laneAt = [&](int64_t tile) {
+      return Index{lane.dynamic, lane.constant + 16 * tile, true, lane.aligned};
+    };
     /// Whether what a tile adds is not all zeros, and wanted.
     auto counts = [&](int64_t i, int64_t j, int64_t step) {
       int64_t first = rowAt(i).constant, last = first + 15;
@@ -163,7 +181,8 @@ void Emitter::emitPairTiles(const Product& product, const PairTerms& terms, cons
             if (!factor)
               factor = loadTile(left, product.row, rowAt(i), product.row, step);
             Value& sum = sums[i * laneTiles + j];
-            sum = call(b, tileType, "llvm.x86.tdpbf16ps.internal", {sixteen, bytes, bytes, sum, factor, columns[j]});
+            sum = call(b, tileType, "llvm.x86.tdpbf16ps.internal",
+                       {sixteen, bytes, bytes, sum, factor, columns[j]});
           }
         }
       }

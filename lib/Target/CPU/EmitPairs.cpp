@@ -1,17 +1,17 @@
 // Sides of products as pairs of bf16.
 //
-// Units that multiply bf16 take two neighbours along the summed label at a time, as one 32-bit element. A side is
-// copied into elements of that kind, in one of two layouts:
+// Units that multiply bf16 take two neighbours along the summed label at a time, as one 32-bit
+// element. A side is copied into elements of that kind, in one of two layouts:
 //
 //   rows    [label][pairs]            pairs contiguous: what one row of a tile multiplies with
 //   strips  [strip][pairs][lanes]     lanes contiguous: pairs of as many columns as a strip is wide
 //
-// A vector of elements runs along the label, made of two vectors of floats, or along the pairs, made of two
-// neighbouring ones, whichever lies contiguous in memory; where the layout wants the other, 16 vectors are
-// transposed. Positions of the sum that do not exist are zeros on both sides.
+// A vector of elements runs along the label, made of two vectors of floats, or along the pairs,
+// made of two neighbouring ones, whichever lies contiguous in memory; where the layout wants the
+// other, 16 vectors are transposed. Positions of the sum that do not exist are zeros on both sides.
 //
-// A side that has more digits than bf16 can be the sum of two: what rounding leaves (`rest`) is another copy,
-// multiplied as well. EmitPairProduct.cpp says where that is needed.
+// A side that has more digits than bf16 can be the sum of two: what rounding leaves (`rest`) is
+// another copy, multiplied as well. EmitPairProduct.cpp says where that is needed.
 #include "EmitMath.h"
 #include "Emitter.h"
 
@@ -34,11 +34,14 @@ static Value interleave(ImplicitLocOpBuilder& b, Value low, Value high, bool exa
   Arithmetic a{b, low.getType()};
   auto bits = cast<VectorType>(a.integerType());
   if (exact)
-    return arith::OrIOp::create(b, arith::ShRUIOp::create(b, a.bits(low), a.integer(16)),
-                                arith::AndIOp::create(b, a.bits(high), a.integer(int32_t(0xffff0000))));
+    return arith::OrIOp::create(
+        b, arith::ShRUIOp::create(b, a.bits(low), a.integer(16)),
+        arith::AndIOp::create(b, a.bits(high), a.integer(int32_t(0xffff0000))));
   auto half = [&](Value value) -> Value {
-    Value rounded = arith::TruncFOp::create(b, VectorType::get(bits.getShape(), b.getBF16Type()), value);
-    rounded = arith::BitcastOp::create(b, VectorType::get(bits.getShape(), b.getI16Type()), rounded);
+    Value rounded =
+        arith::TruncFOp::create(b, VectorType::get(bits.getShape(), b.getBF16Type()), value);
+    rounded =
+        arith::BitcastOp::create(b, VectorType::get(bits.getShape(), b.getI16Type()), rounded);
     return arith::ExtUIOp::create(b, bits, rounded);
   };
   return arith::OrIOp::create(b, half(low), arith::ShLIOp::create(b, half(high), a.integer(16)));
@@ -64,7 +67,8 @@ static Value join(ImplicitLocOpBuilder& b, Value first, Value second) {
 }
 
 /// Lanes along the label: positions 2 * pair and 2 * pair + 1 of the sum.
-std::pair<Value, Value> Emitter::floatsAcross(Value value, Point point, StringRef reduced, Value pair) {
+std::pair<Value, Value> Emitter::floatsAcross(Value value, Point point, StringRef reduced,
+                                              Value pair) {
   auto vector = VectorType::get({shape.lanes}, b.getF32Type());
   Arithmetic a{b, vector};
   int64_t extent = arrayType(value).find(reduced).getSize();
@@ -87,7 +91,8 @@ std::pair<Value, Value> Emitter::floatsAcross(Value value, Point point, StringRe
 }
 
 /// Lanes along the sum: 16 positions from `first` on, and the next 16.
-std::pair<Value, Value> Emitter::floatsAlong(Value value, Point point, StringRef reduced, Index first) {
+std::pair<Value, Value> Emitter::floatsAlong(Value value, Point point, StringRef reduced,
+                                             Index first) {
   auto vector = VectorType::get({shape.lanes}, b.getF32Type());
   auto positions = VectorType::get({shape.lanes}, b.getI64Type());
   Arithmetic a{b, vector};
@@ -96,7 +101,8 @@ std::pair<Value, Value> Emitter::floatsAlong(Value value, Point point, StringRef
   first.lane = true;
   point.set(reduced, first);
   point.parts = 2;
-  point.tail = !isWhole && !first.dynamic && extent - first.constant < 32 ? extent - first.constant : 0;
+  point.tail =
+      !isWhole && !first.dynamic && extent - first.constant < 32 ? extent - first.constant : 0;
   Lanes found = evaluate(value, point);
   Value halves[2];
   for (int64_t half = 0; half < 2; ++half) {
@@ -105,11 +111,12 @@ std::pair<Value, Value> Emitter::floatsAlong(Value value, Point point, StringRef
       SmallVector<int64_t> counts;
       for (int64_t lane = 0; lane < shape.lanes; ++lane)
         counts.push_back(first.constant + half * shape.lanes + lane);
-      Value at = arith::ConstantOp::create(b, DenseElementsAttr::get(positions, ArrayRef<int64_t>(counts)));
+      Value at = arith::ConstantOp::create(
+          b, DenseElementsAttr::get(positions, ArrayRef<int64_t>(counts)));
       if (first.dynamic)
         at = arith::AddIOp::create(b, at, splat(first.dynamic, positions));
-      Value exists =
-          arith::CmpIOp::create(b, arith::CmpIPredicate::slt, at, splat(extentOf(reduced, extent), positions));
+      Value exists = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, at,
+                                           splat(extentOf(reduced, extent), positions));
       one = arith::SelectOp::create(b, exists, one, a.constant(0));
     }
     halves[half] = one;
@@ -120,9 +127,9 @@ std::pair<Value, Value> Emitter::floatsAlong(Value value, Point point, StringRef
 /// Rows of an operand that lie in the workspace as they are stored are pairs already.
 std::optional<Buffer> Emitter::storedPairs(Value value, StringRef label, StringRef reduced) {
   auto found = buffers.find(value);
-  if (found == buffers.end() || found->second.place == Buffer::Place::User || !found->second.storage.isBF16() ||
-      !found->second.isUnit(reduced) || dynamicExtents.count(reduced) ||
-      arrayType(value).find(reduced).getSize() % 32)
+  if (found == buffers.end() || found->second.place == Buffer::Place::User ||
+      !found->second.storage.isBF16() || !found->second.isUnit(reduced) ||
+      dynamicExtents.count(reduced) || arrayType(value).find(reduced).getSize() % 32)
     return {};
   Buffer buffer = found->second;
   buffer.element = buffer.storage = b.getI32Type();
@@ -136,10 +143,12 @@ std::optional<Buffer> Emitter::storedPairs(Value value, StringRef label, StringR
 
 Buffer Emitter::pairsOf(Value value, StringRef label, StringRef reduced, int64_t strip, bool rest) {
   if (auto relabel = value.getDefiningOp<ssm::RelabelOp>(); relabel && !isLeaf(value))
-    return renamed(pairsOf(relabel.getOperand(), renamedFrom(relabel, label), renamedFrom(relabel, reduced), strip,
-                           rest),
+    return renamed(pairsOf(relabel.getOperand(), renamedFrom(relabel, label),
+                           renamedFrom(relabel, reduced), strip, rest),
                    relabel);
-  auto keyOf = [&](bool rest) { return std::tuple(value.getAsOpaquePointer(), label, reduced, strip, rest); };
+  auto keyOf = [&](bool rest) {
+    return std::tuple(value.getAsOpaquePointer(), label, reduced, strip, rest);
+  };
   if (auto known = pairs.find(keyOf(rest)); known != pairs.end())
     return known->second;
   if (std::optional<Buffer> stored = storedPairs(value, label, reduced); stored && !strip && !rest)
@@ -153,7 +162,8 @@ Buffer Emitter::pairsOf(Value value, StringRef label, StringRef reduced, int64_t
     Nest copy;
     for (ssm::AxisAttr axis : type.getAxes())
       copy.space.push_back(axis.getName());
-    copy.items = {{value, false, true, /*defines=*/true, makeBuffer(type, Buffer::Place::Temp, {})}};
+    copy.items = {
+        {value, false, true, /*defines=*/true, makeBuffer(type, Buffer::Place::Temp, {})}};
     emitNest(copy, Point());
     lane = chooseLane(nest, Point());
   }
@@ -166,12 +176,14 @@ Buffer Emitter::pairsOf(Value value, StringRef label, StringRef reduced, int64_t
     }
   bool exact = isStoredAsBF16(value);
   hoist(value, Point());
-  int64_t count = type.find(label).getSize(), summed = type.find(reduced).getSize(), blocks = roundUp(summed, 32) / 32;
+  int64_t count = type.find(label).getSize(), summed = type.find(reduced).getSize(),
+          blocks = roundUp(summed, 32) / 32;
   bool isWhole = !dynamicExtents.count(reduced) && summed % 32 == 0;
   auto asLane = [&](Index index) { return Index{index.dynamic, index.constant, true, 16}; };
   /// Writes vectors along one label, the next one a position further along the other.
-  auto write = [&](Point point, StringRef along, Index alongFirst, StringRef across, Index acrossFirst,
-                   ArrayRef<std::pair<Value, Value>> floats, bool areNeighbours, bool turn) {
+  auto write = [&](Point point, StringRef along, Index alongFirst, StringRef across,
+                   Index acrossFirst, ArrayRef<std::pair<Value, Value>> floats, bool areNeighbours,
+                   bool turn) {
     point.parts = 1;
     point.tail = 0;
     point.set(along, asLane(alongFirst));
@@ -180,7 +192,8 @@ Buffer Emitter::pairsOf(Value value, StringRef label, StringRef reduced, int64_t
       for (auto [low, high] : floats) {
         if (part)
           low = restOf(b, low), high = restOf(b, high);
-        vectors.push_back(areNeighbours ? join(b, low, high) : interleave(b, low, high, exact && !part));
+        vectors.push_back(areNeighbours ? join(b, low, high)
+                                        : interleave(b, low, high, exact && !part));
       }
       if (turn)
         transpose(b, vectors);
@@ -218,7 +231,8 @@ Buffer Emitter::pairsOf(Value value, StringRef label, StringRef reduced, int64_t
         Index here = *at.find(label);
         if (!turn) {
           loop(i64(0), i64(blocks * 16), 1, {}, [&](Value pair, ValueRange) {
-            write(at, label, here, reduced, {pair}, {floatsAcross(value, at, reduced, pair)}, false, false);
+            write(at, label, here, reduced, {pair}, {floatsAcross(value, at, reduced, pair)}, false,
+                  false);
             return SmallVector<Value>();
           });
           return;
@@ -242,7 +256,8 @@ Buffer Emitter::pairsOf(Value value, StringRef label, StringRef reduced, int64_t
         Point at = outer;
         at.set(label, {index});
         forPairBlocks([&](Index first) {
-          write(at, reduced, first, label, {index}, {floatsAlong(value, at, reduced, positionOf(first))}, true, false);
+          write(at, reduced, first, label, {index},
+                {floatsAlong(value, at, reduced, positionOf(first))}, true, false);
         });
         return SmallVector<Value>();
       });

@@ -31,8 +31,7 @@ Value Emitter::splat(Value scalar, Type like) {
                                      scalar);
 }
 
-//===-- points and the memo
-//-------------------------------------------------------------------------===//
+//===-- points and the memo ------------------------------------------------------------------===//
 
 Emitter::Key Emitter::keyOf(Value value, const Point& point) {
   Key key{value.getAsOpaquePointer(), {}};
@@ -117,7 +116,8 @@ Lanes Emitter::emitPosition(ssm::PositionOp position, const Point& point) {
     SmallVector<float> counts;
     for (int64_t lane = 0; lane < shape.lanes; ++lane)
       counts.push_back(part * shape.lanes + lane);
-    Value count = arith::ConstantOp::create(b, DenseElementsAttr::get(vector, ArrayRef<float>(counts)));
+    Value count =
+        arith::ConstantOp::create(b, DenseElementsAttr::get(vector, ArrayRef<float>(counts)));
     result.parts.push_back(arith::AddFOp::create(b, splat(first, vector), count));
   }
   return result;
@@ -149,8 +149,7 @@ void Emitter::hoist(Value value, const Point& point) {
     hoist(operand, inner);
 }
 
-//===-- reductions without a loop
-//-------------------------------------------------------------------===//
+//===-- reductions without a loop ------------------------------------------------------------===//
 
 Lanes Emitter::reduceInline(Operation* op, const Point& point) {
   SmallVector<Point> points{point};
@@ -180,8 +179,7 @@ Lanes Emitter::reduceInline(Operation* op, const Point& point) {
   return sum;
 }
 
-//===-- pointwise ops
-//-------------------------------------------------------------------------------===//
+//===-- pointwise ops ------------------------------------------------------------------------===//
 
 static Value toReal(ImplicitLocOpBuilder& b, Value x) {
   Type element = getElementTypeOrSelf(x.getType());

@@ -1,9 +1,10 @@
 // Register-blocked products.
 //
-// A tile of accumulators, rows by vectors, stays in registers while the summed label passes: each position costs one
-// load for each vector and one broadcast for each row, and a multiply-add for each pair of them. Strips of lanes run
-// outside and blocks of rows inside, so that a strip's panel stays in the first-level cache. Where the left side is
-// 0 above the diagonal, the sum stops at the block of the diagonal.
+// A tile of accumulators, rows by vectors, stays in registers while the summed label passes: each
+// position costs one load for each vector and one broadcast for each row, and a multiply-add for
+// each pair of them. Strips of lanes run outside and blocks of rows inside, so that a strip's panel
+// stays in the first-level cache. Where the left side is 0 above the diagonal, the sum stops at the
+// block of the diagonal.
 #include "EmitMath.h"
 #include "Emitter.h"
 
@@ -11,9 +12,9 @@ using namespace mlir;
 using namespace ssmc;
 using namespace ssmc::cpu;
 
-SmallVector<Value> Emitter::accumulate(Value left, const Buffer& right, const Point& point, StringRef row,
-                                       int64_t rows, ArrayRef<StringRef> reduced, Bounds bounds,
-                                       SmallVector<Value> sums) {
+SmallVector<Value> Emitter::accumulate(Value left, const Buffer& right, const Point& point,
+                                       StringRef row, int64_t rows, ArrayRef<StringRef> reduced,
+                                       Bounds bounds, SmallVector<Value> sums) {
   if (!reduced.empty()) {
     StringRef label = reduced.front();
     int64_t extent = 0;
@@ -27,7 +28,8 @@ SmallVector<Value> Emitter::accumulate(Value left, const Buffer& right, const Po
     return loop(lower, upper, 1, sums, [&](Value index, ValueRange carried) {
       Point inner = point;
       inner.set(label, {index});
-      return accumulate(left, right, inner, row, rows, reduced.drop_front(), bounds, llvm::to_vector(carried));
+      return accumulate(left, right, inner, row, rows, reduced.drop_front(), bounds,
+                        llvm::to_vector(carried));
     });
   }
   Lanes vectors = load(right, point);
@@ -87,7 +89,9 @@ void Emitter::emitProduct(ssm::SumOp sum) {
       Value start;
       if (below) {
         const Index* index = strip.find(product.lane);
-        start = index->dynamic ? index->dynamic : i64(std::min(index->constant, row.getSize() / tile.rows * tile.rows));
+        start = index->dynamic
+                    ? index->dynamic
+                    : i64(std::min(index->constant, row.getSize() / tile.rows * tile.rows));
         loop(i64(0), arith::MinSIOp::create(b, start, extentOf(product.row, row.getSize())), 1, {},
              [&](Value index, ValueRange) {
                storeRows(strip, {index}, 1, SmallVector<Value>(strip.parts, zero));
@@ -107,7 +111,8 @@ void Emitter::emitProduct(ssm::SumOp sum) {
           bounds = {from, begin, Value()};
         }
         SmallVector<Value> sums(count * strip.parts, zero);
-        sums = accumulate(product.left, right, point, product.row, count, product.reduced, bounds, sums);
+        sums = accumulate(product.left, right, point, product.row, count, product.reduced, bounds,
+                          sums);
         storeRows(strip, first, count, sums);
       });
     });

@@ -1,7 +1,8 @@
 // Forward substitution, block by block.
 //
-// The rows of a block are accumulators of a tile: what earlier blocks contribute is a product, with the right side as
-// what is added to; inside the block each finished row is added to those below it, all of them in registers.
+// The rows of a block are accumulators of a tile: what earlier blocks contribute is a product, with
+// the right side as what is added to; inside the block each finished row is added to those below
+// it, all of them in registers.
 #include "EmitMath.h"
 #include "Emitter.h"
 
@@ -13,9 +14,9 @@ StringRef ssmc::cpu::solveLane(ssm::SolveOp solve) {
   StringRef lane;
   int64_t extent = 1;
   for (ssm::AxisAttr axis : arrayType(solve.getResult(0)).getAxes()) {
-    bool isFree = axis.getName() != solve.getRows() && llvm::none_of(solve.getLower(), [&](Value lower) {
-      return arrayType(lower).has(axis.getName());
-    });
+    bool isFree = axis.getName() != solve.getRows() &&
+                  llvm::none_of(solve.getLower(),
+                                [&](Value lower) { return arrayType(lower).has(axis.getName()); });
     if (isFree && axis.getSize() > extent) {
       lane = axis.getName();
       extent = axis.getSize();
@@ -40,7 +41,8 @@ void Emitter::emitSolve(ssm::SolveOp solve) {
   });
 }
 
-void Emitter::emitSolveTile(ssm::SolveOp solve, const Point& point, StringRef lane, Index first, int64_t count) {
+void Emitter::emitSolveTile(ssm::SolveOp solve, const Point& point, StringRef lane, Index first,
+                            int64_t count) {
   StringRef row = solve.getRows(), column = solve.getColumns();
   int64_t systems = solve.getRight().size(), parts = point.parts;
   auto vector = VectorType::get({shape.lanes}, b.getF32Type());
@@ -59,7 +61,8 @@ void Emitter::emitSolveTile(ssm::SolveOp solve, const Point& point, StringRef la
         sums.push_back(splat(value.parts[value.isVector() ? part : 0], vector));
     }
   /// Adds what row `known` of system q contributes to rows from `from` on.
-  auto addTo = [&](SmallVector<Value>& sums, int64_t q, Index known, ArrayRef<Value> x, int64_t from) {
+  auto addTo = [&](SmallVector<Value>& sums, int64_t q, Index known, ArrayRef<Value> x,
+                   int64_t from) {
     for (int64_t r = 0; r < systems; ++r)
       for (int64_t i = from; i < count; ++i) {
         Point at = atRow(i);

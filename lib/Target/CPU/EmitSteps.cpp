@@ -27,8 +27,8 @@ bool ssmc::cpu::lowersSteps(Operation* op) {
 }
 
 bool Emitter::isWhole(Operation* op) {
-  return isa_and_nonnull<ssm::FoldOp, ssm::ShiftOp, ssm::ScanOp, ssm::CumprodOp, ssm::SpanOp, ssm::GramOp,
-                         ssm::SolveOp>(op) ||
+  return isa_and_nonnull<ssm::FoldOp, ssm::ShiftOp, ssm::ScanOp, ssm::CumprodOp, ssm::SpanOp,
+                         ssm::GramOp, ssm::SolveOp>(op) ||
          products.contains(op);
 }
 
@@ -39,13 +39,15 @@ void Emitter::emitWhole(Operation* op) {
       .Case([&](ssm::GramOp gram) { emitGram(gram); })
       .Case([&](ssm::SolveOp solve) { emitSolve(solve); })
       .Case([&](ssm::SpanOp span) { emitSpan(span); })
-      .Case([&](ssm::CumprodOp product) { emitAlong(op, product.getLabel(), product.getReverse()); })
+      .Case(
+          [&](ssm::CumprodOp product) { emitAlong(op, product.getLabel(), product.getReverse()); })
       .Case([&](ssm::ScanOp scan) { emitAlong(op, scan.getLabel(), scan.getReverse()); })
       .Case([&](ssm::ShiftOp shift) { emitAlong(op, shift.getLabel(), shift.getReverse()); })
       .Default([](Operation*) { llvm_unreachable("an op that is not emitted as a whole"); });
 }
 
-/// What the op carries along its label: the value before the first step, the next one and the result.
+/// What the op carries along its label: the value before the first step, the next one and the
+/// result.
 namespace {
 struct Along {
   Emitter& e;
@@ -128,7 +130,8 @@ void Emitter::emitSpan(ssm::SpanOp span) {
   SmallVector<int64_t> counts;
   for (int64_t lane = 0; lane < shape.lanes; ++lane)
     counts.push_back(lane);
-  Value lanes = arith::ConstantOp::create(b, DenseElementsAttr::get(positions, ArrayRef<int64_t>(counts)));
+  Value lanes =
+      arith::ConstantOp::create(b, DenseElementsAttr::get(positions, ArrayRef<int64_t>(counts)));
   int64_t parts = std::clamp<int64_t>(extent / shape.lanes, 1, 4);
   forEach(type, {rows, columns}, Point(), [&](const Point& outer) {
     forStrips(columns, extent, parts, outer, [&](const Point& strip) {
@@ -144,10 +147,12 @@ void Emitter::emitSpan(ssm::SpanOp span) {
         SmallVector<Value> next;
         for (auto [part, value] : llvm::enumerate(carried)) {
           Value here = arith::SubIOp::create(b, inside, i64(part * shape.lanes));
-          Value diagonal = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, splat(here, positions), lanes);
+          Value diagonal =
+              arith::CmpIOp::create(b, arith::CmpIPredicate::eq, splat(here, positions), lanes);
           next.push_back(a.select(diagonal, a.constant(1), a.mul(value, decay)));
         }
-        store(target, point, {llvm::to_vector<4>(span.getStrict() ? ValueRange(carried) : ValueRange(next))});
+        store(target, point,
+              {llvm::to_vector<4>(span.getStrict() ? ValueRange(carried) : ValueRange(next))});
         return next;
       });
     });

@@ -206,8 +206,7 @@ public:
   void placeFold(ssm::FoldOp fold, const Point& point, Between between, bool nested);
   Lanes asLanes(Lanes value, ssm::ArrayType type, const Point& point, StringRef lane);
 
-  //===-- ops that are emitted as a whole (EmitProduct.cpp, EmitGram.cpp, EmitSolve.cpp, EmitSteps.cpp)
-  //===---------------------------------------------------------------------------------------===//
+  // Ops that are emitted as a whole (EmitProduct.cpp, EmitGram.cpp, EmitSolve.cpp, EmitSteps.cpp).
   /// A fold, a product, or an op over the steps of a chunk.
   bool isWhole(Operation* op);
   /// Emits one that is no fold; its results have their buffers.
@@ -224,15 +223,17 @@ public:
   /// A side of a product as pairs of bf16 along the label that is summed (see EmitPairs.cpp).
   Buffer pairsOf(Value value, StringRef label, StringRef reduced, int64_t strip, bool rest = false);
   /// Adds, for each row of a tile, left * right summed over the labels `reduced`.
-  SmallVector<Value> accumulate(Value left, const Buffer& right, const Point& point, StringRef row, int64_t rows,
-                                ArrayRef<StringRef> reduced, Bounds bounds, SmallVector<Value> sums);
+  SmallVector<Value> accumulate(Value left, const Buffer& right, const Point& point, StringRef row,
+                                int64_t rows, ArrayRef<StringRef> reduced, Bounds bounds,
+                                SmallVector<Value> sums);
   /// Runs over an array's labels but for those of the point.
   void forEach(ssm::ArrayType type, ArrayRef<StringRef> except, Point point,
                llvm::function_ref<void(const Point&)> body);
   /// Runs over strips of lanes along a label, or once where there is none.
   void forStrips(StringRef lane, int64_t extent, int64_t parts, const Point& point,
                  llvm::function_ref<void(const Point&)> body);
-  /// Runs over blocks of a label's positions; those past a dynamic extent count up to a whole block.
+  /// Runs over blocks of a label's positions; those past a dynamic extent count up to a whole
+  /// block.
   void forBlocks(StringRef label, int64_t extent, int64_t step, Value lower,
                  llvm::function_ref<void(Index first, int64_t count)> body);
 
@@ -288,7 +289,8 @@ private:
   Lanes reduceInline(Operation* op, const Point& point);
   Lanes emitPosition(ssm::PositionOp position, const Point& point);
   Value reduceLanes(Operation* op, Value vector);
-  void packTransposed(const Buffer& from, const Buffer& to, ssm::ArrayType type, StringRef unit, StringRef lane);
+  void packTransposed(const Buffer& from, const Buffer& to, ssm::ArrayType type, StringRef unit,
+                      StringRef lane);
   void emitProduct(ssm::SumOp sum);
   void emitPairProduct(ssm::SumOp sum, const Product& product);
   using PairTerms = SmallVector<std::pair<Buffer, Buffer>>;
@@ -298,10 +300,12 @@ private:
   std::pair<Value, Value> floatsAlong(Value value, Point point, StringRef reduced, Index first);
   std::optional<Buffer> storedPairs(Value value, StringRef label, StringRef reduced);
   void emitGram(ssm::GramOp gram);
-  void emitGramRows(ssm::GramOp gram, const Point& point, Index first, int64_t count, const Buffer& keys,
-                    const Buffer& decayed, const Buffer& queries, const Buffer& passed);
+  void emitGramRows(ssm::GramOp gram, const Point& point, Index first, int64_t count,
+                    const Buffer& keys, const Buffer& decayed, const Buffer& queries,
+                    const Buffer& passed);
   void emitSolve(ssm::SolveOp solve);
-  void emitSolveTile(ssm::SolveOp solve, const Point& point, StringRef lane, Index first, int64_t count);
+  void emitSolveTile(ssm::SolveOp solve, const Point& point, StringRef lane, Index first,
+                     int64_t count);
   void emitSpan(ssm::SpanOp span);
   void emitAlong(Operation* op, StringRef label, bool reverse);
   void emitLoops(Nest& nest, ArrayRef<StringRef> labels, StringRef lane, Point point);

@@ -1,9 +1,10 @@
 // Finds contractions that are worth a register-blocked product.
 //
-// A sum over a product of arrays is one where the factors fall into two sides: a label that is kept and borne by the
-// left side alone gives the rows of a tile, one that is borne by the right side alone its lanes. Nothing else is asked
-// of it, so that any recurrence's contraction is found. The factors of each side are multiplied first, and the sum is
-// then of left * right. Factors that bear no summed label scale the sum, so that its sides are read as they are.
+// A sum over a product of arrays is one where the factors fall into two sides: a label that is kept
+// and borne by the left side alone gives the rows of a tile, one that is borne by the right side
+// alone its lanes. Nothing else is asked of it, so that any recurrence's contraction is found. The
+// factors of each side are multiplied first, and the sum is then of left * right. Factors that bear
+// no summed label scale the sum, so that its sides are read as they are.
 #include "Emitter.h"
 
 using namespace mlir;
@@ -57,17 +58,20 @@ static void takeScale(SmallVectorImpl<Value>& side, ArrayRef<StringRef> summed, 
   for (Value value : side)
     appendFactors(value, factors);
   for (Value value : factors) {
-    bool isSummed = llvm::any_of(summed, [&](StringRef label) { return arrayType(value).has(label); });
+    bool isSummed =
+        llvm::any_of(summed, [&](StringRef label) { return arrayType(value).has(label); });
     (isSummed ? rest : constant).push_back(value);
   }
   // The sum needs the label from one of those that stay.
-  if (constant.empty() || llvm::none_of(rest, [&](Value value) { return arrayType(value).has(kept); }))
+  if (constant.empty() ||
+      llvm::none_of(rest, [&](Value value) { return arrayType(value).has(kept); }))
     return;
   side.assign(rest.begin(), rest.end());
   scale.append(constant.begin(), constant.end());
 }
 
-/// Where both sides would be rounded, a factor of the summed labels alone goes to the side that is rounded anyway.
+/// Where both sides would be rounded, a factor of the summed labels alone goes to the side that is
+/// rounded anyway.
 static void keepExact(SmallVectorImpl<Value>& side, StringRef kept, SmallVectorImpl<Value>& other) {
   SmallVector<Value> factors, bearing, others;
   for (Value value : side)
@@ -164,16 +168,19 @@ void Emitter::findProducts(Operation* kernel) {
       continue;
     SmallVector<ssm::AxisAttr> lanes(arrayType(sum.getResult()).getAxes()), rows = lanes;
     auto laneScore = [&](ssm::AxisAttr axis) {
-      return std::tuple(!isSteps(sum, axis.getName()), readAlong.lookup(axis.getName()), axis.getSize());
+      return std::tuple(!isSteps(sum, axis.getName()), readAlong.lookup(axis.getName()),
+                        axis.getSize());
     };
     std::reverse(lanes.begin(), lanes.end()); // Of equals the last, which is contiguous.
     llvm::stable_sort(lanes, [&](auto x, auto y) { return laneScore(x) > laneScore(y); });
     llvm::stable_sort(rows, [&](auto x, auto y) { return x.getSize() > y.getSize(); });
     for (ssm::AxisAttr lane : lanes)
       for (ssm::AxisAttr row : rows) {
-        if (lane == row || lane.getSize() < fewest || row.getSize() < fewest || products.contains(sum))
+        if (lane == row || lane.getSize() < fewest || row.getSize() < fewest ||
+            products.contains(sum))
           continue;
-        std::optional<Product> product = match(sum, row.getName(), lane.getName(), roundsProducts && shape.pairs != PairUnit::None);
+        std::optional<Product> product = match(sum, row.getName(), lane.getName(),
+                                               roundsProducts && shape.pairs != PairUnit::None);
         if (!product)
           continue;
         OpBuilder b(sum);
@@ -191,7 +198,7 @@ void Emitter::findProducts(Operation* kernel) {
   }
 }
 
-//===-- Zeros ---------------------------------------------------------------------------------------===//
+//===-- Zeros --------------------------------------------------------------------------------===//
 
 bool ssmc::cpu::isCausal(Value value, StringRef rows, StringRef columns) {
   Operation* op = value.getDefiningOp();

@@ -17,7 +17,8 @@
 static void removeStaleRegistration() {
   static std::once_flag once;
   std::call_once(once, [] {
-    std::string name = "__KMP_REGISTERED_LIB_" + std::to_string(getpid()) + "_" + std::to_string(getuid());
+    std::string name =
+        "__KMP_REGISTERED_LIB_" + std::to_string(getpid()) + "_" + std::to_string(getuid());
     for (const char* folder : {"/dev/shm/", "/tmp/"})
       unlink((folder + name).c_str());
   });

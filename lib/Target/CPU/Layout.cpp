@@ -131,7 +131,8 @@ Buffer Emitter::makePairs(ssm::ArrayType type, StringRef label, StringRef reduce
   Buffer buffer;
   buffer.element = buffer.storage = b.getI32Type();
   // Whole blocks of 16 positions and of 16 pairs: those that do not exist are zeros along the sum.
-  int64_t pairs = roundUp(type.find(reduced).getSize(), 32) / 2, extent = roundUp(type.find(label).getSize(), 16);
+  int64_t pairs = roundUp(type.find(reduced).getSize(), 32) / 2,
+          extent = roundUp(type.find(label).getSize(), 16);
   Dim along{label, extent, pairs}, summed{reduced, pairs, 1};
   if (strip) {
     along = {label, extent, 1};
@@ -157,7 +158,8 @@ bool ssmc::cpu::isFlat(Operation* op) {
   return isa_and_nonnull<ssm::FlattenOp, ssm::UnflattenOp>(op);
 }
 
-/// The buffer with one label as two: the inner one runs through it, the outer one in steps of its extent.
+/// The buffer with one label as two: the inner one runs through it, the outer one in steps of its
+/// extent.
 static Buffer splitLabel(Buffer buffer, StringRef flat, ssm::AxisAttr outer, ssm::AxisAttr inner) {
   auto found = llvm::find_if(buffer.dims, [&](const Dim& dim) { return dim.label == flat; });
   Dim steps = *found, micro = *found;
@@ -183,7 +185,8 @@ Item Emitter::makeFlat(Operation* op) {
   }
   auto unflatten = cast<ssm::UnflattenOp>(op);
   item.target = makeBuffer(unflatten.getOperand().getType(), Buffer::Place::Temp, {});
-  item.view = splitLabel(item.target, unflatten.getLabel(), unflatten.getOuter(), unflatten.getInner());
+  item.view =
+      splitLabel(item.target, unflatten.getLabel(), unflatten.getOuter(), unflatten.getInner());
   return item;
 }
 
@@ -224,8 +227,10 @@ void Emitter::choosePreferences(Operation* kernel) {
     const Product& product = found->second;
     ssm::AxisAttr axis = arrayType(product.right).find(product.lane);
     LanePreference lane{product.lane, tileFor(axis.getSize()).parts * shape.lanes};
-    // A state that is read both ways is transposed for some: all that is added to it lies as it does.
-    bool isState = isa<BlockArgument>(product.right) && stateLane(arrayType(product.right)) == product.lane;
+    // A state that is read both ways is transposed for some: all that is added to it lies as it
+    // does.
+    bool isState =
+        isa<BlockArgument>(product.right) && stateLane(arrayType(product.right)) == product.lane;
     if (isState || persistent.contains(product.right))
       prefer(product.right, lane);
     prefer(op->getResult(0), lane);

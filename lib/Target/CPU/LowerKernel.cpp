@@ -67,8 +67,7 @@ int64_t KernelLowering::innerAxis(Operation* op) {
   return sequence ? int64_t(sequence.getTimeAxis()) : 0;
 }
 
-//===-- workspace
-//-----------------------------------------------------------------------------------===//
+//===-- workspace ----------------------------------------------------------------------------===//
 
 Value KernelLowering::itemSize(ArrayRef<Value> timeSizes, Value fixed) {
   Value size = fixed;
@@ -106,8 +105,7 @@ void KernelLowering::emitWorkspaceFunction() {
   func::ReturnOp::create(b, add(mul(count, size), e.i64(e.tempBytes + 256)));
 }
 
-//===-- segments and sequences
-//----------------------------------------------------------------------===//
+//===-- segments and sequences ---------------------------------------------------------------===//
 
 Segment KernelLowering::segmentOf(Operation* op) {
   while (!isa<tile::KernelOp, tile::SequenceOp>(op->getParentOp()))
@@ -208,8 +206,8 @@ void KernelLowering::emitSegment(ArrayRef<Operation*> ops, ArrayRef<Item> given)
   e.pairs = std::move(savedPairs);
 }
 
-/// The label of the steps of a tile, and every name that it is given inside, each with the number of positions
-/// that a step has there: columns of a matrix over steps, micro-steps.
+/// The label of the steps of a tile, and every name that it is given inside, each with the number
+/// of positions that a step has there: columns of a matrix over steps, micro-steps.
 static llvm::MapVector<StringRef, int64_t> namesOfSteps(tile::SequenceOp sequence) {
   llvm::MapVector<StringRef, int64_t> names;
   names[sequence.getAxis().getName()] = 1;
@@ -221,17 +219,20 @@ static llvm::MapVector<StringRef, int64_t> namesOfSteps(tile::SequenceOp sequenc
     known = names.size();
     sequence.walk([&](Operation* op) {
       if (auto relabel = dyn_cast<ssm::RelabelOp>(op)) {
-        for (auto [from, to] : llvm::zip(ssm::strings(relabel.getFrom()), ssm::strings(relabel.getTo())))
+        for (auto [from, to] :
+             llvm::zip(ssm::strings(relabel.getFrom()), ssm::strings(relabel.getTo())))
           same(from, to, 1);
       } else if (auto flatten = dyn_cast<ssm::FlattenOp>(op)) {
         same(flatten.getOuter(), flatten.getAxis().getName(),
              flatten.getOperand().getType().find(flatten.getInner()).getSize());
       } else if (auto unflatten = dyn_cast<ssm::UnflattenOp>(op)) {
-        same(unflatten.getLabel(), unflatten.getOuter().getName(), 1, unflatten.getInner().getSize());
+        same(unflatten.getLabel(), unflatten.getOuter().getName(), 1,
+             unflatten.getInner().getSize());
       }
     });
     sequence.walk([&](Operation* op) {
-      auto rows = op->getAttrOfType<StringAttr>("rows"), columns = op->getAttrOfType<StringAttr>("columns");
+      auto rows = op->getAttrOfType<StringAttr>("rows"),
+           columns = op->getAttrOfType<StringAttr>("columns");
       if (rows && columns)
         same(rows.getValue(), columns.getValue(), 1);
     });

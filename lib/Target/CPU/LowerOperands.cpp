@@ -152,9 +152,8 @@ void KernelLowering::emitLoad(tile::LoadOp load) {
   bool suits = lane.label.empty() || (contiguous && user.isUnit(lane.label) && lane.width &&
                                       type.find(lane.label).getSize() % lane.width == 0);
   // Products read rows again and again, which are heads apart, and past the last step.
-  bool isReadAgain = llvm::any_of(*load->getBlock(), [&](Operation& op) {
-    return e.isWhole(&op) && !isa<ssm::FoldOp>(op);
-  });
+  bool isReadAgain = llvm::any_of(
+      *load->getBlock(), [&](Operation& op) { return e.isWhole(&op) && !isa<ssm::FoldOp>(op); });
   if (contiguous && suits && !conditional && !e.persistent.contains(value) && !isReadAgain &&
       !isReadByFold(value)) {
     e.buffers[value] = user;
@@ -216,9 +215,10 @@ void KernelLowering::emitLoad(tile::LoadOp load) {
   e.buffers[value] = target;
 }
 
-/// Asks for the next head's rows of this tile while the present head is computed. The rows of one head lie as far
-/// apart as all heads are wide, often a page each: no hardware prefetcher follows them, and every row would be
-/// waited for. Addresses beyond the end do no harm: a prefetch does not fault.
+/// Asks for the next head's rows of this tile while the present head is computed. The rows of one
+/// head lie as far apart as all heads are wide, often a page each: no hardware prefetcher follows
+/// them, and every row would be waited for. Addresses beyond the end do no harm: a prefetch does
+/// not fault.
 void KernelLowering::emitPrefetch() {
   constexpr int64_t line = 64, longest = 1024; // Within longer rows the hardware does it.
   struct Rows {
@@ -227,7 +227,8 @@ void KernelLowering::emitPrefetch() {
     bool write;
   };
   SmallVector<Rows> all;
-  for (auto [index, operand] : llvm::enumerate(kernel.getOperandsAttr().getAsRange<tile::OperandAttr>())) {
+  for (auto [index, operand] :
+       llvm::enumerate(kernel.getOperandsAttr().getAsRange<tile::OperandAttr>())) {
     bool written = operand.getRole() == tile::Role::Out;
     if ((operand.getRole() != tile::Role::In && !written) || operand.getScope() != ssm::Scope::Head)
       continue;
@@ -251,11 +252,13 @@ void KernelLowering::emitPrefetch() {
     return;
   // Many rows that are pages apart would fight for the same lines of the first-level cache.
   int hint = innermost.getTileSize() > 16 ? 2 : 3;
-  e.loop(e.i64(0), e.dynamicExtents[innermost.getAxis().getName()], 1, {}, [&](Value step, ValueRange) {
-    for (const Rows& rows : all)
-      for (int64_t place = 0; place < rows.bytes; place += line)
-        LLVM::Prefetch::create(b, gep(rows.base, b.getI8Type(), add(mul(step, rows.step), e.i64(place))),
-                               rows.write, hint, /*cache=*/1);
-    return SmallVector<Value>();
-  });
+  e.loop(e.i64(0), e.dynamicExtents[innermost.getAxis().getName()], 1, {},
+         [&](Value step, ValueRange) {
+           for (const Rows& rows : all)
+             for (int64_t place = 0; place < rows.bytes; place += line)
+               LLVM::Prefetch::create(
+                   b, gep(rows.base, b.getI8Type(), add(mul(step, rows.step), e.i64(place))),
+                   rows.write, hint, /*cache=*/1);
+           return SmallVector<Value>();
+         });
 }

@@ -1,8 +1,8 @@
 // Loops over tiles, and the panels that they read.
 //
-// The right side of a product is read a strip of lanes at a time, for every block of rows again. In panels a strip is
-// one contiguous block, which stays in the first-level cache whatever the extents; in rows of all lanes it would
-// compete for a few sets of the cache.
+// The right side of a product is read a strip of lanes at a time, for every block of rows again. In
+// panels a strip is one contiguous block, which stays in the first-level cache whatever the
+// extents; in rows of all lanes it would compete for a few sets of the cache.
 #include "Emitter.h"
 
 using namespace mlir;
@@ -54,7 +54,8 @@ void Emitter::forStrips(StringRef lane, int64_t extent, int64_t parts, const Poi
     });
   int64_t left = extent - full;
   if (left)
-    strip({Value(), full, true}, roundUp(left, shape.lanes) / shape.lanes, left % shape.lanes ? left : 0);
+    strip({Value(), full, true}, roundUp(left, shape.lanes) / shape.lanes,
+          left % shape.lanes ? left : 0);
 }
 
 void Emitter::forBlocks(StringRef label, int64_t extent, int64_t step, Value lower,
@@ -65,7 +66,8 @@ void Emitter::forBlocks(StringRef label, int64_t extent, int64_t step, Value low
     if (auto found = dynamicExtents.find(label); found != dynamicExtents.end())
       upper = arith::MinSIOp::create(
           b, upper,
-          arith::AndIOp::create(b, arith::AddIOp::create(b, found->second, i64(step - 1)), i64(-step)));
+          arith::AndIOp::create(b, arith::AddIOp::create(b, found->second, i64(step - 1)),
+                                i64(-step)));
     loop(lower ? lower : i64(0), upper, step, {}, [&](Value index, ValueRange) {
       body({index}, step);
       return SmallVector<Value>();
@@ -77,7 +79,7 @@ void Emitter::forBlocks(StringRef label, int64_t extent, int64_t step, Value low
   body({Value(), full}, extent - full);
 }
 
-//===-- Panels --------------------------------------------------------------------------------------===//
+//===-- Panels -------------------------------------------------------------------------------===//
 
 StringRef ssmc::cpu::renamedFrom(ssm::RelabelOp relabel, StringRef name) {
   for (auto [from, to] : llvm::zip(ssm::strings(relabel.getFrom()), ssm::strings(relabel.getTo())))
@@ -88,7 +90,8 @@ StringRef ssmc::cpu::renamedFrom(ssm::RelabelOp relabel, StringRef name) {
 
 Buffer ssmc::cpu::renamed(Buffer buffer, ssm::RelabelOp relabel) {
   for (Dim& dim : buffer.dims)
-    for (auto [from, to] : llvm::zip(ssm::strings(relabel.getFrom()), ssm::strings(relabel.getTo())))
+    for (auto [from, to] :
+         llvm::zip(ssm::strings(relabel.getFrom()), ssm::strings(relabel.getTo())))
       if (dim.label == from) {
         dim.label = to;
         break;
@@ -146,8 +149,8 @@ void ssmc::cpu::transpose(ImplicitLocOpBuilder& b, SmallVector<Value>& vectors) 
   }
 }
 
-void Emitter::packTransposed(const Buffer& from, const Buffer& to, ssm::ArrayType type, StringRef unit,
-                             StringRef lane) {
+void Emitter::packTransposed(const Buffer& from, const Buffer& to, ssm::ArrayType type,
+                             StringRef unit, StringRef lane) {
   int64_t lanes = shape.lanes;
   auto vectorType = VectorType::get({lanes}, b.getF32Type());
   forEach(type, {unit, lane}, Point(), [&](const Point& outer) {

@@ -42,7 +42,8 @@ struct LowerTileToLoops : PassWrapper<LowerTileToLoops, OperationPass<ModuleOp>>
   Option<int64_t> registers{*this, "registers", llvm::cl::desc("number of vector registers"),
                             llvm::cl::init(32)};
   Option<cpu::PairUnit> pairs{
-      *this, "pairs", llvm::cl::desc("what multiplies pairs of bf16"), llvm::cl::init(cpu::PairUnit::None),
+      *this, "pairs", llvm::cl::desc("what multiplies pairs of bf16"),
+      llvm::cl::init(cpu::PairUnit::None),
       llvm::cl::values(clEnumValN(cpu::PairUnit::None, "none", "nothing"),
                        clEnumValN(cpu::PairUnit::Vectors, "vectors", "AVX512_BF16"),
                        clEnumValN(cpu::PairUnit::Tiles, "tiles", "AMX-BF16"))};

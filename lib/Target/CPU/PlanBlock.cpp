@@ -3,8 +3,8 @@
 // Ops are grouped into nests by dependence alone. A nest loops over the labels of its values; a
 // value that needs a finished reduction of some nest belongs to a later one. The number of finished
 // reductions (or folds) that a value waits for, one after the other, is its stage. Values of one
-// stage with the same labels, of the same sizes, share a nest. A value that a later nest needs again is computed again,
-// unless that is expensive: then the first nest leaves it in a buffer.
+// stage with the same labels, of the same sizes, share a nest. A value that a later nest needs
+// again is computed again, unless that is expensive: then the first nest leaves it in a buffer.
 #include "Emitter.h"
 
 using namespace mlir;
@@ -122,14 +122,16 @@ void Plan::need(Value value) {
 void Plan::keepOperand(Value value) {
   while (isInline(value) && isa<ssm::RelabelOp>(value.getDefiningOp()))
     value = value.getDefiningOp()->getOperand(0);
-  if (isInline(value) && !isRenaming(value.getDefiningOp()) && !isa<ssm::PositionOp>(value.getDefiningOp()))
+  if (isInline(value) && !isRenaming(value.getDefiningOp()) &&
+      !isa<ssm::PositionOp>(value.getDefiningOp()))
     kept.insert(value);
 }
 
 void Plan::needWhole(Operation* op) {
   if (auto found = e.products.find(op); found != e.products.end()) {
     keepOperand(found->second.left);
-    // The right side is packed where it does not lie in panels; lanes of steps want a transposition.
+    // The right side is packed where it does not lie in panels; lanes of steps want a
+    // transposition.
     if (e.dynamicExtents.count(found->second.lane))
       keepOperand(found->second.right);
     return;
@@ -196,7 +198,8 @@ bool Plan::renames(Value value, Value leaf, DenseSet<Value>& seen, bool renamed)
                       [&](Value operand) { return renames(operand, leaf, seen, renamed); });
 }
 
-/// Whether two types are as long along each of these labels: arrays of other sizes may bear the same ones.
+/// Whether two types are as long along each of these labels: arrays of other sizes may bear the
+/// same ones.
 static bool sameSizes(ssm::ArrayType a, ssm::ArrayType b, ArrayRef<StringRef> labels) {
   return llvm::all_of(labels, [&](StringRef label) {
     return a.find(label).getExtent() == b.find(label).getExtent();

@@ -59,8 +59,7 @@ static Cost costOf(const Loop& loop, const Machine& machine) {
   return cost;
 }
 
-//===-- The call
-//------------------------------------------------------------------------------------===//
+//===-- The call -----------------------------------------------------------------------------===//
 
 namespace {
 /// The arguments of a call that touches no data: operands are numbers far apart.

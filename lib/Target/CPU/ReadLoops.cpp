@@ -46,8 +46,7 @@ private:
 
 } // namespace
 
-//===-- Memory
-//--------------------------------------------------------------------------------------===//
+//===-- Memory -------------------------------------------------------------------------------===//
 
 void Reader::readData(Operation* op, Value address, Type type, bool stores, Loop& loop) {
   auto vector = dyn_cast<VectorType>(type);
@@ -80,8 +79,7 @@ void Reader::readStore(LLVM::StoreOp store, Loop& loop) {
   numbers.store(store);
 }
 
-//===-- Arithmetic
-//----------------------------------------------------------------------------------===//
+//===-- Arithmetic ---------------------------------------------------------------------------===//
 
 /// Notes how long a result waits for the round before; of a product that a sum takes up, only the
 /// sum counts.
@@ -208,8 +206,7 @@ void Reader::readIntrinsic(LLVM::CallIntrinsicOp call, Loop& loop) {
   (void)chainOf(call, steps);
 }
 
-//===-- Loops
-//---------------------------------------------------------------------------------------===//
+//===-- Loops --------------------------------------------------------------------------------===//
 
 void Reader::readLoop(scf::ForOp op, Loop& outer) {
   std::optional<Number> lower = numbers.find(op.getLowerBound()),

@@ -1,9 +1,9 @@
-// An adjoint is a form like any other, so it has an adjoint. What that computes, on the CPU in f32, is compared with
-// differences of the f64 reference's gradient.
+// An adjoint is a form like any other, so it has an adjoint. What that computes, on the CPU in f32,
+// is compared with differences of the f64 reference's gradient.
 //
-// For a loss L and a direction u of its operands let G(x) = <u, grad L(x)>. The adjoint takes (x, d:o) to grad L, `d:x`; its
-// adjoint takes the cotangents `d2:d:x` = u to grad G, `d2:x`. Along a direction v that is
-// <grad G, v> = (G(x + h v) - G(x - h v)) / 2h.
+// For a loss L and a direction u of its operands let G(x) = <u, grad L(x)>. The adjoint takes (x,
+// d:o) to grad L, `d:x`; its adjoint takes the cotangents `d2:d:x` = u to grad G, `d2:x`. Along a
+// direction v that is <grad G, v> = (G(x + h v) - G(x - h v)) / 2h.
 #include "Check.h"
 #include "Kernels.h"
 
@@ -86,7 +86,9 @@ static double inner(const Array& a, const Array& b) {
   return sum;
 }
 
-static double normOf(const Array& a) { return std::sqrt(inner(a, a)); }
+static double normOf(const Array& a) {
+  return std::sqrt(inner(a, a));
+}
 
 static ArrayMap doubled(const ArrayMap& arrays) {
   ArrayMap result;
@@ -95,7 +97,8 @@ static ArrayMap doubled(const ArrayMap& arrays) {
   return result;
 }
 
-double SecondDerivative::derivativeAt(StringRef moved, bool isState, const Array& direction, double h) {
+double SecondDerivative::derivativeAt(StringRef moved, bool isState, const Array& direction,
+                                      double h) {
   ArrayMap operands = doubled(inputs.operands), states = doubled(inputs.states);
   auto* values = static_cast<double*>((isState ? states : operands).find(moved)->second.getData());
   for (int64_t i = 0; i < direction.getNumElements(); ++i)
@@ -120,12 +123,14 @@ void SecondDerivative::compare(StringRef moved, bool isState, const Array& gradi
       return fail(__FILE__, __LINE__, ("the second derivative by " + moved + " is zero").str());
     double step = h / norm * std::sqrt(double(direction.getNumElements()));
     double wanted = (derivativeAt(moved, isState, direction, step) -
-                     derivativeAt(moved, isState, direction, -step)) / (2 * step);
+                     derivativeAt(moved, isState, direction, -step)) /
+                    (2 * step);
     double found = inner(gradient, direction);
     if (!(std::abs(found - wanted) <= 1e-4 * normOf(gradient) * norm))
-      fail(__FILE__, __LINE__, ("the second derivative of " + declared.getSymName() + " by " + moved +
-                                " is " + std::to_string(found) + ", differences give " +
-                                std::to_string(wanted)).str());
+      fail(__FILE__, __LINE__,
+           ("the second derivative of " + declared.getSymName() + " by " + moved + " is " +
+            std::to_string(found) + ", differences give " + std::to_string(wanted))
+               .str());
   }
 }
 
@@ -185,6 +190,12 @@ static void checkForms(StringRef name) {
   test.check(Form::Chunked, 8);
 }
 
-TEST(secondDerivativeOfGatedLinearAttention) { checkForms("gla"); }
-TEST(secondDerivativeOfTheGatedDeltaRule) { checkForms("gated_delta_rule"); }
-TEST(secondDerivativeOfMamba) { checkForms("mamba1"); }
+TEST(secondDerivativeOfGatedLinearAttention) {
+  checkForms("gla");
+}
+TEST(secondDerivativeOfTheGatedDeltaRule) {
+  checkForms("gated_delta_rule");
+}
+TEST(secondDerivativeOfMamba) {
+  checkForms("mamba1");
+}

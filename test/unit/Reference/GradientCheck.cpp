@@ -77,8 +77,7 @@ class Comparison {
 public:
   Comparison(Point& point, reference::Results cotangents)
       : point(point), cotangents(std::move(cotangents)) {}
-  void compare(ArrayMap& arrays, StringRef name, const Array& gradient,
-               std::optional<bool> isZero);
+  void compare(ArrayMap& arrays, StringRef name, const Array& gradient, std::optional<bool> isZero);
 
 private:
   std::string recurrenceName() { return point.recurrence.getSymName().str(); }
@@ -109,9 +108,9 @@ double Comparison::loss() {
 
 double Comparison::lossAt(Array& array, const Array& from, const Array& direction, double step) {
   int64_t words = from.getNumElements() * (runtime::isComplex(from.getDType()) ? 2 : 1);
-  auto *to = static_cast<double*>(array.getData());
-  auto *x = static_cast<const double*>(from.getData());
-  auto *d = static_cast<const double*>(direction.getData());
+  auto* to = static_cast<double*>(array.getData());
+  auto* x = static_cast<const double*>(from.getData());
+  auto* d = static_cast<const double*>(direction.getData());
   for (int64_t i = 0; i < words; ++i)
     to[i] = x[i] + step * d[i];
   return loss();
@@ -121,7 +120,8 @@ void Comparison::compare(ArrayMap& arrays, StringRef name, const Array& gradient
                          std::optional<bool> isZero) {
   Array& array = arrays.find(name.str())->second;
   if (array.getShape() != gradient.getShape() || array.getDType() != gradient.getDType())
-    return fail(__FILE__, __LINE__, "the gradient of '" + name.str() + "' has another shape or dtype");
+    return fail(__FILE__, __LINE__,
+                "the gradient of '" + name.str() + "' has another shape or dtype");
   Array from = UNWRAP(array.clone());
   for (uint64_t seed : {11, 12, 13}) {
     Array direction = normalLike(array, runtime::seedFor(seed, name));
@@ -141,7 +141,8 @@ void Comparison::compare(ArrayMap& arrays, StringRef name, const Array& gradient
       fail(__FILE__, __LINE__,
            fmt::format("{}: along '{}' the loss changes by {:.9g}, by the gradient {:.9g}: off by "
                        "{:.2g}",
-                       recurrenceName(), name.str(), found, derivative, std::abs(found - derivative) / size));
+                       recurrenceName(), name.str(), found, derivative,
+                       std::abs(found - derivative) / size));
   }
   array = std::move(from);
 }

@@ -26,7 +26,7 @@ reference::Results randomCotangents(const Point& point, uint64_t seed = 7);
 /// along d, by differences, with Re(sum of conj(gradient) d). Both must be the same to 1e-7 of what
 /// the sum is made of. Gradients that are zero throughout fail, but for those named in `zeros`,
 /// which must be; without `zeros` any may be.
-void checkGradient(Point& point,
-                   std::optional<llvm::ArrayRef<llvm::StringRef>> zeros = llvm::ArrayRef<llvm::StringRef>());
+void checkGradient(Point& point, std::optional<llvm::ArrayRef<llvm::StringRef>> zeros =
+                                     llvm::ArrayRef<llvm::StringRef>());
 
 } // namespace ssmc::test

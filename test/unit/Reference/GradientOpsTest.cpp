@@ -50,8 +50,8 @@ static void checkBinary(const std::string& op, const std::string& x, const std::
   std::string few = "[i: K]", many = "[i: K, j: V]";
   for (auto& [left, right] : {std::pair(few, many), std::pair(many, few)})
     check("%x = ssm.in \"x\" " + std::string(left == few ? "[i]" : "[j, i]") + " : " + left + x +
-          "\n%y = ssm.in \"y\" " + std::string(right == few ? "[i]" : "[j, i]") + " : " + right + y +
-          "\n%o = ssm." + op + " %x, %y : " + left + x + ", " + right + y +
+          "\n%y = ssm.in \"y\" " + std::string(right == few ? "[i]" : "[j, i]") + " : " + right +
+          y + "\n%o = ssm." + op + " %x, %y : " + left + x + ", " + right + y +
           "\nssm.out \"o\" [i, j], %o : " + many + to);
 }
 
@@ -106,9 +106,9 @@ TEST(gradientsOfReductions) {
                            : over == std::string("[j]") ? "[i]"
                                                         : "[]";
         std::string type = left == "[j]" ? "[j: V]" : left == "[i]" ? "[i: K]" : "[]";
-        check("%x = ssm.in \"x\" [j, i] : [i: K, j: V]" + element + "\n%o = ssm." + op + " %x over " +
-              over + " : [i: K, j: V]" + element + "\nssm.out \"o\" " + left + ", %o : " + type +
-              element);
+        check("%x = ssm.in \"x\" [j, i] : [i: K, j: V]" + element + "\n%o = ssm." + op +
+              " %x over " + over + " : [i: K, j: V]" + element + "\nssm.out \"o\" " + left +
+              ", %o : " + type + element);
       }
 }
 
@@ -136,7 +136,8 @@ TEST(gradientOfAFold) {
       %w = ssm.in "w" [i] : [i: K]
       %xc = ssm.cast %x : [i: K] to [i: K] complex<f32>
       %a, %b, %c, %d = ssm.fold over [s: J] )" +
-          std::string(direction) + R"(carry(%p = %xc : [i: K] complex<f32>, %q = %y : [i: K] complex<f32>) {
+          std::string(direction) +
+          R"(carry(%p = %xc : [i: K] complex<f32>, %q = %y : [i: K] complex<f32>) {
         %fs = ssm.at %f "s" : [i: K, s: J]
         %gs = ssm.at %g "s" : [s: J]
         %h = ssm.mul %fs, %w : [i: K], [i: K]
@@ -154,8 +155,8 @@ TEST(gradientOfAFold) {
 }
 
 TEST(gradientOfNestedFolds) {
-  // The inner fold runs over another axis, starts from the outer carried value and reads a state and
-  // an input of its own.
+  // The inner fold runs over another axis, starts from the outer carried value and reads a state
+  // and an input of its own.
   check(R"(
     %x = ssm.in "x" [s, i] : [i: K, s: J]
     %k = ssm.in "k" [i, j] : [i: K, j: V]

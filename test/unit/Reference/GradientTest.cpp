@@ -16,8 +16,7 @@ static reference::Gradients differentiate(Program& program, reference::Sizes siz
                                           const runtime::ArrayMap& operands,
                                           const Results& cotangents,
                                           const runtime::ArrayMap& states = {}) {
-  return UNWRAP(
-      reference::differentiate(program.recurrence, sizes, operands, states, cotangents));
+  return UNWRAP(reference::differentiate(program.recurrence, sizes, operands, states, cotangents));
 }
 
 /// Checks the gradient at random points: with all states given, with every other one and with none,
@@ -62,7 +61,8 @@ TEST(gradientOfADecayByHand) {
     ssm.update "S", %S : []
     ssm.out "o" [], %S : []
   )");
-  auto operands = mapOf({{"x", arrayOf({1, 3, 1}, {1, 2, 3})}, {"a", arrayOf({1, 3, 1}, {4, 5, 6})}});
+  auto operands =
+      mapOf({{"x", arrayOf({1, 3, 1}, {1, 2, 3})}, {"a", arrayOf({1, 3, 1}, {4, 5, 6})}});
   Results cotangents = {mapOf({{"o", arrayOf({1, 3, 1}, {0, 10, 0})}}),
                         mapOf({{"S", arrayOf({1, 1}, {1})}})};
   auto gradients = differentiate(program, sizesOf({3}), operands, cotangents);
@@ -153,8 +153,8 @@ TEST(gradientsOfPowersOfZero) {
     %o = ssm.pow %x, %y : [], []
     ssm.out "o" [], %o : []
   )");
-  auto operands = mapOf(
-      {{"x", arrayOf({1, 4, 1}, {0, 0, 0, 3})}, {"y", arrayOf({1, 4, 1}, {0, 1, 2, 0})}});
+  auto operands =
+      mapOf({{"x", arrayOf({1, 4, 1}, {0, 0, 0, 3})}, {"y", arrayOf({1, 4, 1}, {0, 1, 2, 0})}});
   Results cotangents = {mapOf({{"o", arrayOf({1, 4, 1}, {1, 1, 1, 1})}}), {}};
   auto gradients = differentiate(program, sizesOf({4}), operands, cotangents);
   CHECK_ARRAY(gradients.operands, "x", {0, 1, 0, 0});

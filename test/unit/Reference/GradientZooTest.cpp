@@ -30,8 +30,7 @@ static void checkFile(StringRef path) {
   sources.AddNewSourceBuffer(std::move(*buffer), SMLoc());
   mlir::MLIRContext context;
   Diagnostics diagnostics(sources);
-  mlir::OwningOpRef<mlir::ModuleOp> module =
-      frontend::importSource(sources, context, diagnostics);
+  mlir::OwningOpRef<mlir::ModuleOp> module = frontend::importSource(sources, context, diagnostics);
   if (!module)
     return fail(__FILE__, __LINE__, path.str() + " has errors");
   for (auto recurrence : module->getOps<ssm::RecurrenceOp>()) {
@@ -48,8 +47,7 @@ static void checkFile(StringRef path) {
 static int checkFolder(StringRef folder) {
   int files = 0;
   std::error_code error;
-  for (sys::fs::directory_iterator it(folder, error), end; it != end && !error;
-       it.increment(error))
+  for (sys::fs::directory_iterator it(folder, error), end; it != end && !error; it.increment(error))
     if (StringRef path = it->path(); path.ends_with(".ssm")) {
       checkFile(path);
       ++files;

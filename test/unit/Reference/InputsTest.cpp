@@ -49,7 +49,8 @@ TEST(exponentsBecomeNegative) {
   CHECK(plan.provenStable && chosen(plan, "g", Fill::NegativeLog) &&
         plan.operands["g"].scale == reference::usualStrength);
   plan = chooseFor("%g = ssm.in \"g\" [] : []\n%n = ssm.neg %g : []\n%c = ssm.exp %n : []");
-  CHECK(plan.provenStable && chosen(plan, "g", Fill::Positive) && plan.operands["g"].scale == reference::usualStrength);
+  CHECK(plan.provenStable && chosen(plan, "g", Fill::Positive) &&
+        plan.operands["g"].scale == reference::usualStrength);
   // The rate is the one that is constant in time, whichever comes first.
   for (const char* product : {"%dt, %A", "%A, %dt"}) {
     plan = chooseFor("%dt = ssm.in \"dt\" [] : []\n%A = ssm.in \"A\" [] param : []\n%m = ssm.mul " +
@@ -163,10 +164,9 @@ TEST(bilinearRule) {
     %sum = ssm.add %z, %b : [] complex<f32>, []
     %difference = ssm.sub %a, %z : [], [] complex<f32>
   )";
-  for (const char* quotient :
-       {"%c = ssm.div %sum, %difference : [] complex<f32>, [] complex<f32>",
-        "%r = ssm.div %one, %difference : [], [] complex<f32>\n"
-        "%c = ssm.mul %r, %sum : [] complex<f32>, [] complex<f32>"}) {
+  for (const char* quotient : {"%c = ssm.div %sum, %difference : [] complex<f32>, [] complex<f32>",
+                               "%r = ssm.div %one, %difference : [], [] complex<f32>\n"
+                               "%c = ssm.mul %r, %sum : [] complex<f32>, [] complex<f32>"}) {
     auto plan = choose(parts + quotient + R"(
       ssm.state "S" [] : [] complex<f32>
       %p = ssm.prev "S" by [1] : [] complex<f32>

@@ -19,8 +19,7 @@ static std::string number(int64_t n) {
   return std::to_string(n);
 }
 
-//===-- gated linear attention
-//----------------------------------------------------------------------===//
+//===-- gated linear attention ---------------------------------------------------------------===//
 
 static const char* glaText = R"(
 tile.kernel @k operands [
@@ -91,8 +90,7 @@ static Case gla(std::string name, int64_t K, int64_t V, Sizes sizes, std::string
   return c;
 }
 
-//===-- gated delta rule
-//----------------------------------------------------------------------------===//
+//===-- gated delta rule ---------------------------------------------------------------------===//
 
 static const char* gdrText = R"(
 tile.kernel @k operands [
@@ -170,8 +168,7 @@ static Case gdr(std::string name, int64_t K, int64_t V, Sizes sizes) {
   return c;
 }
 
-//===-- Mamba-2: groups, params, an epilogue
-//--------------------------------------------------------===//
+//===-- Mamba-2: groups, params, an epilogue -------------------------------------------------===//
 
 static const char* mamba2Text = R"(
 tile.kernel @k operands [
@@ -245,8 +242,7 @@ static Case mamba2(std::string name, int64_t P, int64_t N, Sizes sizes) {
   return c;
 }
 
-//===-- Mamba-1: a decay for each element
-//-----------------------------------------------------------===//
+//===-- Mamba-1: a decay for each element ----------------------------------------------------===//
 
 static const char* mamba1Text = R"(
 tile.kernel @k operands [

@@ -28,7 +28,8 @@ tile.kernel @k operands [#tile.operand<"q" in [i: 21] f32 head>, #tile.operand<"
   }
 })";
 
-/// One decay for all keys: a product of which only what is below the diagonal is read, times a span.
+/// One decay for all keys: a product of which only what is below the diagonal is read, times a
+/// span.
 static const char* scalarGram = R"(
 tile.kernel @k operands [#tile.operand<"q" in [i: 21] f32 head>, #tile.operand<"k" in [i: 21] f32 head>,
     #tile.operand<"d" in [] f32 head>, #tile.operand<"v" in [j: 50] f32 head>,
@@ -117,7 +118,8 @@ tile.kernel @k operands [#tile.operand<"d" in [i: 37] f32 head>, #tile.operand<"
   tile.store "s", %s1 : [i: 37]
 })";
 
-/// A label that both sides and the result bear, one that is summed beside the steps, a state read and written.
+/// A label that both sides and the result bear, one that is summed beside the steps, a state read
+/// and written.
 static const char* batched = R"(
 tile.kernel @k operands [#tile.operand<"q" in [h: 3, i: 20] f32 head>, #tile.operand<"k" in [h: 3, i: 20, r: 2] f32 head>,
     #tile.operand<"v" in [h: 3, j: 70, r: 2] bf16 head>, #tile.operand<"S" state_in [h: 3, i: 20, j: 70] f32 head>,
@@ -143,11 +145,13 @@ tile.kernel @k operands [#tile.operand<"q" in [h: 3, i: 20] f32 head>, #tile.ope
 
 std::vector<Case> chunkCases() {
   std::vector<Case> cases;
-  for (auto [name, text] : {std::pair("decayed gram", decayedGram), std::pair("scalar gram", scalarGram),
-                            std::pair("solve of two", solve), std::pair("along the steps", along),
-                            std::pair("batched products", batched)})
+  for (auto [name, text] :
+       {std::pair("decayed gram", decayedGram), std::pair("scalar gram", scalarGram),
+        std::pair("solve of two", solve), std::pair("along the steps", along),
+        std::pair("batched products", batched)})
     // Whole chunks and a part, a part alone, one step.
     for (int64_t time : {95, 7, 1})
-      cases.push_back(interpretedCase(std::string(name) + ", T " + std::to_string(time), text, {2, 4, 2, time, 1}));
+      cases.push_back(interpretedCase(std::string(name) + ", T " + std::to_string(time), text,
+                                      {2, 4, 2, time, 1}));
   return cases;
 }

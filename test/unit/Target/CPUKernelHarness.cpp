@@ -61,8 +61,7 @@ double* ItemView::at(const std::string& name, char role, int64_t t, int64_t x) c
   std::abort();
 }
 
-//===-- stored types
-//--------------------------------------------------------------------------------===//
+//===-- stored types -------------------------------------------------------------------------===//
 
 static size_t bytesOf(const std::string& storage) {
   if (storage == "bf16" || storage == "f16")
@@ -131,8 +130,7 @@ struct Image {
   }
 };
 
-//===-- compiling and running
-//-----------------------------------------------------------------------===//
+//===-- compiling and running ----------------------------------------------------------------===//
 
 static mlir::MLIRContext& context() {
   static mlir::MLIRContext* context = [] {
@@ -157,7 +155,8 @@ std::vector<NamedTarget> ssmc::test::targetsHere() {
   if (host.hasPairVectors())
     targets.push_back({"bf16", {host.triple, targets.back().second.features + ",+avx512bf16"}});
   if (host.hasPairTiles() || (host.hasPairVectors() && emulateTiles()))
-    targets.push_back({"amx", {host.triple, targets.back().second.features + ",+amx-tile,+amx-bf16"}});
+    targets.push_back(
+        {"amx", {host.triple, targets.back().second.features + ",+amx-tile,+amx-bf16"}});
   return targets;
 }
 

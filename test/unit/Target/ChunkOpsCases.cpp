@@ -32,10 +32,10 @@ static std::string kernel(std::string operands, std::string body) {
     std::string axes = one.substr(second + 1);
     list += (list.empty() ? "" : ", ") + ("#tile.operand<\"" + one.substr(0, colon) + "\" ") +
             one.substr(colon + 1, second - colon - 1) + " [" +
-            (axes == "K"    ? "i: 5"
-             : axes == "V"  ? "j: 3"
-             : axes == "S"  ? "s: 8"
-                            : "") +
+            (axes == "K"   ? "i: 5"
+             : axes == "V" ? "j: 3"
+             : axes == "S" ? "s: 8"
+                           : "") +
             "] f32 head>";
     at = end + 1;
   }
@@ -53,8 +53,8 @@ static std::string decay(const std::string& name, const std::string& type) {
     %least = ssm.constant 2.000000e-01
     %none = ssm.constant 0.0
     %size = ssm.abs %raw : )" +
-         type + "\n    %small = ssm.cmp lt %size, %least : " + type + ", []\n    %d = ssm.select %small, %none, %raw : " +
-         type + " i1, [], " + type + "\n";
+         type + "\n    %small = ssm.cmp lt %size, %least : " + type +
+         ", []\n    %d = ssm.select %small, %none, %raw : " + type + " i1, [], " + type + "\n";
 }
 
 /// The product of decay(l) for from < l <= to, or l < to if strict.
@@ -68,7 +68,7 @@ static double between(int64_t to, int64_t from, bool strict, Decay decay) {
   return product;
 }
 
-//===-- along one label ----------------------------------------------------------------------------===//
+//===-- along one label ----------------------------------------------------------------------===//
 
 static ChunkCase cumprod() {
   return {"cumprod", kernel("x:in:K a:out:K b:out:K c:out:K e:out:K", decay("x", "KT") + R"(
@@ -130,8 +130,8 @@ static ChunkCase scan() {
           }};
 }
 
-/// Two vectors, of K and of one element, each from both; the matrix of the first to itself at each step, the others
-/// the same at all.
+/// Two vectors, of K and of one element, each from both; the matrix of the first to itself at each
+/// step, the others the same at all.
 static ChunkCase matrixScan() {
   return {"matrix_scan", kernel("x:in:K y:in: w:in:K h:param:K a:out:K b:out: c:out:K e:out:", R"(
     %x = tile.load "x" : KT
@@ -163,7 +163,8 @@ static ChunkCase matrixScan() {
                   for (int64_t l = 0; l < K; ++l)
                     met += h[l] * vector[l];
                   for (int64_t i = 0; i < K; ++i)
-                    vector[i] = item.at("w", 'i', t)[i] * met + h[i] * before + item.at("x", 'i', t)[i];
+                    vector[i] =
+                        item.at("w", 'i', t)[i] * met + h[i] * before + item.at("x", 'i', t)[i];
                   number = met + *item.at("y", 'i', t);
                   std::copy(vector.begin(), vector.end(), &item.at(reverse ? "c" : "a", 'o', t)[0]);
                   *item.at(reverse ? "e" : "b", 'o', t) = number;
@@ -222,10 +223,10 @@ static ChunkCase last() {
           }};
 }
 
-//===-- rows and columns ---------------------------------------------------------------------------===//
+//===-- rows and columns ---------------------------------------------------------------------===//
 
-// Matrices are read as chunks read them, by a sum over their columns, which sees the steps that exist: rows of random
-// weights tell any two of them apart.
+// Matrices are read as chunks read them, by a sum over their columns, which sees the steps that
+// exist: rows of random weights tell any two of them apart.
 
 static ChunkCase span() {
   return {"span", kernel("x:in:K w:in:K a:out:K b:out:K", decay("x", "KT") + R"(
@@ -247,9 +248,10 @@ static ChunkCase span() {
                   for (int64_t t = 0; t < count; ++t) {
                     double& sum = item.at(strict ? "b" : "a", 'o', first + t)[i] = 0;
                     for (int64_t s = 0; s < count; ++s)
-                      sum += item.at("w", 'i', first + s)[i] * between(t, s, strict, [&](int64_t l) {
-                               return decayOf(item.at("x", 'i', first + l)[i]);
-                             });
+                      sum +=
+                          item.at("w", 'i', first + s)[i] * between(t, s, strict, [&](int64_t l) {
+                            return decayOf(item.at("x", 'i', first + l)[i]);
+                          });
                   }
             });
           }};
@@ -265,8 +267,10 @@ static ChunkCase gram(bool keyed) {
     %k = tile.load "k" : KT
     %w = tile.load "w" : TT
     %ws = ssm.relabel %w [t] to [s] : TT
-    %a = ssm.gram %q, %k decay %d over [i] rows "t" columns "s")" + types + R"(
-    %b = ssm.gram %q, %k decay %d over [i] rows "t" columns "s" strict)" + types + R"(
+    %a = ssm.gram %q, %k decay %d over [i] rows "t" columns "s")" +
+                     types + R"(
+    %b = ssm.gram %q, %k decay %d over [i] rows "t" columns "s" strict)" +
+                     types + R"(
     %aw = ssm.mul %a, %ws : ST, [s: 8]
     %bw = ssm.mul %b, %ws : ST, [s: 8]
     %asum = ssm.sum %aw over [s] : ST
@@ -299,10 +303,14 @@ static ChunkCase apply(bool keyed) {
                  decay("x", type) + R"(
     %m = tile.load "m" : ST
     %k = tile.load "k" : KT
-    %a = ssm.apply %m, %k decay %d rows "t" columns "s")" + types + R"(
-    %b = ssm.apply %m, %k decay %d rows "t" columns "s" strict)" + types + R"(
-    %c = ssm.apply %m, %k decay %d rows "t" columns "s" transpose)" + types + R"(
-    %e = ssm.apply %m, %k decay %d rows "t" columns "s" strict transpose)" + types + R"(
+    %a = ssm.apply %m, %k decay %d rows "t" columns "s")" +
+                     types + R"(
+    %b = ssm.apply %m, %k decay %d rows "t" columns "s" strict)" +
+                     types + R"(
+    %c = ssm.apply %m, %k decay %d rows "t" columns "s" transpose)" +
+                     types + R"(
+    %e = ssm.apply %m, %k decay %d rows "t" columns "s" strict transpose)" +
+                     types + R"(
     tile.store "a", %a : KT
     tile.store "b", %b : KT
     tile.store "c", %c : KT
@@ -331,7 +339,8 @@ static ChunkCase apply(bool keyed) {
           }};
 }
 
-/// One unknown, and two that depend on each other. What matrices hold where they are not read is random.
+/// One unknown, and two that depend on each other. What matrices hold where they are not read is
+/// random.
 static ChunkCase solve(bool reverse) {
   std::string end = std::string(" rows \"t\" columns \"s\"") + (reverse ? " reverse\n" : "\n");
   return {reverse ? "solve, reverse" : "solve",
@@ -356,7 +365,8 @@ static ChunkCase solve(bool reverse) {
                   auto known = [&](const char* matrix, const char* unknown) {
                     double sum = 0;
                     for (int64_t s = reverse ? t + 1 : 0; s < (reverse ? count : t); ++s)
-                      sum += item.at(matrix, 'i', first + t)[s] * item.at(unknown, 'o', first + s)[j];
+                      sum +=
+                          item.at(matrix, 'i', first + t)[s] * item.at(unknown, 'o', first + s)[j];
                     return sum;
                   };
                   double v = item.at("v", 'i', first + t)[j], w = item.at("w", 'i', first + t)[j];
@@ -369,6 +379,6 @@ static ChunkCase solve(bool reverse) {
 }
 
 std::vector<ChunkCase> ssmc::test::chunkCases() {
-  return {cumprod(),   scan(),       matrixScan(), shift(),      last(),       span(),      gram(false),
-          gram(true),  apply(false), apply(true),  solve(false), solve(true)};
+  return {cumprod(),   scan(),     matrixScan(), shift(),     last(),       span(),
+          gram(false), gram(true), apply(false), apply(true), solve(false), solve(true)};
 }

@@ -1,5 +1,5 @@
-// Each op over the steps of a chunk computes what its description says: as the target computes it, and written as
-// loops by expandSteps. The last chunk is full, or not, or the only one.
+// Each op over the steps of a chunk computes what its description says: as the target computes it,
+// and written as loops by expandSteps. The last chunk is full, or not, or the only one.
 #include "ChunkOpsCases.h"
 
 #include "dialects/Tile/Tile.h"

@@ -1,5 +1,7 @@
-// Products of factors that may be rounded to bf16: a chunk of linear attention with a decay per step, with
-// sums of squares in its state, at sizes that fill pairs, vectors and tiles, and at sizes that do not. Factors are exact on both sides, on one, on none. What flows into the state must be as near as without rounding.
+// Products of factors that may be rounded to bf16: a chunk of linear attention with a decay per
+// step, with sums of squares in its state, at sizes that fill pairs, vectors and tiles, and at
+// sizes that do not. Factors are exact on both sides, on one, on none. What flows into the state
+// must be as near as without rounding.
 #include "CPUKernelHarness.h"
 
 using namespace ssmc::test;
@@ -55,8 +57,8 @@ static Case pairCase(int64_t keys, int64_t values, int64_t chunk, int64_t time) 
   replaceAll(text, "KEYS", std::to_string(keys));
   replaceAll(text, "VALUES", std::to_string(values));
   replaceAll(text, "STEPS", std::to_string(chunk));
-  std::string name = "pairs K=" + std::to_string(keys) + " V=" + std::to_string(values) + " C=" +
-                     std::to_string(chunk) + " T=" + std::to_string(time);
+  std::string name = "pairs K=" + std::to_string(keys) + " V=" + std::to_string(values) +
+                     " C=" + std::to_string(chunk) + " T=" + std::to_string(time);
   Case test = interpretedCase(name, text, {1, 2, 1, time, 1});
   test.bound = 4e-3;
   return test;
@@ -64,7 +66,7 @@ static Case pairCase(int64_t keys, int64_t values, int64_t chunk, int64_t time) 
 
 namespace ssmc::test {
 std::vector<Case> pairCases() {
-  return {pairCase(64, 64, 32, 70), pairCase(128, 80, 64, 64), pairCase(40, 24, 16, 45),
-          pairCase(17, 100, 48, 49), pairCase(48, 16, 80, 79), pairCase(32, 48, 20, 21)};
+  return {pairCase(64, 64, 32, 70),  pairCase(128, 80, 64, 64), pairCase(40, 24, 16, 45),
+          pairCase(17, 100, 48, 49), pairCase(48, 16, 80, 79),  pairCase(32, 48, 20, 21)};
 }
 } // namespace ssmc::test

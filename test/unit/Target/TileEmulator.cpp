@@ -1,5 +1,6 @@
-// Decodes and does what the processor refuses. Encodings and semantics: Intel 64 and IA-32 Architectures Software
-// Developer's Manual, volume 2, and Instruction Set Extensions Programming Reference, chapter 3.
+// Decodes and does what the processor refuses. Encodings and semantics: Intel 64 and IA-32
+// Architectures Software Developer's Manual, volume 2, and Instruction Set Extensions Programming
+// Reference, chapter 3.
 #include "TileEmulator.h"
 
 #if defined(__linux__) && defined(__x86_64__)
@@ -61,8 +62,9 @@ public:
 
 private:
   uint64_t read(int number) {
-    static const int places[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
-                                   REG_R8,  REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15};
+    static const int places[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP,
+                                   REG_RSI, REG_RDI, REG_R8,  REG_R9,  REG_R10, REG_R11,
+                                   REG_R12, REG_R13, REG_R14, REG_R15};
     return uint64_t(machine.gregs[places[number]]);
   }
   bool multiply();
@@ -89,7 +91,8 @@ bool Instruction::multiply() {
       float sum;
       memcpy(&sum, &tiles[reg][row][4 * column], 4);
       for (int k = 0; k < 32; ++k)
-        sum += widen(&tiles[rm][row][2 * k]) * widen(&tiles[source][k / 2][4 * column + 2 * (k % 2)]);
+        sum +=
+            widen(&tiles[rm][row][2 * k]) * widen(&tiles[source][k / 2][4 * column + 2 * (k % 2)]);
       memcpy(&tiles[reg][row][4 * column], &sum, 4);
     }
   return true;

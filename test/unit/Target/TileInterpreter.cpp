@@ -19,8 +19,8 @@ struct Tensor {
   std::vector<double> data;
 };
 
-/// Where along each label. Labels are few, and each is one string of the context wherever it is written: most of
-/// them compare by where they lie.
+/// Where along each label. Labels are few, and each is one string of the context wherever it is
+/// written: most of them compare by where they lie.
 class Position {
 public:
   const int64_t* find(llvm::StringRef label) const {
@@ -163,7 +163,8 @@ void Interpreter::runOp(Operation& op) {
       value = double(i);
   } else if (auto last = dyn_cast<ssm::LastOp>(op)) {
     llvm::StringRef label = last.getLabel();
-    int64_t count = valid.count(label.str()) ? valid[label.str()] : last.getOperand().getType().find(label).getSize();
+    int64_t count = valid.count(label.str()) ? valid[label.str()]
+                                             : last.getOperand().getType().find(label).getSize();
     forEach(result.type, [&](const Position& position) {
       Position inner = position;
       inner[label] = count - 1;
