@@ -13,7 +13,6 @@
 // exact as any. Worked by hand for blocks of two rows and one k, with keys b and decays d, row 2:
 // decayed = (b0 d1, b1); the product is (a2 d2) (b0 d1, b1), and the own columns give a2 b2. After
 // row 3: (b0 d1 d2 d3, b1 d2 d3, b2 d3, b3).
-#include "EmitMath.h"
 #include "Emitter.h"
 
 using namespace mlir;

@@ -12,7 +12,6 @@
 //
 // A side that has more digits than bf16 can be the sum of two: what rounding leaves (`rest`) is
 // another copy, multiplied as well. EmitPairProduct.cpp says where that is needed.
-#include "EmitMath.h"
 #include "Emitter.h"
 
 using namespace mlir;

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "dialects/Tile/Tile.h"
+#include "lib/Target/Values/Values.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -24,6 +25,8 @@
 #include <vector>
 
 namespace ssmc::cpu {
+
+using namespace target;
 
 using llvm::ArrayRef;
 using llvm::SmallVector;
@@ -317,18 +320,8 @@ private:
   Key keyOf(Value value, const Point& point);
 };
 
-/// Reductions: their identity and how two values combine.
-Value reductionIdentity(mlir::ImplicitLocOpBuilder& b, Operation* op, Type type);
-Value reductionCombine(mlir::ImplicitLocOpBuilder& b, Operation* op, Value x, Value y);
-bool isReduction(Operation* op);
 /// A flatten or its inverse: the operand is laid out in memory and read under other labels.
 bool isFlat(Operation* op);
-/// A pointwise op that costs many instructions.
-bool isExpensive(Operation* op);
-SmallVector<StringRef> reducedLabels(Operation* op);
-ssm::ArrayType arrayType(Value value);
-/// A vector of the target's width, or the scalar type itself.
-Type vectorLike(Type element, Type like);
 /// Whether a value is 0 wherever the position along `columns` is past that along `rows`.
 bool isCausal(Value value, StringRef rows, StringRef columns);
 /// Whether a value has bf16's digits and no more, as an operand that is stored so has.

@@ -1,5 +1,5 @@
 // Elementary functions from arithmetic: Cody-Waite reduction and short polynomials.
-#include "EmitMath.h"
+#include "lib/Target/Values/Math.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -7,7 +7,7 @@
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
-using namespace ssmc::cpu;
+using namespace ssmc::target;
 
 static constexpr auto contract = arith::FastMathFlags::contract;
 
@@ -76,7 +76,7 @@ static Value powerOfTwo(const Arithmetic& a, Value n) {
   return a.fromBits(arith::ShLIOp::create(a.b, biased, a.integer(23)));
 }
 
-Value ssmc::cpu::emitExp(const Arithmetic& a, Value x) {
+Value ssmc::target::emitExp(const Arithmetic& a, Value x) {
   // The clamps are comparisons that are false for NaN, so that NaN goes through. Beyond them the
   // result rounds to 0 and to infinity anyway.
   Value low = a.constant(-104.0), high = a.constant(88.8);
@@ -99,7 +99,7 @@ Value ssmc::cpu::emitExp(const Arithmetic& a, Value x) {
   return a.mul(a.mul(y, powerOfTwo(a, half)), powerOfTwo(a, rest));
 }
 
-Value ssmc::cpu::emitLog(const Arithmetic& a, Value x) {
+Value ssmc::target::emitLog(const Arithmetic& a, Value x) {
   Value zero = a.constant(0.0), inf = a.constant(INFINITY);
   Value tiny = a.less(x, a.constant(1.17549435e-38));
   Value scaled = a.select(tiny, a.mul(x, a.constant(33554432.0)), x);
@@ -130,7 +130,7 @@ Value ssmc::cpu::emitLog(const Arithmetic& a, Value x) {
   return a.select(finite, result, x);
 }
 
-Value ssmc::cpu::emitTanh(const Arithmetic& a, Value x) {
+Value ssmc::target::emitTanh(const Arithmetic& a, Value x) {
   Value magnitude = a.abs(x), z = a.mul(x, x);
   Value p = a.polynomial(z, {-5.70498872745E-3, 2.06390887954E-2, -5.37397155531E-2,
                              1.33314422036E-1, -3.33332819422E-1});
@@ -141,12 +141,12 @@ Value ssmc::cpu::emitTanh(const Arithmetic& a, Value x) {
   return a.select(a.less(magnitude, a.constant(0.625)), small, large);
 }
 
-Value ssmc::cpu::emitSigmoid(const Arithmetic& a, Value x) {
+Value ssmc::target::emitSigmoid(const Arithmetic& a, Value x) {
   Value one = a.constant(1.0);
   return a.div(one, a.add(one, emitExp(a, arith::NegFOp::create(a.b, x))));
 }
 
-Value ssmc::cpu::emitSoftplus(const Arithmetic& a, Value x) {
+Value ssmc::target::emitSoftplus(const Arithmetic& a, Value x) {
   // max(x, 0) + log1p(u), u = exp(-|x|). log1p by the quotient that repairs the rounding of 1 + u.
   Value zero = a.constant(0.0), one = a.constant(1.0);
   Value u = emitExp(a, arith::NegFOp::create(a.b, a.abs(x)));
@@ -158,7 +158,7 @@ Value ssmc::cpu::emitSoftplus(const Arithmetic& a, Value x) {
   return a.add(a.select(a.less(x, zero), zero, x), log1p);
 }
 
-Value ssmc::cpu::emitSin(const Arithmetic& a, Value x, bool cosine) {
+Value ssmc::target::emitSin(const Arithmetic& a, Value x, bool cosine) {
   // Reduction by pi/2 in f64: right for every argument where the spacing of f32 means anything.
   Arithmetic d = a.wide();
   Value wide = arith::ExtFOp::create(a.b, d.type, x);
@@ -192,7 +192,7 @@ Value ssmc::cpu::emitSin(const Arithmetic& a, Value x, bool cosine) {
   return a.select(bit(2), arith::NegFOp::create(a.b, result), result);
 }
 
-Value ssmc::cpu::emitPow(const Arithmetic& a, Value x, Value y) {
+Value ssmc::target::emitPow(const Arithmetic& a, Value x, Value y) {
   // exp(y log x) loses too many bits; powf is called for each lane.
   auto scalar = [&](Value p, Value q) -> Value { return LLVM::PowOp::create(a.b, p, q); };
   auto vector = dyn_cast<VectorType>(a.type);
