@@ -28,7 +28,7 @@ static Expected<Results> compute(Spec& spec, const Options& options, const Signa
                                  const Inputs& inputs) {
   if (options.target && options.target->kind == Target::Reference)
     return interpret(spec.recurrence(), signature, inputs, options.threads);
-  Expected<cpu::TargetSpec> target = targetOf(options);
+  Expected<CodeTarget> target = targetOf(options);
   if (!target)
     return target.takeError();
   if (Error error = checkRunsHere(*target))
