@@ -116,6 +116,7 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
     return forms.takeError();
   LoweringOptions lowering{inputs->sizes.dims, dtype, options.form, options.chunk,
                            options.precision};
+  lowering.items = inputs->sequences() * inputs->sizes.heads;
   Situation situation = situationOf(*target, *inputs);
   Expected<Choice> choice = chooseForm(declared, *forms, lowering, situation);
   if (!choice)

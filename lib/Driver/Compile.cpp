@@ -33,6 +33,11 @@ static Expected<Emit> kindOf(const Options& options) {
       "--help for the other commands");
 }
 
+/// Sequences times heads, as far as the command line says.
+static int64_t itemsOf(const Options& options) {
+  return options.heads ? *options.heads * options.batch.value_or(1) : 0;
+}
+
 /// What a module is emitted as once it holds kernels.
 static Expected<std::string> compileKernels(mlir::ModuleOp module, const Options& options,
                                             Emit kind) {
@@ -41,8 +46,8 @@ static Expected<std::string> compileKernels(mlir::ModuleOp module, const Options
     return target.takeError();
   std::string message;
   if (target->cuda) {
-    std::optional<cuda::Image> image =
-        cuda::compile(module, *target->cuda, /*llvmText=*/kind == Emit::Llvm, message);
+    std::optional<cuda::Image> image = cuda::compile(module, *target->cuda, itemsOf(options),
+                                                     /*llvmText=*/kind == Emit::Llvm, message);
     if (!image)
       return make_error<InternalError>("generating code failed: " + message);
     if (kind != Emit::Cubin)

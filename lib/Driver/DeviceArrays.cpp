@@ -6,13 +6,14 @@ using namespace llvm;
 using namespace ssmc;
 using namespace ssmc::driver;
 
-Expected<std::shared_ptr<cuda::Module>> driver::loadOnDevice(mlir::ModuleOp module,
-                                                             const cuda::TargetSpec& target) {
+Expected<std::shared_ptr<cuda::Module>>
+driver::loadOnDevice(mlir::ModuleOp module, const cuda::TargetSpec& target, int64_t items) {
   std::string message;
   cuda::Device* device = cuda::Device::open(message);
   if (!device)
     return createStringError(message);
-  std::optional<cuda::Image> image = cuda::compile(module, target, /*llvmText=*/false, message);
+  std::optional<cuda::Image> image =
+      cuda::compile(module, target, items, /*llvmText=*/false, message);
   if (!image)
     return make_error<InternalError>("generating code failed: " + message);
   // The driver assembles PTX itself; ptxas of the toolkit may be newer, and is not needed.

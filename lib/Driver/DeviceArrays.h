@@ -6,8 +6,8 @@
 namespace ssmc::driver {
 
 /// Compiles a module of kernels and loads them.
-llvm::Expected<std::shared_ptr<cuda::Module>> loadOnDevice(mlir::ModuleOp module,
-                                                           const cuda::TargetSpec& target);
+llvm::Expected<std::shared_ptr<cuda::Module>>
+loadOnDevice(mlir::ModuleOp module, const cuda::TargetSpec& target, int64_t items);
 
 class DeviceArrays {
 public:

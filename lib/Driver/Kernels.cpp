@@ -122,7 +122,8 @@ Expected<CompiledRecurrence> CompiledRecurrence::compile(ssm::RecurrenceOp decla
     if (info.name == name)
       name = first + "_" + std::to_string(++compiled.formKernels);
   if (target.cuda) {
-    Expected<std::shared_ptr<cuda::Module>> gpu = loadOnDevice(*module, *target.cuda);
+    Expected<std::shared_ptr<cuda::Module>> gpu =
+        loadOnDevice(*module, *target.cuda, options.items);
     if (!gpu)
       return gpu.takeError();
     compiled.gpu = std::move(*gpu);

@@ -37,6 +37,8 @@ struct LoweringOptions {
   bool summaries = false;
   /// Whether kernels are for machines that run many threads in step, and not for a CPU's vectors.
   bool threads = false;
+  /// Sequences times heads of the calls that such kernels are for; 0: not known.
+  int64_t items = 0;
 };
 
 /// Takes every recurrence of a module from the declaration to a stage, in place; at the last one

@@ -195,7 +195,7 @@ static const OptionRow rows[] = {
      }},
     {"--dims", "K=128,V=128", all, "sizes of the declared dims (defaults are in the declaration)",
      setDims},
-    {"--batch", "B", run | bench | check, "sequences",
+    {"--batch", "B", all, "sequences",
      [](Options& o, StringRef v) -> Error {
        return setCount(o.batch, v, "--batch", 0, int64_t(1) << 32);
      }},

@@ -156,6 +156,7 @@ Expected<Gradients> driver::computeGradient(ssm::RecurrenceOp declared, const Si
                               options.form, options.chunk, options.precision};
   lowering.adjoint = 1;
   lowering.segments = options.segments;
+  lowering.items = inputs.sequences() * inputs.sizes.heads;
   Expected<CodeTarget> target = targetOf(options);
   if (!target)
     return target.takeError();

@@ -43,10 +43,11 @@ struct Image {
   std::vector<simt::KernelInfo> kernels;
 };
 
-/// Compiles a module of tile kernels, which becomes LLVM dialect on the way. On failure sets
+/// Compiles a module of tile kernels for calls of so many sequences times heads (0: not known). It
+/// becomes LLVM dialect on the way. On failure sets
 /// `error` (what MLIR has to say goes to the context's diagnostic handler).
-std::optional<Image> compile(mlir::ModuleOp module, const TargetSpec& target, bool llvmText,
-                             std::string& error);
+std::optional<Image> compile(mlir::ModuleOp module, const TargetSpec& target, int64_t items,
+                             bool llvmText, std::string& error);
 
 /// What ptxas said of one kernel.
 struct Resources {

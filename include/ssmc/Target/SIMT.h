@@ -41,6 +41,14 @@ public:
   /// The value of the thread whose number differs by `mask` (below 32) in an exclusive or.
   virtual mlir::Value exchange(mlir::ImplicitLocOpBuilder& b, mlir::Value value,
                                int mask) const = 0;
+  /// Whether pairs of bf16 are multiplied, by multiplyPairs.
+  virtual bool hasPairs() const = 0;
+  /// Adds to a tile of 16 x 8 sums a product of 16 x 16 by 16 x 8 bf16: what a thread of 32 holds
+  /// of them is four pairs, two pairs and four sums (see lib/Target/SIMT/EmitProduct.cpp).
+  virtual llvm::SmallVector<mlir::Value> multiplyPairs(mlir::ImplicitLocOpBuilder& b,
+                                                       llvm::ArrayRef<mlir::Value> left,
+                                                       llvm::ArrayRef<mlir::Value> right,
+                                                       llvm::ArrayRef<mlir::Value> sums) const = 0;
   /// The address of the block's shared memory.
   virtual mlir::Value shared(mlir::ImplicitLocOpBuilder& b) const = 0;
   /// The address space of the caller's arrays.
@@ -51,13 +59,20 @@ public:
 struct Limits {
   int64_t sharedBytes = 48 << 10;
   int64_t threads = 128;
+  /// Sequences times heads of the calls that kernels are for, and processors to be filled by them:
+  /// a free axis is cut in parts where they are fewer. 0: not known.
+  int64_t items = 0, processors = 132;
 };
 
 /// What launching a kernel needs to know.
 struct KernelInfo {
   std::string name;
   int64_t threads = 128;
+  /// Blocks for each item, side by side: grid axis 0 has items times slices.
+  int64_t slices = 1;
   int64_t sharedBytes = 0;
+  /// Whether operands must begin at multiples of 16 bytes, and their strides be such.
+  bool isAligned = false;
   /// Steps of a tile, where blocks share the tiles of a sequence (grid axis 1); else 0.
   int64_t sharedTile = 0;
   /// Bytes of workspace for each block: fixed, and times the size of the second time axis.

@@ -18,16 +18,6 @@ using namespace mlir;
 using namespace ssmc;
 using namespace ssmc::cpu;
 
-bool ssmc::cpu::isStoredAsBF16(Value value) {
-  if (auto relabel = value.getDefiningOp<ssm::RelabelOp>())
-    return isStoredAsBF16(relabel.getOperand());
-  auto load = value.getDefiningOp<tile::LoadOp>();
-  if (!load || load.getOtherwise())
-    return false;
-  auto kernel = load->getParentOfType<tile::KernelOp>();
-  return kernel.getOperandAt(kernel.findLoaded(load.getName())).getStorage().isBF16();
-}
-
 /// Two vectors of floats as one of pairs: the first in the low halves.
 static Value interleave(ImplicitLocOpBuilder& b, Value low, Value high, bool exact) {
   Arithmetic a{b, low.getType()};

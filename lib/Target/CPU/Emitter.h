@@ -10,6 +10,7 @@
 #pragma once
 
 #include "dialects/Tile/Tile.h"
+#include "lib/Target/Values/Products.h"
 #include "lib/Target/Values/Values.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -125,15 +126,6 @@ struct Item {
   std::optional<Buffer> view = std::nullopt;
 };
 
-/// A contraction that is computed in register-blocked tiles: sum over `reduced` of left * right,
-/// where `row` is a label of the left side alone and `lane` one of the right side alone.
-struct Product {
-  Value left, right;
-  Value scale; ///< what the sum was multiplied with, if anything
-  StringRef row, lane;
-  SmallVector<StringRef> reduced;
-};
-
 /// The accumulators of a tile of a product: so many rows by so many vectors.
 struct TileShape {
   int64_t rows = 1, parts = 1;
@@ -214,8 +206,6 @@ public:
   bool isWhole(Operation* op);
   /// Emits one that is no fold; its results have their buffers.
   void emitWhole(Operation* op);
-  /// Brings sums of products to the shape of Product, and remembers them.
-  void findProducts(Operation* kernel);
   TileShape tileFor(int64_t laneExtent) const;
   /// The label that lanes of a carried state run along: what most products that read it want.
   StringRef stateLane(ssm::ArrayType type) const;
@@ -322,10 +312,6 @@ private:
 
 /// A flatten or its inverse: the operand is laid out in memory and read under other labels.
 bool isFlat(Operation* op);
-/// Whether a value is 0 wherever the position along `columns` is past that along `rows`.
-bool isCausal(Value value, StringRef rows, StringRef columns);
-/// Whether a value has bf16's digits and no more, as an operand that is stored so has.
-bool isStoredAsBF16(Value value);
 /// Whether all readers of a value multiply it with zeros above the diagonal.
 bool isWantedBelow(Value value, StringRef rows, StringRef columns);
 /// The label of a solve's right sides that lanes run along; empty where there is none.

@@ -309,7 +309,8 @@ LogicalResult KernelLowering::run() {
   });
   std::optional<Type> factors = kernel.getFactorType();
   e.roundsProducts = factors && factors->isBF16();
-  e.findProducts(kernel);
+  findProducts(kernel, e.roundsProducts && e.shape.pairs != PairUnit::None, e.products,
+               e.readAlong);
   findPersistent();
   e.choosePreferences(kernel);
   e.emitLoad = [this](tile::LoadOp load) { emitLoad(load); };

@@ -52,6 +52,20 @@ public:
     return call(b, "llvm.nvvm.shfl.sync.bfly.f32", b.getF32Type(),
                 {i32(-1), value, i32(mask), i32(31)});
   }
+  bool hasPairs() const override { return true; }
+  SmallVector<Value> multiplyPairs(ImplicitLocOpBuilder& b, ArrayRef<Value> left,
+                                   ArrayRef<Value> right, ArrayRef<Value> sums) const override {
+    SmallVector<Value> arguments(left);
+    arguments.append(right.begin(), right.end());
+    arguments.append(sums.begin(), sums.end());
+    Type four =
+        LLVM::LLVMStructType::getLiteral(b.getContext(), SmallVector<Type>(4, b.getF32Type()));
+    Value all = call(b, "llvm.nvvm.mma.m16n8k16.row.col.bf16", four, arguments);
+    SmallVector<Value> results;
+    for (int64_t i = 0; i < 4; ++i)
+      results.push_back(LLVM::ExtractValueOp::create(b, all, i));
+    return results;
+  }
   Value shared(ImplicitLocOpBuilder& b) const override {
     auto module = b.getInsertionBlock()->getParentOp()->getParentOfType<ModuleOp>();
     auto global = module.lookupSymbol<LLVM::GlobalOp>(name);
@@ -113,8 +127,8 @@ static void optimise(llvm::Module& module, llvm::TargetMachine& machine) {
   builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2).run(module, modules);
 }
 
-std::optional<Image> cuda::compile(ModuleOp module, const TargetSpec& target, bool llvmText,
-                                   std::string& error) {
+std::optional<Image> cuda::compile(ModuleOp module, const TargetSpec& target, int64_t items,
+                                   bool llvmText, std::string& error) {
   MLIRContext* context = module.getContext();
   DialectRegistry registry;
   registerBuiltinDialectTranslation(registry);
@@ -127,6 +141,7 @@ std::optional<Image> cuda::compile(ModuleOp module, const TargetSpec& target, bo
   Image image;
   simt::Limits limits;
   limits.sharedBytes = target.sharedBytes();
+  limits.items = items;
   SmallVector<tile::KernelOp> kernels(module.getOps<tile::KernelOp>());
   for (tile::KernelOp kernel : kernels) {
     FailureOr<simt::KernelInfo> info = simt::lowerKernel(kernel, NVVMMachine(), limits);

@@ -247,14 +247,14 @@ int64_t Module::rows(size_t kernel, const Call& call) const {
 int64_t Module::workspace(size_t kernel, const Call& call) const {
   const KernelInfo& info = impl->kernels[kernel];
   int64_t each = info.workspaceBytes + info.workspacePerColumn * call.parameters[4];
-  return each * call.items * rows(kernel, call);
+  return each * call.items * info.slices * rows(kernel, call);
 }
 
 bool Module::launch(size_t kernel, const Call& call, std::string& error) {
   if (call.items == 0)
     return true;
   const KernelInfo& info = impl->kernels[kernel];
-  if (call.items > 0x7fffffff) {
+  if (call.items * info.slices > 0x7fffffff) {
     error = "more sequences times heads than a grid has blocks";
     return false;
   }
@@ -263,7 +263,7 @@ bool Module::launch(size_t kernel, const Call& call, std::string& error) {
   for (int64_t& value : values)
     parameters.push_back(&value);
   const Device::Api& api = *impl->device.api;
-  return api.check(api.launch(impl->functions[kernel], unsigned(call.items),
+  return api.check(api.launch(impl->functions[kernel], unsigned(call.items * info.slices),
                               unsigned(rows(kernel, call)), 1, unsigned(info.threads), 1, 1,
                               unsigned(info.sharedBytes), nullptr, parameters.data(), nullptr),
                    "launching a kernel", error);

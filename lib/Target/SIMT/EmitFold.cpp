@@ -17,38 +17,6 @@ using namespace ssmc::simt;
 /// Registers that a thread may hold of what is carried, and ops that a step may unroll to.
 static constexpr int64_t mostHeld = 160, mostUnrolled = 6000, fewUnrolled = 400;
 
-/// Labels along which elements meet in a fold's body.
-static llvm::StringSet<> mixedLabels(ssm::FoldOp fold) {
-  llvm::StringSet<> mixed;
-  mixed.insert(fold.getAxis().getName());
-  fold.getBody().walk([&](Operation* op) {
-    if (isReduction(op)) {
-      for (StringRef label : reducedLabels(op))
-        mixed.insert(label);
-    } else if (auto relabel = dyn_cast<ssm::RelabelOp>(op)) {
-      for (ArrayAttr names : {relabel.getFrom(), relabel.getTo()})
-        for (StringRef label : ssm::strings(names))
-          mixed.insert(label);
-    } else if (auto at = dyn_cast<ssm::AtOp>(op)) {
-      mixed.insert(at.getLabel());
-    } else if (auto nested = dyn_cast<ssm::FoldOp>(op)) {
-      mixed.insert(nested.getAxis().getName());
-    } else if (auto last = dyn_cast<ssm::LastOp>(op)) {
-      mixed.insert(last.getLabel());
-    } else if (auto shift = dyn_cast<ssm::ShiftOp>(op)) {
-      mixed.insert(shift.getLabel());
-    } else if (auto flatten = dyn_cast<ssm::FlattenOp>(op)) {
-      for (StringRef label : {flatten.getOuter(), flatten.getInner(), flatten.getAxis().getName()})
-        mixed.insert(label);
-    } else if (auto unflatten = dyn_cast<ssm::UnflattenOp>(op)) {
-      for (StringRef label :
-           {unflatten.getLabel(), unflatten.getOuter().getName(), unflatten.getInner().getName()})
-        mixed.insert(label);
-    }
-  });
-  return mixed;
-}
-
 bool KernelEmitter::planPrivate(ssm::FoldOp fold, SmallVector<ssm::AxisAttr>& dealt) {
   llvm::StringSet<> mixed = mixedLabels(fold), seen;
   auto deals = [&](Value value) {

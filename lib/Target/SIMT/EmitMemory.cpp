@@ -110,11 +110,11 @@ void KernelEmitter::store(const Buffer& buffer, const Point& point, Value value)
   LLVM::StoreOp::create(b, value, address(buffer, point), bytesOf(buffer.storage));
 }
 
-Buffer KernelEmitter::makeBuffer(ssm::ArrayType type, ArrayRef<StringRef> order) {
+Buffer KernelEmitter::makeBuffer(ssm::ArrayType type, ArrayRef<StringRef> order, Type storage) {
   Buffer buffer;
   buffer.id = places.size();
   buffer.element = type.getElementType();
-  buffer.storage = buffer.element;
+  buffer.storage = storage ? storage : buffer.element;
   // Labels of `order` last, its last one contiguous.
   SmallVector<ssm::AxisAttr> axes;
   for (ssm::AxisAttr axis : type.getAxes())
@@ -127,6 +127,11 @@ Buffer KernelEmitter::makeBuffer(ssm::ArrayType type, ArrayRef<StringRef> order)
   for (ssm::AxisAttr axis : llvm::reverse(axes)) {
     buffer.dims.insert(buffer.dims.begin(), Dim{axis.getName(), axis.getSize(), stride, Value()});
     stride *= axis.getSize();
+    // Rows of whole sets of banks are set apart by four: then what the threads of a warp read of a
+    // tile, by rows or by columns, lies in different banks.
+    int64_t bytes = bytesOf(buffer.storage);
+    if (roundsProducts && axes.size() > 1 && axis == axes.back() && stride * bytes % 128 == 0)
+      stride += 16 / bytes;
   }
   Place& place = places.emplace_back();
   place.bytes = (stride * bytesOf(buffer.storage) + 15) / 16 * 16;

@@ -2,6 +2,7 @@
 #include "lib/Target/SIMT/Emitter.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
@@ -73,7 +74,7 @@ static SmallVector<ssm::AxisAttr> axesOf(ssm::ArrayType type, const Buffer& buff
 
 void KernelEmitter::emitNest(Value value, const Buffer& target) {
   Operation* op = value.getDefiningOp();
-  if (isReduction(op)) {
+  if (isReduction(op) && !usesPairs(op)) {
     // Few sums of many terms: several threads share each.
     int64_t terms = countOf(arrayType(op->getOperand(0)).getAxes()) /
                     std::max<int64_t>(1, countOf(arrayType(value).getAxes()));
@@ -83,8 +84,8 @@ void KernelEmitter::emitNest(Value value, const Buffer& target) {
     if (group > 1)
       return emitGroupReduction(op, target, group);
   }
-  deal(axesOf(arrayType(value), target),
-       [&](const Point& point) { store(target, point, compute(value, point)); });
+  emitElements(value, axesOf(arrayType(value), target),
+               [&](const Point& point) { store(target, point, evaluate(value, point)); });
 }
 
 void KernelEmitter::emitGroupReduction(Operation* op, const Buffer& target, int64_t group) {
@@ -125,13 +126,14 @@ void KernelEmitter::emitGroupReduction(Operation* op, const Buffer& target, int6
 }
 
 void KernelEmitter::emitResult(const Result& result) {
-  deal(axesOf(arrayType(result.value), result.target), [&](const Point& point) {
-    Value value = evaluate(result.value, point);
-    Point at = point;
-    if (!result.label.empty())
-      at.set(result.label, foldPositions.find(result.label)->second);
-    store(result.target, at, value);
-  });
+  emitElements(result.value, axesOf(arrayType(result.value), result.target),
+               [&](const Point& point) {
+                 Value value = evaluate(result.value, point);
+                 Point at = point;
+                 if (!result.label.empty())
+                   at.set(result.label, foldPositions.find(result.label)->second);
+                 store(result.target, at, value);
+               });
 }
 
 void KernelEmitter::emitStore(tile::StoreOp op) {
@@ -139,11 +141,54 @@ void KernelEmitter::emitStore(tile::StoreOp op) {
   Value value = op.getValue();
   Buffer target = userBuffer(op, index, op.getPart(), arrayType(value).getElementType(), /*row=*/0);
   auto write = [&] {
-    deal(axesOf(arrayType(value), target),
-         [&](const Point& point) { store(target, point, evaluate(value, point)); });
+    emitElements(value, axesOf(arrayType(value), target),
+                 [&](const Point& point) { store(target, point, evaluate(value, point)); });
   };
-  if (kernel.getOperandAt(index).getRole() == tile::Role::StateOut)
-    when(isPresent(op, index, 0), write);
+  auto isWanted = [&] {
+    if (kernel.getOperandAt(index).getRole() == tile::Role::StateOut)
+      when(isPresent(op, index, 0), write);
+    else
+      write();
+  };
+  // What all slices compute the first one writes.
+  if (isFirstSlice && !arrayType(value).has(slice.label))
+    when(isFirstSlice, isWanted);
   else
-    write();
+    isWanted();
+}
+
+bool KernelEmitter::emitCopy(tile::LoadOp load, const Buffer& target) {
+  int index = kernel.findLoaded(load.getName());
+  tile::OperandAttr operand = kernel.getOperandAt(index);
+  ssm::ArrayType type = arrayType(load.getResult());
+  if (operand.getRole() != tile::Role::In || load.getPart() != tile::Part::Whole ||
+      operand.getAxes().empty() || operand.getStorage() != target.storage ||
+      !isa<FloatType>(target.storage))
+    return false;
+  int64_t bytes = target.storage.getIntOrFloatBitWidth() / 8, unit = 16 / bytes;
+  ssm::AxisAttr last = operand.getAxes().back();
+  int64_t extent = type.find(last.getName()).getSize();
+  // (A row of the caller's memory is a multiple of the last axis away.)
+  if (extent % unit || last.getSize() % unit)
+    return false;
+  for (const Dim& dim : target.dims)
+    if (dim.label == last.getName() ? dim.stride != 1 : dim.stride % unit != 0)
+      return false;
+  info.isAligned = true;
+  Buffer source = userBuffer(load, index, load.getPart(), type.getElementType(), /*row=*/0);
+  SmallVector<ssm::AxisAttr> axes = axesOf(type, target);
+  for (ssm::AxisAttr& axis : axes)
+    if (axis.getName() == last.getName())
+      axis =
+          ssm::AxisAttr::get(b.getContext(), axis.getLabel(), b.getI64IntegerAttr(extent / unit));
+  touch(target);
+  auto vector = VectorType::get(unit, target.storage);
+  deal(axes, [&](const Point& point) {
+    Point at = point;
+    const Index* group = point.find(last.getName());
+    at.set(last.getName(), {arith::MulIOp::create(b, indexValue(*group), i32(unit)), 0});
+    Value value = LLVM::LoadOp::create(b, vector, address(source, at), 16);
+    LLVM::StoreOp::create(b, value, address(target, at), 16);
+  });
+  return true;
 }

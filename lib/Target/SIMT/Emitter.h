@@ -11,6 +11,7 @@
 #pragma once
 
 #include "dialects/Tile/Tile.h"
+#include "lib/Target/Values/Products.h"
 #include "lib/Target/Values/Values.h"
 #include "ssmc/Target/SIMT.h"
 
@@ -27,6 +28,7 @@ namespace ssmc::simt {
 using namespace target;
 using llvm::ArrayRef;
 using llvm::SmallVector;
+using llvm::SmallVectorImpl;
 using llvm::StringRef;
 using mlir::Block;
 using mlir::Operation;
@@ -86,11 +88,27 @@ struct Place {
   int64_t position = 0;
 };
 
+/// A part of a label for each block.
+struct Slice {
+  StringRef label;
+  int64_t parts = 1, size = 0;
+};
+
+Slice chooseSlice(tile::KernelOp kernel, const Limits& limits);
+/// Gives the label the size of a part, everywhere but in the kernel's operands.
+void applySlice(tile::KernelOp kernel, const Slice& slice);
+
+/// Labels along which elements meet somewhere below an op: those that are reduced, renamed or
+/// walked over.
+llvm::StringSet<> mixedLabels(Operation* root);
+
 class KernelEmitter {
 public:
   KernelEmitter(tile::KernelOp kernel, mlir::ImplicitLocOpBuilder& b, const Machine& machine,
-                const Limits& limits)
-      : kernel(kernel), b(b), machine(machine), limits(limits) {}
+                const Limits& limits, const Slice& slice, const ProductMap& products,
+                bool roundsProducts)
+      : kernel(kernel), b(b), machine(machine), limits(limits), slice(slice), products(products),
+        roundsProducts(roundsProducts) {}
 
   /// Emits the function. `inWorkspace` are the places that shared memory has no room for.
   mlir::LogicalResult run(const llvm::DenseSet<int>& inWorkspace);
@@ -120,7 +138,8 @@ private:
   //===-- memory (EmitMemory.cpp) -------------------------------------------------------------===//
   Value load(const Buffer& buffer, const Point& point);
   void store(const Buffer& buffer, const Point& point, Value value);
-  Buffer makeBuffer(ssm::ArrayType type, ArrayRef<StringRef> order = {});
+  /// A place for a value, with the labels of `order` last; kept as `storage`, if given.
+  Buffer makeBuffer(ssm::ArrayType type, ArrayRef<StringRef> order = {}, Type storage = {});
   void touch(const Buffer& buffer);
   Value address(const Buffer& buffer, const Point& point);
   Value gep(Value base, Type unit, Value index);
@@ -135,6 +154,9 @@ private:
   void emitGroupReduction(Operation* op, const Buffer& target, int64_t group);
   void emitResult(const Result& result);
   void emitStore(tile::StoreOp store);
+  /// Copies an operand to its place, 16 bytes at a time; false where it does not lie so.
+  bool emitCopy(tile::LoadOp load, const Buffer& target);
+  Type storageOf(Operation* op);
   void barrier();
   using LoopBody = llvm::function_ref<SmallVector<Value>(Value index, mlir::ValueRange carried)>;
   SmallVector<Value> loop(Value lower, Value upper, Value step, mlir::ValueRange inits,
@@ -145,6 +167,22 @@ private:
   /// A loop of the whole block: what is in use before it and read in it stays so until its end.
   void enterLoop();
   void leaveLoop();
+
+  //===-- products (EmitProduct.cpp) ----------------------------------------------------------===//
+  struct Pair {
+    Value value, rest; ///< two bf16 as an i32; what rounding left, where wanted
+  };
+  /// Whether a sum is a product for the machine's units.
+  bool usesPairs(Operation* op);
+  /// The products that flow into a value where it is computed.
+  void productsOf(Value value, SmallVectorImpl<Operation*>& found, bool isRoot);
+  /// Runs `body` for all elements of a value, each in one thread, with the products in it at hand.
+  void emitElements(Value root, ArrayRef<ssm::AxisAttr> axes,
+                    llvm::function_ref<void(const Point&)> body);
+  void emitProducts(ArrayRef<Operation*> sums, ArrayRef<ssm::AxisAttr> axes,
+                    llvm::function_ref<void(const Point&)> body);
+  std::optional<Value> storedPair(Value value, const Point& point, StringRef label);
+  Pair pairAt(Value value, const Point& point, StringRef label, int64_t extent, bool wantsRest);
 
   //===-- folds (EmitFold.cpp) ----------------------------------------------------------------===//
   bool planPrivate(ssm::FoldOp fold, SmallVector<ssm::AxisAttr>& dealt);
@@ -178,6 +216,12 @@ private:
   mlir::ImplicitLocOpBuilder& b;
   const Machine& machine;
   Limits limits;
+  Slice slice;
+  const ProductMap& products;
+  /// Whether factors of products may be rounded to bf16, and the machine multiplies such.
+  bool roundsProducts;
+  /// Products that are computed where their one reader is.
+  llvm::DenseSet<Operation*> fused;
 
   llvm::DenseMap<Value, Buffer> buffers;
   std::map<void*, Private> privates;
@@ -202,6 +246,7 @@ private:
   SmallVector<SmallVector<Value>> strides;
   Value heads, groups, times[2], offsets, workspace, shared;
   Value packed, sequence, head, group;
+  Value sliceStart, isFirstSlice; ///< null where there are no slices
   SmallVector<Value> origins;
   std::map<int64_t, Value> timeStarts; ///< i64
   struct Ring {

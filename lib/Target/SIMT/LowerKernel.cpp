@@ -52,8 +52,15 @@ void KernelEmitter::emitEntry() {
   thread = machine.thread(b);
   shared = machine.shared(b);
   Value block = arith::ExtUIOp::create(b, b.getI64Type(), machine.block(b, 0));
-  sequence = arith::DivUIOp::create(b, block, heads);
-  head = arith::RemUIOp::create(b, block, heads);
+  Value item = block;
+  if (slice.parts > 1) {
+    item = arith::DivUIOp::create(b, block, i64(slice.parts));
+    Value part = arith::RemUIOp::create(b, block, i64(slice.parts));
+    sliceStart = arith::MulIOp::create(b, part, i64(slice.size));
+    isFirstSlice = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, part, i64(0));
+  }
+  sequence = arith::DivUIOp::create(b, item, heads);
+  head = arith::RemUIOp::create(b, item, heads);
   group = arith::DivUIOp::create(b, arith::MulIOp::create(b, head, groups), heads);
 
   // Each block's part of the workspace: places, then rings of rows.
@@ -147,8 +154,11 @@ Buffer KernelEmitter::userBuffer(Operation* op, int index, tile::Part part, Type
                                      : operand.getStorage();
   int64_t unit = complex ? 2 : 1, stride = unit;
   SmallVector<Dim> dims;
+  Value partStart;
   for (ssm::AxisAttr axis : llvm::reverse(operand.getAxes())) {
     dims.push_back({axis.getName(), axis.getSize(), stride, Value()});
+    if (sliceStart && axis.getName() == slice.label)
+      partStart = arith::MulIOp::create(b, sliceStart, i64(stride));
     stride *= axis.getSize();
   }
   auto around = op->getParentOfType<tile::SequenceOp>();
@@ -193,6 +203,8 @@ Buffer KernelEmitter::userBuffer(Operation* op, int index, tile::Part part, Type
       dims.push_back({around.getAxis().getName(), around.getTileSize(), 1, step});
     }
   }
+  if (partStart)
+    offset = offset ? arith::AddIOp::create(b, offset, partStart).getResult() : partStart;
   if (part == tile::Part::Im)
     offset = offset ? arith::AddIOp::create(b, offset, i64(1)).getResult() : i64(1);
   if (offset)
@@ -296,14 +308,31 @@ void KernelEmitter::emitSequence(tile::SequenceOp op) {
       index = arith::SubIOp::create(b, arith::SubIOp::create(b, count, i64(1)), counter);
     Value start = arith::MulIOp::create(b, index, i64(tile));
     timeStarts[axis] = start;
-    if (tile > 1) {
-      Value extent = arith::MinSIOp::create(b, i64(tile), arith::SubIOp::create(b, total, start));
-      extent = arith::TruncIOp::create(b, b.getI32Type(), extent);
+    if (tile == 1) {
+      emitBlock(op.getBlock(), carried, {});
+      return SmallVector<Value>();
+    }
+    // Whole tiles and the last one, which may be partial, have code of their own: in the first
+    // nothing asks which steps there are.
+    Value rest = arith::SubIOp::create(b, total, start);
+    Value isWhole = arith::CmpIOp::create(b, arith::CmpIPredicate::sge, rest, i64(tile));
+    auto savedBuffers = buffers;
+    auto emitWhole = [&] {
+      emitBlock(op.getBlock(), carried, {});
+      return SmallVector<Value>();
+    };
+    auto emitPart = [&] {
+      buffers = savedBuffers;
+      Value extent = arith::TruncIOp::create(b, b.getI32Type(), rest);
       for (auto [label, positions] : tile::namesOfSteps(op))
         partialExtents[label] =
             positions == 1 ? extent : arith::MulIOp::create(b, extent, i32(positions)).getResult();
-    }
-    emitBlock(op.getBlock(), carried, {});
+      emitBlock(op.getBlock(), carried, {});
+      return SmallVector<Value>();
+    };
+    choose(isWhole, emitWhole, emitPart);
+    buffers = std::move(savedBuffers);
+    partialExtents = savedExtents;
     return SmallVector<Value>();
   });
   leaveLoop();
@@ -318,6 +347,7 @@ LogicalResult KernelEmitter::run(const llvm::DenseSet<int>& away) {
   info = {};
   info.name = kernel.getSymName().str();
   info.threads = limits.threads;
+  info.slices = slice.parts;
   kernel->walk([&](tile::LoadOp load) {
     int index = kernel.findLoaded(load.getName());
     tile::OperandAttr operand = kernel.getOperandAt(index);
@@ -339,9 +369,16 @@ LogicalResult KernelEmitter::run(const llvm::DenseSet<int>& away) {
 FailureOr<KernelInfo> simt::lowerKernel(tile::KernelOp kernel, const Machine& machine,
                                         const Limits& limits) {
   llvm::DenseSet<int> inWorkspace;
+  std::optional<Type> factors = kernel.getFactorType();
+  bool roundsProducts = factors && factors->isBF16() && machine.hasPairs();
+  ProductMap products;
+  llvm::StringMap<int64_t> readAlong;
+  Slice slice = chooseSlice(kernel, limits);
+  applySlice(kernel, slice);
+  findProducts(kernel, roundsProducts, products, readAlong);
   for (;;) {
     ImplicitLocOpBuilder b(kernel.getLoc(), kernel);
-    KernelEmitter emitter(kernel, b, machine, limits);
+    KernelEmitter emitter(kernel, b, machine, limits, slice, products, roundsProducts);
     if (failed(emitter.run(inWorkspace)))
       return failure();
     if (emitter.pack(inWorkspace))

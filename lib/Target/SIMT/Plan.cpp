@@ -80,6 +80,27 @@ struct BlockPlan {
     return cost > cheap && (isReadAgain(value) || (!once && cost >= 8));
   }
 
+  /// Whether a product is read once, by what is made of it element by element.
+  bool isFusible(Operation* sum) {
+    Value value = sum->getResult(0);
+    ssm::ArrayType type = arrayType(value);
+    for (;;) {
+      if (!value.hasOneUse())
+        return false;
+      Operation* user = *value.getUsers().begin();
+      if (user->getBlock() != block)
+        return false;
+      if (isa<tile::StoreOp>(user) || user->hasTrait<OpTrait::IsTerminator>())
+        return true;
+      if (!user->hasTrait<ssm::Pointwise>() ||
+          arrayType(user->getResult(0)).getRank() != type.getRank())
+        return false;
+      value = user->getResult(0);
+      if (inMemory.contains(value))
+        return true;
+    }
+  }
+
   /// The stage after which a value can be read.
   int64_t readyAfter(Value value) {
     Operation* op = definedHere(value);
@@ -118,6 +139,11 @@ struct BlockPlan {
       if (live.contains(&op) && isKept(&op))
         for (Value value : op.getResults())
           inMemory.insert(value);
+    for (Operation& op : *block)
+      if (live.contains(&op) && e.usesPairs(&op) && isFusible(&op)) {
+        inMemory.erase(op.getResult(0));
+        e.fused.insert(&op);
+      }
     for (Operation& op : *block) {
       if (!live.contains(&op))
         continue;
@@ -160,11 +186,20 @@ static bool readsOthers(Value value, Block* block, BlockArgument own,
   if (op->getBlock() != block || inMemory.contains(value))
     return false;
   moved |=
+      isReduction(op) ||
       isa<ssm::RelabelOp, ssm::AtOp, ssm::ShiftOp, ssm::LastOp, ssm::FlattenOp, ssm::UnflattenOp>(
           op);
   return llvm::any_of(op->getOperands(), [&](Value operand) {
     return readsOthers(operand, block, own, inMemory, moved);
   });
+}
+
+/// The type in which a value is kept: where pairs are wanted, operands stay as they are stored.
+Type KernelEmitter::storageOf(Operation* op) {
+  auto load = dyn_cast<tile::LoadOp>(op);
+  if (!load || !roundsProducts || !isStoredAsBF16(load.getResult()))
+    return {};
+  return b.getBF16Type();
 }
 
 void KernelEmitter::emitBlock(Block* block, ArrayRef<Result> carried, ArrayRef<Result> stacked) {
@@ -210,8 +245,10 @@ void KernelEmitter::emitBlock(Block* block, ArrayRef<Result> carried, ArrayRef<R
           for (ssm::AxisAttr axis : kernel.getOperandAt(index).getAxes())
             order.push_back(axis.getName());
         }
-        Buffer target = makeBuffer(arrayType(op->getResult(0)), order);
-        emitNest(op->getResult(0), target);
+        Buffer target = makeBuffer(arrayType(op->getResult(0)), order, storageOf(op));
+        auto operand = dyn_cast<tile::LoadOp>(op);
+        if (!operand || !emitCopy(operand, target))
+          emitNest(op->getResult(0), target);
         made.push_back({op->getResult(0), target});
       }
     }
