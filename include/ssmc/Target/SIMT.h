@@ -41,6 +41,10 @@ public:
   /// The value of the thread whose number differs by `mask` (below 32) in an exclusive or.
   virtual mlir::Value exchange(mlir::ImplicitLocOpBuilder& b, mlir::Value value,
                                int mask) const = 0;
+  /// Copies 16 bytes from the caller's memory to the block's without waiting; `waitForCopies` waits
+  /// for all of the thread's.
+  virtual void copyLater(mlir::ImplicitLocOpBuilder& b, mlir::Value to, mlir::Value from) const = 0;
+  virtual void waitForCopies(mlir::ImplicitLocOpBuilder& b) const = 0;
   /// Whether pairs of bf16 are multiplied, by multiplyPairs.
   virtual bool hasPairs() const = 0;
   /// Adds to a tile of 16 x 8 sums a product of 16 x 16 by 16 x 8 bf16: what a thread of 32 holds

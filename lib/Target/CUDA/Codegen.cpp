@@ -52,6 +52,13 @@ public:
     return call(b, "llvm.nvvm.shfl.sync.bfly.f32", b.getF32Type(),
                 {i32(-1), value, i32(mask), i32(31)});
   }
+  void copyLater(ImplicitLocOpBuilder& b, Value to, Value from) const override {
+    LLVM::CallIntrinsicOp::create(b, b.getStringAttr("llvm.nvvm.cp.async.cg.shared.global.16"),
+                                  ValueRange{to, from});
+  }
+  void waitForCopies(ImplicitLocOpBuilder& b) const override {
+    LLVM::CallIntrinsicOp::create(b, b.getStringAttr("llvm.nvvm.cp.async.wait.all"), ValueRange());
+  }
   bool hasPairs() const override { return true; }
   SmallVector<Value> multiplyPairs(ImplicitLocOpBuilder& b, ArrayRef<Value> left,
                                    ArrayRef<Value> right, ArrayRef<Value> sums) const override {

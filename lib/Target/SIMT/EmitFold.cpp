@@ -16,6 +16,8 @@ using namespace ssmc::simt;
 
 /// Registers that a thread may hold of what is carried, and ops that a step may unroll to.
 static constexpr int64_t mostHeld = 160, mostUnrolled = 6000, fewUnrolled = 400;
+/// Ops that all steps may unroll to, and those of which positions rule most out.
+static constexpr int64_t mostWritten = 1500, mostTriangular = 30000;
 
 bool KernelEmitter::planPrivate(ssm::FoldOp fold, SmallVector<ssm::AxisAttr>& dealt) {
   llvm::StringSet<> mixed = mixedLabels(fold), seen;
@@ -55,6 +57,25 @@ void KernelEmitter::emitFold(ssm::FoldOp fold) {
     emitPrivateFold(fold, dealt);
   else
     emitSharedFold(fold);
+}
+
+/// Whether all steps of a private fold are written out: where they are few and short, or where what
+/// a step does depends on positions alone, so that much of it vanishes (a triangular system).
+bool KernelEmitter::unrolls(ssm::FoldOp fold) {
+  if (isPartial(fold.getAxis().getName()))
+    return false;
+  int64_t work = 0, selects = 0;
+  fold.getBody().walk([&](Operation* op) {
+    if (op->getNumResults() == 0 || isa<ssm::AtOp>(op))
+      return;
+    int64_t count = 1;
+    for (ssm::AxisAttr axis : heldAxes(isReduction(op) ? op->getOperand(0) : op->getResult(0)))
+      count *= axis.getSize();
+    work += count;
+    selects += isa<ssm::SelectOp>(op) ? count : 0;
+  });
+  int64_t steps = fold.getAxis().getSize();
+  return work * steps <= (selects * 4 >= work ? mostTriangular : mostWritten);
 }
 
 //===-- private folds ------------------------------------------------------------------------===//
@@ -135,35 +156,46 @@ void KernelEmitter::emitPrivateFold(ssm::FoldOp fold, ArrayRef<ssm::AxisAttr> de
         for (Value& element : held.elements)
           element = values[next++];
     };
-    Value count = extentOf(steps.getName(), steps.getSize());
-    SmallVector<Value> last =
-        loop(i32(0), count, i32(1), inits, [&](Value step, ValueRange values) {
-          Value at = step;
-          if (fold.getReverse())
-            at = arith::SubIOp::create(b, arith::SubIOp::create(b, count, i32(1)), step);
-          foldPositions[steps.getName()] = {at, 0};
-          hold(values);
-          for (auto [argument, held] : llvm::zip(fold.getBlock()->getArguments(), carried))
-            privates[argument.getAsOpaquePointer()] = held;
-          SmallVector<Value> next;
-          SmallVector<Private> stacks;
-          for (auto [i, value] : llvm::enumerate(fold.getYield().getValues())) {
-            if (i >= carriedCount && fold.getResult(i).use_empty()) {
-              stacks.emplace_back();
-              continue;
-            }
-            Private held = evaluateAll(value, heldAxes(value), point);
-            if (i < carriedCount)
-              llvm::append_range(next, held.elements);
-            stacks.push_back(std::move(held));
-          }
-          Point here = point;
-          here.set(steps.getName(), {at, 0});
-          for (size_t i = carriedCount; i < stacks.size(); ++i)
-            if (!fold.getResult(i).use_empty())
-              keep(targets[i], fold.getYield().getValues()[i], stacks[i], here);
-          return next;
-        });
+    auto takeStep = [&](Index at, ValueRange values) {
+      foldPositions[steps.getName()] = at;
+      hold(values);
+      for (auto [argument, held] : llvm::zip(fold.getBlock()->getArguments(), carried))
+        privates[argument.getAsOpaquePointer()] = held;
+      SmallVector<Value> next;
+      SmallVector<Private> stacks;
+      for (auto [i, value] : llvm::enumerate(fold.getYield().getValues())) {
+        if (i >= carriedCount && fold.getResult(i).use_empty()) {
+          stacks.emplace_back();
+          continue;
+        }
+        Private held = evaluateAll(value, heldAxes(value), point);
+        if (i < carriedCount)
+          llvm::append_range(next, held.elements);
+        stacks.push_back(std::move(held));
+      }
+      Point here = point;
+      here.set(steps.getName(), at);
+      for (size_t i = carriedCount; i < stacks.size(); ++i)
+        if (!fold.getResult(i).use_empty())
+          keep(targets[i], fold.getYield().getValues()[i], stacks[i], here);
+      return next;
+    };
+    SmallVector<Value> last;
+    if (unrolls(fold)) {
+      last = inits;
+      for (int64_t i = 0; i < steps.getSize(); ++i) {
+        Scope step(*this);
+        last = takeStep({Value(), fold.getReverse() ? steps.getSize() - 1 - i : i}, last);
+      }
+    } else {
+      Value count = extentOf(steps.getName(), steps.getSize());
+      last = loop(i32(0), count, i32(1), inits, [&](Value step, ValueRange values) {
+        Value at = step;
+        if (fold.getReverse())
+          at = arith::SubIOp::create(b, arith::SubIOp::create(b, count, i32(1)), step);
+        return takeStep({at, 0}, values);
+      });
+    }
     hold(last);
     for (auto [i, held] : llvm::enumerate(carried))
       if (!fold.getResult(i).use_empty())

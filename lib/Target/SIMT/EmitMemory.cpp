@@ -127,10 +127,10 @@ Buffer KernelEmitter::makeBuffer(ssm::ArrayType type, ArrayRef<StringRef> order,
   for (ssm::AxisAttr axis : llvm::reverse(axes)) {
     buffer.dims.insert(buffer.dims.begin(), Dim{axis.getName(), axis.getSize(), stride, Value()});
     stride *= axis.getSize();
-    // Rows of whole sets of banks are set apart by four: then what the threads of a warp read of a
+    // Rows that share banks are set apart by four: then what the threads of a warp read of a
     // tile, by rows or by columns, lies in different banks.
     int64_t bytes = bytesOf(buffer.storage);
-    if (roundsProducts && axes.size() > 1 && axis == axes.back() && stride * bytes % 128 == 0)
+    if (roundsProducts && axes.size() > 1 && axis == axes.back() && stride * bytes % 32 == 0)
       stride += 16 / bytes;
   }
   Place& place = places.emplace_back();

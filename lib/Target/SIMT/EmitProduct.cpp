@@ -19,7 +19,7 @@ using namespace mlir;
 using namespace ssmc;
 using namespace ssmc::simt;
 
-static constexpr int64_t fewest = 8; ///< positions of each label that tiles pay for
+static constexpr int64_t fewest = 16; ///< positions of each label that tiles pay for
 
 bool KernelEmitter::usesPairs(Operation* op) {
   auto found = products.find(op);

@@ -2,7 +2,6 @@
 #include "lib/Target/SIMT/Emitter.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
@@ -15,8 +14,7 @@ void KernelEmitter::barrier() {
 }
 
 /// The position of a number among all of some labels, the last one fastest.
-static Point pointAt(ImplicitLocOpBuilder& b, Value number, ArrayRef<ssm::AxisAttr> axes,
-                     Point point = {}) {
+Point KernelEmitter::pointAt(Value number, ArrayRef<ssm::AxisAttr> axes, Point point) {
   for (size_t i = axes.size(); i-- > 0;) {
     int64_t extent = axes[i].getSize();
     if (i == 0) {
@@ -38,7 +36,7 @@ void KernelEmitter::deal(ArrayRef<ssm::AxisAttr> axes,
                          llvm::function_ref<void(const Point&)> body) {
   int64_t total = countOf(axes), threads = limits.threads;
   auto at = [&](Value number) {
-    Point point = pointAt(b, number, axes);
+    Point point = pointAt(number, axes);
     when(existsAt(axes, point), [&] { body(point); });
   };
   if (total < threads) {
@@ -64,7 +62,7 @@ void KernelEmitter::deal(ArrayRef<ssm::AxisAttr> axes,
   });
 }
 
-static SmallVector<ssm::AxisAttr> axesOf(ssm::ArrayType type, const Buffer& buffer) {
+SmallVector<ssm::AxisAttr> ssmc::simt::axesOf(ssm::ArrayType type, const Buffer& buffer) {
   SmallVector<ssm::AxisAttr> axes;
   for (const Dim& dim : buffer.dims)
     if (ssm::AxisAttr axis = type.find(dim.label))
@@ -100,11 +98,11 @@ void KernelEmitter::emitGroupReduction(Operation* op, const Buffer& target, int6
   Value number = arith::DivUIOp::create(b, thread, i32(group));
   // All threads of a warp go along; those without a sum of their own compute the last one again.
   Value inside = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, number, i32(sums));
-  Point point = pointAt(b, arith::MinSIOp::create(b, number, i32(sums - 1)), axes);
+  Point point = pointAt(arith::MinSIOp::create(b, number, i32(sums - 1)), axes);
   Value identity = reductionIdentity(b, op, b.getF32Type());
   Value sum =
       loop(lane, i32(terms), i32(group), identity, [&](Value term, ValueRange carried) {
-        Point at = pointAt(b, term, summed, point);
+        Point at = pointAt(term, summed, point);
         Value exists = existsAt(summed, at);
         Value value;
         if (exists)
@@ -155,40 +153,4 @@ void KernelEmitter::emitStore(tile::StoreOp op) {
     when(isFirstSlice, isWanted);
   else
     isWanted();
-}
-
-bool KernelEmitter::emitCopy(tile::LoadOp load, const Buffer& target) {
-  int index = kernel.findLoaded(load.getName());
-  tile::OperandAttr operand = kernel.getOperandAt(index);
-  ssm::ArrayType type = arrayType(load.getResult());
-  if (operand.getRole() != tile::Role::In || load.getPart() != tile::Part::Whole ||
-      operand.getAxes().empty() || operand.getStorage() != target.storage ||
-      !isa<FloatType>(target.storage))
-    return false;
-  int64_t bytes = target.storage.getIntOrFloatBitWidth() / 8, unit = 16 / bytes;
-  ssm::AxisAttr last = operand.getAxes().back();
-  int64_t extent = type.find(last.getName()).getSize();
-  // (A row of the caller's memory is a multiple of the last axis away.)
-  if (extent % unit || last.getSize() % unit)
-    return false;
-  for (const Dim& dim : target.dims)
-    if (dim.label == last.getName() ? dim.stride != 1 : dim.stride % unit != 0)
-      return false;
-  info.isAligned = true;
-  Buffer source = userBuffer(load, index, load.getPart(), type.getElementType(), /*row=*/0);
-  SmallVector<ssm::AxisAttr> axes = axesOf(type, target);
-  for (ssm::AxisAttr& axis : axes)
-    if (axis.getName() == last.getName())
-      axis =
-          ssm::AxisAttr::get(b.getContext(), axis.getLabel(), b.getI64IntegerAttr(extent / unit));
-  touch(target);
-  auto vector = VectorType::get(unit, target.storage);
-  deal(axes, [&](const Point& point) {
-    Point at = point;
-    const Index* group = point.find(last.getName());
-    at.set(last.getName(), {arith::MulIOp::create(b, indexValue(*group), i32(unit)), 0});
-    Value value = LLVM::LoadOp::create(b, vector, address(source, at), 16);
-    LLVM::StoreOp::create(b, value, address(target, at), 16);
-  });
-  return true;
 }

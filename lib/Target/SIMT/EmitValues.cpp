@@ -3,6 +3,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 using namespace ssmc;
@@ -106,6 +107,14 @@ Point KernelEmitter::operandPoint(Operation* op, const Point& point) {
   return result;
 }
 
+/// A condition that is a number already.
+static std::optional<bool> knownTruth(Value condition) {
+  llvm::APInt truth;
+  if (matchPattern(condition, m_ConstantInt(&truth)))
+    return truth.getBoolValue();
+  return {};
+}
+
 //===-- values -------------------------------------------------------------------------------===//
 
 Value KernelEmitter::readPrivate(const Private& held, const Point& point) {
@@ -175,10 +184,32 @@ Value KernelEmitter::compute(Value value, const Point& point) {
   if (isReduction(op))
     return inPrivate ? reduceInline(op, point) : reduceInLoop(op, point);
   Point inner = operandPoint(op, point);
+  // Where steps are unrolled many conditions are known: what they rule out is not computed.
+  if (auto select = dyn_cast<ssm::SelectOp>(op)) {
+    Value condition = evaluate(select.getCondition(), inner);
+    if (std::optional<bool> known = knownTruth(condition)) {
+      Value chosen = evaluate(*known ? select.getOnTrue() : select.getOnFalse(), inner);
+      if (chosen.getType().isF32() == select.getType().isReal())
+        return chosen;
+    }
+  }
   SmallVector<Value> operands;
   for (Value operand : op->getOperands())
     operands.push_back(evaluate(operand, inner));
-  return emitPointwise(b, op, operands);
+  Value result = emitPointwise(b, op, operands);
+  if (isa<ssm::CmpOp>(op)) {
+    SmallVector<OpFoldResult> results;
+    SmallVector<Attribute> constants;
+    for (Value operand : result.getDefiningOp()->getOperands()) {
+      Attribute constant;
+      matchPattern(operand, m_Constant(&constant));
+      constants.push_back(constant);
+    }
+    if (succeeded(result.getDefiningOp()->fold(constants, results)) && results.size() == 1)
+      if (auto truth = dyn_cast_or_null<IntegerAttr>(dyn_cast<Attribute>(results[0])))
+        return arith::ConstantOp::create(b, truth);
+  }
+  return result;
 }
 
 Value KernelEmitter::emitShift(ssm::ShiftOp shift, const Point& point) {
@@ -267,14 +298,18 @@ Value KernelEmitter::reduceInline(Operation* op, const Point& point) {
   Value identity = reductionIdentity(b, op, b.getF32Type());
   // Four sums side by side, as an addition waits for the one before.
   SmallVector<Value> sums;
-  for (auto [i, one] : llvm::enumerate(pointsOf(axes, point))) {
+  size_t i = 0;
+  for (const Point& one : pointsOf(axes, point)) {
     Value term = evaluate(op->getOperand(0), one);
+    if (isa<ssm::SumOp>(op) && matchPattern(term, m_AnyZeroFloat()))
+      continue;
     if (Value exists = existsAt(axes, one))
       term = arith::SelectOp::create(b, exists, term, identity);
     if (sums.size() < 4)
       sums.push_back(term);
     else
       sums[i % 4] = reductionCombine(b, op, sums[i % 4], term);
+    ++i;
   }
   if (sums.empty())
     return identity;

@@ -106,9 +106,9 @@ class KernelEmitter {
 public:
   KernelEmitter(tile::KernelOp kernel, mlir::ImplicitLocOpBuilder& b, const Machine& machine,
                 const Limits& limits, const Slice& slice, const ProductMap& products,
-                bool roundsProducts)
+                bool roundsProducts, bool stagesAhead)
       : kernel(kernel), b(b), machine(machine), limits(limits), slice(slice), products(products),
-        roundsProducts(roundsProducts) {}
+        roundsProducts(roundsProducts), stagesAhead(stagesAhead) {}
 
   /// Emits the function. `inWorkspace` are the places that shared memory has no room for.
   mlir::LogicalResult run(const llvm::DenseSet<int>& inWorkspace);
@@ -148,14 +148,13 @@ private:
   /// Emits the ops of a block; then what it carries on (its arguments' next values, to where these
   /// lie) and, in between, what its fold stacks.
   void emitBlock(Block* block, ArrayRef<Result> carried, ArrayRef<Result> stacked);
+  Point pointAt(Value number, ArrayRef<ssm::AxisAttr> axes, Point point = {});
   void deal(ArrayRef<ssm::AxisAttr> axes, llvm::function_ref<void(const Point&)> body);
   /// Computes all elements of a value that has no place yet, into `target`.
   void emitNest(Value value, const Buffer& target);
   void emitGroupReduction(Operation* op, const Buffer& target, int64_t group);
   void emitResult(const Result& result);
   void emitStore(tile::StoreOp store);
-  /// Copies an operand to its place, 16 bytes at a time; false where it does not lie so.
-  bool emitCopy(tile::LoadOp load, const Buffer& target);
   Type storageOf(Operation* op);
   void barrier();
   using LoopBody = llvm::function_ref<SmallVector<Value>(Value index, mlir::ValueRange carried)>;
@@ -167,6 +166,24 @@ private:
   /// A loop of the whole block: what is in use before it and read in it stays so until its end.
   void enterLoop();
   void leaveLoop();
+
+  //===-- operands of the next tile (Stage.cpp) -----------------------------------------------===//
+  /// An operand that is brought in while the tile before is computed: a place for two tiles.
+  struct Staged {
+    tile::LoadOp load;
+    Buffer both;                               ///< that of even tiles
+    int64_t bytes = 0;                         ///< of one tile
+    bool isCopied = false;                     ///< 16 bytes at a time, without registers
+    SmallVector<std::pair<Value, Point>> held; ///< elements on their way
+  };
+  /// Whether an operand lies so that 16 bytes can be copied at a time to a place.
+  bool copiesWhole(tile::LoadOp load, const Buffer& target);
+  void emitCopy(tile::LoadOp load, const Buffer& target, bool later);
+  std::vector<Staged> planStaging(tile::SequenceOp sequence);
+  Buffer slotOf(const Staged& staged, Value parity);
+  /// Asks for a tile's operands. Those that go through registers are stored by finishStaging.
+  void beginStaging(std::vector<Staged>& staged, Value parity);
+  void finishStaging(std::vector<Staged>& staged, Value parity);
 
   //===-- products (EmitProduct.cpp) ----------------------------------------------------------===//
   struct Pair {
@@ -189,6 +206,7 @@ private:
   void emitFold(ssm::FoldOp fold);
   void emitPrivateFold(ssm::FoldOp fold, ArrayRef<ssm::AxisAttr> dealt);
   void emitSharedFold(ssm::FoldOp fold);
+  bool unrolls(ssm::FoldOp fold);
   void unrollFold(ssm::FoldOp fold, const Point& point);
   Private evaluateAll(Value value, ArrayRef<ssm::AxisAttr> axes, const Point& point);
   SmallVector<ssm::AxisAttr> heldAxes(Value value);
@@ -220,6 +238,8 @@ private:
   const ProductMap& products;
   /// Whether factors of products may be rounded to bf16, and the machine multiplies such.
   bool roundsProducts;
+  /// Whether operands are brought in a tile ahead.
+  bool stagesAhead;
   /// Products that are computed where their one reader is.
   llvm::DenseSet<Operation*> fused;
 
@@ -257,6 +277,8 @@ private:
   mlir::Operation* workspaceBytes = nullptr; ///< constant, patched
 };
 
+/// The axes of a value in the order of a buffer, the contiguous one last.
+SmallVector<ssm::AxisAttr> axesOf(ssm::ArrayType type, const Buffer& buffer);
 /// Whether a value is a number, or one spread over labels.
 bool isConstant(Value value);
 int64_t countOf(ArrayRef<ssm::AxisAttr> axes);

@@ -301,6 +301,34 @@ void KernelEmitter::emitSequence(tile::SequenceOp op) {
   }
   auto savedStarts = timeStarts;
   auto savedExtents = partialExtents;
+  std::vector<Staged> staged = planStaging(op);
+  // Where the tile of a number begins, by the order in which tiles are taken.
+  auto startOf = [&](Value number) -> Value {
+    if (op.getReverse())
+      number = arith::SubIOp::create(b, arith::SubIOp::create(b, count, i64(1)), number);
+    return arith::MulIOp::create(b, number, i64(tile));
+  };
+  auto parityOf = [&](Value number) -> Value {
+    Value turn = arith::DivSIOp::create(b, arith::SubIOp::create(b, number, first), step);
+    return arith::TruncIOp::create(b, b.getI32Type(), arith::AndIOp::create(b, turn, i64(1)));
+  };
+  auto isWholeTile = [&](Value number) -> Value {
+    Value rest = arith::SubIOp::create(b, total, startOf(number));
+    Value whole = arith::CmpIOp::create(b, arith::CmpIPredicate::sge, rest, i64(tile));
+    Value there = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, number, count);
+    return arith::AndIOp::create(b, whole, there);
+  };
+  // All of a tile's operands, at once.
+  auto stageNow = [&](Value number) {
+    if (staged.empty())
+      return;
+    when(isWholeTile(number), [&] {
+      timeStarts[axis] = startOf(number);
+      beginStaging(staged, parityOf(number));
+      finishStaging(staged, parityOf(number));
+    });
+  };
+  stageNow(first);
   enterLoop();
   loop(first, count, step, {}, [&](Value counter, ValueRange) {
     Value index = counter;
@@ -317,8 +345,25 @@ void KernelEmitter::emitSequence(tile::SequenceOp op) {
     Value rest = arith::SubIOp::create(b, total, start);
     Value isWhole = arith::CmpIOp::create(b, arith::CmpIPredicate::sge, rest, i64(tile));
     auto savedBuffers = buffers;
+    Value next = arith::AddIOp::create(b, counter, step);
     auto emitWhole = [&] {
+      if (staged.empty()) {
+        emitBlock(op.getBlock(), carried, {});
+        return SmallVector<Value>();
+      }
+      machine.waitForCopies(b);
+      barrier();
+      Value parity = parityOf(counter);
+      for (Staged& one : staged)
+        buffers[one.load.getResult()] = slotOf(one, parity);
+      // Beyond the last whole tile this one is brought in again, where nobody reads it.
+      Value ahead = arith::SelectOp::create(b, isWholeTile(next), next, counter);
+      Value other = arith::SubIOp::create(b, i32(1), parity);
+      timeStarts[axis] = startOf(ahead);
+      beginStaging(staged, other);
+      timeStarts[axis] = start;
       emitBlock(op.getBlock(), carried, {});
+      finishStaging(staged, other);
       return SmallVector<Value>();
     };
     auto emitPart = [&] {
@@ -328,6 +373,12 @@ void KernelEmitter::emitSequence(tile::SequenceOp op) {
         partialExtents[label] =
             positions == 1 ? extent : arith::MulIOp::create(b, extent, i32(positions)).getResult();
       emitBlock(op.getBlock(), carried, {});
+      // The first tile of those that are taken from the last.
+      if (op.getReverse()) {
+        partialExtents = savedExtents;
+        stageNow(next);
+        timeStarts[axis] = start;
+      }
       return SmallVector<Value>();
     };
     choose(isWhole, emitWhole, emitPart);
@@ -369,6 +420,7 @@ LogicalResult KernelEmitter::run(const llvm::DenseSet<int>& away) {
 FailureOr<KernelInfo> simt::lowerKernel(tile::KernelOp kernel, const Machine& machine,
                                         const Limits& limits) {
   llvm::DenseSet<int> inWorkspace;
+  bool stagesAhead = true;
   std::optional<Type> factors = kernel.getFactorType();
   bool roundsProducts = factors && factors->isBF16() && machine.hasPairs();
   ProductMap products;
@@ -378,12 +430,17 @@ FailureOr<KernelInfo> simt::lowerKernel(tile::KernelOp kernel, const Machine& ma
   findProducts(kernel, roundsProducts, products, readAlong);
   for (;;) {
     ImplicitLocOpBuilder b(kernel.getLoc(), kernel);
-    KernelEmitter emitter(kernel, b, machine, limits, slice, products, roundsProducts);
+    KernelEmitter emitter(kernel, b, machine, limits, slice, products, roundsProducts, stagesAhead);
     if (failed(emitter.run(inWorkspace)))
       return failure();
     if (emitter.pack(inWorkspace))
       return emitter.info;
-    // What was emitted is thrown away: the next try has one place more outside.
+    // What was emitted is thrown away: the next try brings in no tile ahead, those after it have
+    // one place more outside each.
+    if (stagesAhead) {
+      stagesAhead = false;
+      inWorkspace.clear();
+    }
     Operation* function = kernel->getPrevNode();
     function->erase();
   }

@@ -57,7 +57,7 @@ struct BlockPlan {
   /// Reads and functions for one element.
   int64_t costOf(Value value) {
     Operation* op = definedHere(value);
-    if (!op || inMemory.contains(value))
+    if (!op || inMemory.contains(value) || e.buffers.contains(value))
       return isConstant(value) ? 0 : 1;
     if (isa<ssm::ConstantOp, ssm::PositionOp>(op))
       return 0;
@@ -68,6 +68,8 @@ struct BlockPlan {
   }
 
   bool isKept(Operation* op) {
+    if (op->getNumResults() && e.buffers.contains(op->getResult(0)))
+      return false;
     if (isa<ssm::FoldOp>(op) || isReduction(op))
       return true;
     if (op->getNumResults() != 1 || isa<tile::SequenceOp>(op) || isConstant(op->getResult(0)))
@@ -105,6 +107,8 @@ struct BlockPlan {
   int64_t readyAfter(Value value) {
     Operation* op = definedHere(value);
     if (!op)
+      return 0;
+    if (e.buffers.contains(value)) // Brought in before.
       return 0;
     if (auto found = stages.find(op); found != stages.end())
       return found->second;
@@ -247,7 +251,9 @@ void KernelEmitter::emitBlock(Block* block, ArrayRef<Result> carried, ArrayRef<R
         }
         Buffer target = makeBuffer(arrayType(op->getResult(0)), order, storageOf(op));
         auto operand = dyn_cast<tile::LoadOp>(op);
-        if (!operand || !emitCopy(operand, target))
+        if (operand && copiesWhole(operand, target))
+          emitCopy(operand, target, /*later=*/false);
+        else
           emitNest(op->getResult(0), target);
         made.push_back({op->getResult(0), target});
       }
