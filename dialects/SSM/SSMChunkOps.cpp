@@ -116,8 +116,8 @@ SSM_INFER(ScanOp)
 static LogicalResult infer(MatrixScanOp::Adaptor op, MLIRContext*, std::optional<Location> location,
                            SmallVectorImpl<Type>& inferred) {
   size_t count = op.getInitial().size();
-  if (!count || op.getInputs().size() != count ||
-      op.getMatrices().size() != count * count) // matrix_scan_c1
+  // matrix_scan_c1
+  if (!count || op.getInputs().size() != count || op.getMatrices().size() != count * count)
     return emitOptionalError(location, count, " initial values need as many inputs and ",
                              count * count, " matrices, found ", op.getInputs().size(), " and ",
                              op.getMatrices().size());
@@ -125,10 +125,10 @@ static LogicalResult infer(MatrixScanOp::Adaptor op, MLIRContext*, std::optional
                          names(rows);
   llvm::append_range(names, columns);
   names.push_back(op.getAxis().getName());
+  // matrix_scan_c2
   if (rows.size() != columns.size() ||
       llvm::SmallDenseSet<StringRef>(names.begin(), names.end()).size() != names.size())
-    return emitOptionalError(
-        location, "rows and columns are not as many labels, each named once"); // matrix_scan_c2
+    return emitOptionalError(location, "rows and columns are not as many labels, each named once");
   Type element = typeOf(op.getInitial().front()).getElementType();
   auto anyComplex = [](ValueRange values) {
     return llvm::any_of(values, [](Value value) { return typeOf(value).isComplex(); });

@@ -315,8 +315,8 @@ Expr ExprContext::reduce(Node::Kind kind, Expr operand, ArrayRef<StringRef> labe
   return close(kind, substitute(operand, renaming), std::move(bound), rest, operand->location);
 }
 
-/// The name that a bound label over this extent bears beside the free labels of `rest` and those
-/// bound before.
+/// The name that a bound label over this extent bears beside the free labels of `rest`
+/// and those bound before.
 StringRef ExprContext::canonicalName(AxisAttr axis, ArrayType rest, ArrayRef<StringRef> bound) {
   std::string name = "~" + extentName(axis);
   while (rest.has(name) || llvm::is_contained(bound, name))
@@ -338,14 +338,14 @@ Expr ExprContext::sum(Expr operand, ArrayRef<StringRef> labels) {
     return operand;
   // What does not bear a label stays outside: sum_i x y_i = x sum_i y_i.
   SmallVector<Expr> outside, inside;
-  for (Expr factor : factorsOf(operand))
-    (llvm::any_of(labels, [&](StringRef label) { return factor->type.has(label); }) ? inside
-                                                                                    : outside)
-        .push_back(factor);
+  for (Expr factor : factorsOf(operand)) {
+    bool bears = llvm::any_of(labels, [&](StringRef label) { return factor->type.has(label); });
+    (bears ? inside : outside).push_back(factor);
+  }
   Expr body = mul(inside);
+  // A label that is summed over, yet constant along it: the caller keeps it bound.
   for (StringRef label : labels)
-    if (!body->type.has(
-            label)) // Summed over, yet constant along it: the caller keeps the label bound.
+    if (!body->type.has(label))
       return reduce(Node::Kind::Sum, operand, labels);
   // Sums inside sums are one sum.
   if (body->is(Node::Kind::Sum)) {
@@ -414,8 +414,8 @@ Expr ExprContext::substituteNew(Expr expr, const Renaming& renaming,
   }
   case Node::Kind::Sum:
   case Node::Kind::Maximum: {
-    // The bound labels take the names that are canonical beside the new free ones; the body is
-    // walked once.
+    // The bound labels take the names that are canonical beside the new free ones;
+    // the body is walked once.
     Renaming combined;
     SmallVector<AxisAttr> axes;
     for (AxisAttr axis : expr->type.getAxes()) {

@@ -239,8 +239,8 @@ Value ExprWriter::writeProduct(ArrayRef<Expr> factors) {
   return product;
 }
 
-/// A bound label is written under the name that the declaration gives it, unless that name is
-/// taken.
+/// A bound label is written under the name that the declaration gives it,
+/// unless that name is taken.
 Value ExprWriter::writeReduction(Expr expr) {
   SmallVector<StringRef> bound;
   Expr body = context.open(expr, bound);

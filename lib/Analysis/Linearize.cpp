@@ -193,8 +193,8 @@ LogicalResult Linearizer::runReduction(Expr expr, SmallVectorImpl<Term>& terms) 
   return success();
 }
 
-/// select(c, x, y) is x where c holds plus y where it does not. Terms without the state stay one
-/// selection.
+/// select(c, x, y) is x where c holds plus y where it does not. Terms without the state
+/// stay one selection.
 LogicalResult Linearizer::runSelect(Expr expr, SmallVectorImpl<Term>& terms) {
   Expr condition = expr->operands[0];
   if (depends(condition))

@@ -1,8 +1,7 @@
 // From a step to the normal form.
 //
 // 1. Condense: an edge from state a to state b where b's definition reads a at another step.
-// Strongly
-//    connected states are one system; systems come in dependency order.
+//    Strongly connected states are one system; systems come in dependency order.
 // 2. Expand each definition over the system's states (Linearize.cpp); what fails stays as it was.
 // 3. Collect the terms (Terms.cpp) and write them as an `ssm.system`.
 // 4. Write outputs, expanded over all linear states.
@@ -10,9 +9,9 @@
 // Labels are named anew: an axis over dim K is called K, a second one of the same array K2. The
 // names that a declaration chose for its indices are gone then, so that they make no difference.
 //
-// A definition that is linear in a fold over its own state is a system of stages: the fold's
-// initial value, the fold's body as micro-steps, and what the definition makes of the fold's
-// result.
+// A definition that is linear in a fold over its own state is a system of stages:
+// the fold's initial value, the fold's body as micro-steps, and what the definition
+// makes of the fold's result.
 #include "ssmc/Analysis/Passes.h"
 #include "ssmc/Analysis/Terms.h"
 
@@ -267,8 +266,8 @@ bool Normalizer::tryLinear(const System& system, Semiring semiring,
       return false;
     rows.push_back(collect(context, semiring, state, orderOf(state), terms, describe));
   }
-  // Operands go before the system, the terms into it: the op is made last and its terms are moved
-  // in.
+  // Operands go before the system, the terms into it: the op is made last and its
+  // terms are moved in.
   Block terms;
   OpBuilder inside(context.getContext()); // The block stands in no region yet.
   inside.setInsertionPointToEnd(&terms);
@@ -298,9 +297,9 @@ bool Normalizer::tryFold(StringRef state, std::optional<Nonlinear>& nonlinear) {
   if (!fold)
     return false;
   SmallVector<StringRef> order = orderOf(state);
-  // The carried array is read under the state's canonical labels, the fold's label under its dim's
-  // name. Expressions that read it stay known to the context: it lives as long, under a name of its
-  // own.
+  // The carried array is read under the state's canonical labels, the fold's label
+  // under its dim's name. Expressions that read it stay known to the context:
+  // it lives as long, under a name of its own.
   Block& standIn = *standIns.emplace_back(std::make_unique<Block>());
   std::string carriedName = ("carried " + state).str();
   Renaming labels = canonical(old.getState(state)), lifted = labels;
@@ -342,8 +341,8 @@ bool Normalizer::tryFold(StringRef state, std::optional<Nonlinear>& nonlinear) {
                        Semiring::PlusTimes, fromCarried, micro, nonlinear)) ||
       failed(linearize(context, definition, Semiring::PlusTimes, fromFolded, last, nonlinear)))
     return false;
-  for (Term& term :
-       last) { // The fold's result under the state's canonical labels, like the carried array.
+  // The fold's result under the state's canonical labels, like the carried array.
+  for (Term& term : last) {
     if (!term.state)
       continue;
     Renaming renaming;

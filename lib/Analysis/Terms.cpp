@@ -53,8 +53,8 @@ void Collector::addDecay(Source source, ArrayRef<Expr> factors) {
 }
 
 void Collector::addFeedback(Source source, const Term& term) {
-  // A contracted label is named after the source's label that it runs over; the source keeps that
-  // label.
+  // A contracted label is named after the source's label that it runs over;
+  // the source keeps that label.
   Feedback feedback;
   Renaming toSource;
   llvm::erase_if(source.renaming, [&](auto& pair) {
@@ -189,8 +189,8 @@ bool Collector::mergeOnce() {
       if (count == 0)
         differing = 0;
       Expr merged = plus({a.parts[differing], b.parts[differing]});
-      // Only where the sum has the labels of both: k (v + w), not k v + m v as (k + m) v over more
-      // labels.
+      // Only where the sum has the labels of both: k (v + w), but not k v + m v as
+      // (k + m) v over more labels.
       if (merged->type.getAxes() != a.parts[differing]->type.getAxes() ||
           merged->type.getAxes() != b.parts[differing]->type.getAxes())
         continue;

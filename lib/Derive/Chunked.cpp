@@ -105,9 +105,9 @@ StateOp ChunkedForm::registerOf(StringRef state, int64_t distance) {
   return made;
 }
 
-/// A computed state `distance` steps earlier, at every step. What reaches behind the start of the
-/// chunk comes from registers, as in the recurrent form: S~2 is the state two steps before the
-/// chunk.
+/// A computed state `distance` steps earlier, at every step.
+/// What reaches behind the start of the chunk comes from registers, as in the recurrent form:
+/// S~2 is the state two steps before the chunk.
 Value ChunkedForm::previous(StringRef state, int64_t distance) {
   StateOp reg = registerOf(state, distance);
   std::string key = reg.getName().str();
@@ -296,8 +296,8 @@ LogicalResult ChunkedForm::run() {
   for (SystemOp system : old.getBlock()->getOps<SystemOp>())
     for (auto [state, result] : llvm::zip(strings(system.getStates()), system.getResults()))
       reader.define(result, context.leaf(result, ("new " + state).str()));
-  SmallVector<UpdateOp>
-      nonlinear; // neighbours are taken together, as they may depend on each other
+  // Neighbours are taken together, as they may depend on each other.
+  SmallVector<UpdateOp> nonlinear;
   auto takeUpdates = [&] {
     return nonlinear.empty() ? success() : takeStepwise(std::exchange(nonlinear, {}));
   };

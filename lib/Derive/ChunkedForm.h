@@ -25,8 +25,8 @@ inline llvm::SmallVector<llvm::StringRef> labelsOf(ssm::ArrayType type) {
   return llvm::map_to_vector(type.getAxes(), [](ssm::AxisAttr axis) { return axis.getName(); });
 }
 
-/// The rows over which the products of a state are laid: the steps, or all micro-steps of all steps
-/// (MicroSteps.cpp).
+/// The rows over which the products of a state are laid: the steps, or all micro-steps
+/// of all steps (MicroSteps.cpp).
 struct Rows {
   ssm::AxisAttr axis;       ///< the label of the rows
   mlir::StringAttr columns; ///< their name as columns of a matrix
@@ -52,13 +52,15 @@ struct Product {
   mlir::Value keys, values;         ///< over the rows, once written
 };
 
-/// What goes from one of several states to another, row b, column c of a matrix each; null: nothing
-/// (Coupled.cpp).
+/// What goes from one of several states to another, row b, column c of a matrix each;
+/// null: nothing (Coupled.cpp).
 struct Coupling {
-  llvm::SmallVector<mlir::Value> between,
-      strict; ///< from row s to each later row t, its own step included or not
-  llvm::SmallVector<mlir::Value> upTo, before; ///< from the start of the chunk
-  llvm::SmallVector<mlir::Value> toEnd;        ///< from each row to the end
+  /// From row s to each later row t, its own step included or not.
+  llvm::SmallVector<mlir::Value> between, strict;
+  /// From the start of the chunk.
+  llvm::SmallVector<mlir::Value> upTo, before;
+  /// From each row to the end.
+  llvm::SmallVector<mlir::Value> toEnd;
 };
 
 /// Reads w of a feedback, of one of the states.
@@ -76,8 +78,8 @@ struct Eliminated {
   Rows rows;
   Expr decay = nullptr; ///< of each row; null: 1
   Expr first = nullptr; ///< what the first micro-step of each step decays by in addition; null: 1
-  llvm::SmallVector<Expr>
-      matrix; ///< of several states: how each goes into each, row by row; null: 0
+  /// Of several states: how each goes into each, row by row; null: 0.
+  llvm::SmallVector<Expr> matrix;
   llvm::SmallVector<FeedbackRead> reads;
   llvm::SmallVector<Product> products;
   // Over the rows, once written:
@@ -169,8 +171,8 @@ private:
   /// [x, 1, 1, …] over the rows of each step; null for null.
   mlir::Value writeFirsts(const Rows& rows, Expr x);
 
-  // States whose steps are taken one by one (Sequential.cpp); `why` says why they are not taken
-  // together.
+  // States whose steps are taken one by one (Sequential.cpp); `why` says why they are
+  // not taken together.
   mlir::LogicalResult takeStepwise(ssm::SystemOp system, const llvm::Twine& why);
   mlir::LogicalResult takeStepwise(llvm::ArrayRef<ssm::UpdateOp> updates);
   mlir::LogicalResult takeStepwise(llvm::ArrayRef<Stepwise> members, const StepwiseReads& reads,
@@ -190,8 +192,8 @@ private:
   /// The key of a feedback over the rows: the first micro-step of a step reads the state that is
   /// decayed already.
   mlir::Value writeFeedbackKey(Eliminated& state, Expr key);
-  /// query . S before or after its update, at every step; or at every row, of which the query may
-  /// depend.
+  /// query . S before or after its update, at every step; or at every row,
+  /// of which the query may depend.
   mlir::Value read(Eliminated& state, unsigned of, Expr query, bool before, bool atRows = false);
   /// How much of a product a query of a state meets; null: none of it.
   mlir::Value gram(Eliminated& state, unsigned of, mlir::Value query, const Product& product,
@@ -233,8 +235,8 @@ private:
   bool together = false; ///< some states' steps are taken many at once
   std::map<std::tuple<void*, unsigned, void*, bool>, Expr> knownReads;
   std::map<std::tuple<void*, void*, void*, bool>, mlir::Value> knownGrams;
-  llvm::SmallVector<mlir::Operation*>
-      placeholders; ///< stand for the feedback P_r while terms are sorted
+  /// Stand for the feedback P_r while terms are sorted.
+  llvm::SmallVector<mlir::Operation*> placeholders;
   llvm::SmallVector<mlir::Value> unknowns;
 };
 

@@ -1,18 +1,21 @@
 // States that depend on each other, eliminated together.
 //
 // N states of one type, each a sum of decayed earlier values of all of them and of outer products,
-// are one state whose decay at step t is an N x N matrix A[t]: S_b[t] = sum over c of A[t]_bc
-// S_c[t-1] + products. What was a product of decays is a product of matrices, which needs an order
-// but nothing else:
+// are one state whose decay at step t is an N x N matrix A[t]:
 //
-//   from step s to step t   A[t] A[t-1] ... A[s+1]      entry (b, c): how much of what entered c at
-//   s is in b at t
+//   S_b[t] = sum over c of A[t]_bc S_c[t-1] + products
+//
+// What was a product of decays is a product of matrices, which needs an order but nothing else:
+//
+//   from step s to step t   A[t] A[t-1] ... A[s+1]
+//   its entry (b, c)        how much of what entered c at s is in b at t
 //
 // and a query of state b meets a product that entered c through entry (b, c). For momentum S and
 // memory M (Titans), S = e S' + x, M = a M' + S, with e and a constant:
 //
-//   A = [[e, 0], [e, a]]    A A = [[e e, 0], [e e + a e, a a]]    x enters both: M two steps later
-//   holds (e e + a e + a a) x
+//   A = [[e, 0], [e, a]]    A A = [[e e, 0], [e e + a e, a a]]
+//
+// and as x enters both, M two steps later holds (e e + a e + a a) x.
 //
 // Entries that are 0 in every such product are not computed. One fold over the steps of the chunk
 // makes all that are.

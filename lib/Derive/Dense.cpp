@@ -17,8 +17,8 @@
 // grouping computes. The chunked form cuts what follows from the state before the chunk from what
 // does not, so that the chunks wait for nothing but one product each:
 //
-//   F[t] = M[t] ... M[1],  l[t] = M[t] l[t-1] + b[t] from 0       x[t] = F[t] x_0 + l[t]       x_C
-//   = F[C] x_0 + l[C]
+//   F[t] = M[t] ... M[1]                 l[t] = M[t] l[t-1] + b[t] from 0
+//   x[t] = F[t] x_0 + l[t]               x_C  = F[C] x_0 + l[C]
 #include "ChunkedForm.h"
 #include "Coefficient.h"
 

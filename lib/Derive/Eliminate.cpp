@@ -1,12 +1,12 @@
-// Feedback elimination: a state that is only read through contractions is never computed inside a
-// chunk.
+// Feedback elimination: a state that is only read through contractions is never computed at the
+// steps of a chunk.
 //
 // Take one state with key label K and free label V, decay d_t over K (or over nothing), R feedbacks
 // and M outer products. Name the feedback p_r[t] = w_r[t] . S[t-1]. As soon as it has a name the
 // step is elementwise,
 //
-//   S[t] = d[t] S[t-1] + sum over m of key_m[t] (x) value_m[t],   value_m = given_m + sum over r of
-//   c_mr p_r,
+//   S[t]    = d[t] S[t-1] + sum over m of key_m[t] (x) value_m[t],
+//   value_m = given_m + sum over r of c_mr p_r,
 //
 // so with D the products of decays from the start of the chunk and `span` those between two steps,
 //
@@ -15,11 +15,11 @@
 //
 // Reading p itself so gives a unit lower triangular system in p, which does not contain the state:
 //
-//   p_r[t] = (w_r D[t-1]) . S0 + sum over m, s < t of gram(w_r, key_m)[t, s] (given_m[s] + sum over
-//   q of c_mq[s] p_q[s]).
+//   p_r[t] = (w_r D[t-1]) . S0 + sum over m, s < t of gram(w_r, key_m)[t, s] value_m[s],
+//   value_m[s] = given_m[s] + sum over q of c_mq[s] p_q[s].
 //
-// Worked on four steps of the delta rule (d = 1, key = k, w = k, value = b (v - p), S0 = 0): with
-// g_ts = k_t . k_s,
+// Worked on four steps of the delta rule (d = 1, key = k, w = k, value = b (v - p), S0 = 0), with
+// g_ts = k_t . k_s:
 //
 //   p_0 = 0
 //   p_1 = g_10 b_0 (v_0 - p_0)
@@ -38,8 +38,8 @@ using namespace ssmc::ssm;
 using namespace ssmc::analysis;
 using namespace ssmc::derive;
 
-/// Takes key[K] value[V] apart, both of them expressions in the inputs; the value is linear in the
-/// feedback.
+/// Takes key[K] value[V] apart, both of them expressions in the inputs;
+/// the value is linear in the feedback.
 LogicalResult ChunkedForm::addProduct(Expr key, Expr value, ArrayRef<StringRef> ranks,
                                       unsigned into, Eliminated& result) {
   auto isUnknown = [&](Value leaf) { return llvm::is_contained(unknowns, leaf); };

@@ -1,8 +1,8 @@
 // The ops over the steps of a chunk, written as loops over the steps.
 //
-// What each op means, as a fold that carries what the next step needs. A gram of C rows carries C
-// keys and lets each decay as the steps pass, so that no exponent and no quotient of decays ever
-// occurs:
+// What each op means, as a fold that carries what the next step needs.
+// A gram of C rows carries C keys and lets each decay as the steps pass, so that no
+// exponent and no quotient of decays ever occurs:
 //
 //   r_s <- b_s at step s;  r_s <- decay_t r_s at each later step t;  gram[t, s] = a_t . r_s
 //
@@ -49,8 +49,8 @@ private:
   Value select(Value condition, Value yes, Value no) {
     return SelectOp::create(b, loc, condition, yes, no);
   }
-  /// Whether column `columns` is the present row, inside a fold over `rows`: both taken before the
-  /// fold.
+  /// Whether column `columns` is the present row, inside a fold over `rows`:
+  /// both taken before the fold.
   struct Diagonal {
     Value row, column;
   };

@@ -1,16 +1,15 @@
-// The rules of reverse mode for what is more than one value of its operands: folds, and ops over
-// steps.
+// The rules of reverse mode for what is more than one value of its operands:
+// folds, and ops over steps.
 //
-//   shift      the other way; what was shifted in gets the value at the end
-//   scan       l_t = g_t + conj(a_(t+1)) l_(t+1), a scan the other way with the decay shifted by
-//   one;
-//              the input gets l, the decay l_t conj(h_(t-1))
-//   matrix_scan   the same with the matrix transposed: the matrix gets l_t conj(h_(t-1)), row by
-//   column solve      r = transposed solve of g; the right side gets r, the matrix r_t conj(p_s)
-//   where it is read fold       the body again at every step, from the last to the first; the
-//   values that it carried are kept
-//
-//   gram       SSMChunkOps.td, ssm.apply
+//   shift           the other way; what was shifted in gets the value at the end
+//   scan            l_t = g_t + conj(a_(t+1)) l_(t+1), a scan the other way with the decay shifted
+//                   by one; the input gets l, the decay l_t conj(h_(t-1))
+//   matrix_scan     the same, transposed; the matrix gets l_t conj(h_(t-1)), row by column
+//   solve           r = transposed solve of g; the right side gets r, the matrix, where it is
+//                   read, r_t conj(p_s)
+//   fold            the body again at every step, from the last to the first; the values that it
+//                   carried are kept
+//   gram            SSMChunkOps.td, ssm.apply
 //   span, cumprod   the logarithm of step l gets all that passes through it, summed
 //
 // Products of decays are differentiated by the logarithm where they are products of exponentials.
@@ -238,9 +237,9 @@ Value PullBack::cumsum(Value value, StringAttr label, bool exclusive, bool rever
 void PullBack::visitGram(GramOp gram, Value g) {
   Location loc = gram.getLoc();
   StringAttr rows = gram.getRowsAttr(), columns = gram.getColumnsAttr();
-  // Nothing decays between a step and itself. That part would cancel in the decay's gradient, and
-  // beside strong decays it is so much the largest that no digit of the rest would be left: it goes
-  // its own way.
+  // Nothing decays between a step and itself. That part would cancel in the decay's gradient,
+  // and beside strong decays it is so much the largest that no digit of the rest would be left:
+  // it goes its own way.
   Value diagonal;
   if (!gram.getStrict()) {
     Value nothing = ConstantOp::create(b, loc, 0.0);
@@ -255,8 +254,8 @@ void PullBack::visitGram(GramOp gram, Value g) {
     return ApplyOp::create(b, loc, g, vectors, gram.getDecay(), rows, columns, gram.getStrictAttr(),
                            transpose ? b.getUnitAttr() : UnitAttr());
   };
-  // Each side's own labels, and those that the other brings along, are summed where they are not
-  // borne.
+  // Each side's own labels, and those that the other brings along, are summed where
+  // they are not borne.
   Value da = fit(apply(gram.getB(), false), gram.getA().getType());
   Value db = fit(apply(gram.getA(), true), gram.getB().getType());
   add(gram.getA(), da);
@@ -291,8 +290,8 @@ void PullBack::visitCumprod(CumprodOp product, Value g) {
 
 //===-- folds --------------------------------------------------------------------------------===//
 
-/// Takes reads at the position of an outer fold out of the folds inside, so that a body captures
-/// what it reads.
+/// Takes reads at the position of an outer fold out of the folds inside,
+/// so that a body captures what it reads.
 static void hoistReads(FoldOp fold) {
   fold.getBody().walk([&](AtOp at) {
     if (at->getParentOp() != fold &&

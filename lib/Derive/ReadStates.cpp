@@ -1,5 +1,5 @@
-// Reads of eliminated states: where an expression contracts such a state, it becomes products over
-// the steps.
+// Reads of eliminated states: where an expression contracts such a state,
+// it becomes products over the steps.
 #include "ChunkedForm.h"
 
 using namespace mlir;
@@ -9,8 +9,8 @@ using namespace ssmc::analysis;
 using namespace ssmc::derive;
 
 namespace {
-/// How a term of a sum reads a state: the query under the state's labels, and what is left around
-/// the read.
+/// How a term of a sum reads a state: the query under the state's labels,
+/// and what is left around the read.
 struct Read {
   SmallVector<Expr> query, around;
   Renaming toQuery, ofResult;
@@ -44,8 +44,7 @@ static std::optional<Read> matchRead(const Term& term, ArrayRef<StringRef> key) 
   for (Expr factor : read.query)
     for (StringRef label : labelsOf(factor->type))
       if (!llvm::is_contained(names, label) && llvm::is_contained(stateLabels, label))
-        return {}; // A label of the state that is not contracted, or one that would be taken for
-                   // it.
+        return {}; // A label of the state that is not contracted, or would be taken for it.
   for (StringRef label : term.sums)
     if (!llvm::is_contained(names, label))
       read.sums.push_back(label);

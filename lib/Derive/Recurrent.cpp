@@ -1,8 +1,8 @@
 // From the normal form to the recurrent form.
 //
-// A system's terms are put together again, but not as they were declared: outer products that share
-// a factor become one, so that the state's elements are touched as rarely as possible. For the
-// delta rule
+// A system's terms are put together again, but not as they were declared:
+// outer products that share a factor become one, so that the state's elements are touched
+// as rarely as possible. For the delta rule
 //
 //   S' = a S + (-b a k) (k . S) + k (b v)     becomes     S' = a S + k (b (v - a (k . S)))
 //
@@ -374,8 +374,8 @@ Value RecurrentForm::microSteps(StageOp stage, Semiring semiring, StringRef stat
   OpBuilder inside = OpBuilder::atBlockEnd(body);
   int index =
       llvm::find_if(passes, [&](auto& other) { return other.get() == &pass; }) - passes.begin();
-  // Coefficients are read at the current step by the label that they have here, not by that of
-  // their operand.
+  // Coefficients are read at the current step by the label that they have here,
+  // not by that of their operand.
   ExprWriter writer(context, inside, [&](Expr leaf) -> Value {
     if (leaf->leaf == carried)
       return ExprWriter::relabel(inside, leaf, carried);

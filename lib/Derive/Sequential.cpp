@@ -2,8 +2,8 @@
 // at every step as its result.
 //
 // It is how a small state that is dense, nonlinear, coupled to others or read several steps back
-// gives its values to the rest of the chunk, whose states are taken many steps at once. For h =
-// tanh(x + W prev(h)), four steps:
+// gives its values to the rest of the chunk, whose states are taken many steps at once.
+// For h = tanh(x + W prev(h)):
 //
 //   fold over t, h carried:   h <- tanh(x_t + W h), stacked to h[t]
 //

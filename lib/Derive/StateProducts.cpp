@@ -109,8 +109,8 @@ Value ChunkedForm::writeFeedbackKey(Eliminated& state, Expr key) {
   return withLabels(b, vector, state.getType(), state.key);
 }
 
-/// Writes the products of an eliminated state, the feedback that they hold, and the state after the
-/// chunk.
+/// Writes the products of an eliminated state, the feedback that they hold,
+/// and the state after the chunk.
 void ChunkedForm::solve(Eliminated& state) {
   ArrayType type = state.getType();
   Location loc = state.states.front().getLoc();

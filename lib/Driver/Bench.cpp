@@ -70,8 +70,8 @@ static Expected<Timing> measureForm(ssm::RecurrenceOp declared, const LoweringOp
   return measure(*launch, threads, repeat);
 }
 
-/// Times forward and backward: an adjoint whose first kernels give the outputs, and keep what the
-/// others need.
+/// Times forward and backward: an adjoint whose first kernels give the outputs,
+/// and keep what the others need.
 static Expected<Timing> measureGradient(ssm::RecurrenceOp declared, LoweringOptions lowering,
                                         const CodeTarget& target, const Signature& signature,
                                         const Inputs& inputs, unsigned threads, unsigned repeat) {

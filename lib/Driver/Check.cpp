@@ -319,8 +319,8 @@ struct Table {
 };
 } // namespace
 
-/// Gradients of all forms, on the first target alone: the others differ in how loops are cut into
-/// vectors.
+/// Gradients of all forms, on the first target alone: the others differ in how loops
+/// are cut into vectors.
 static Error checkGradients(ssm::RecurrenceOp declared, const FormList& forms,
                             const Options& options, Console& console,
                             ArrayRef<CheckedTarget> targets, ArrayRef<DType> dtypes,

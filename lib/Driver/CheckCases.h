@@ -12,8 +12,7 @@ struct CheckCase {
     Whole, ///< the sequence in one run
     Split, ///< in two parts, the second from the states that the first left
     Steps, ///< step by step
-    Bits,  ///< on one thread, on two, and again, and packed sequences also one by one: bit for bit
-           ///< the same
+    Bits,  ///< on one thread, on two, and again; packed sequences also one by one: the same bits
   };
   const char* name;
   Mode mode = Whole;
@@ -36,8 +35,7 @@ std::vector<CheckCase> checkCases(ssm::RecurrenceOp declared, bool dimsGiven,
                                   std::optional<int64_t> chunk, bool brief, bool segments);
 
 /// Whether a form is tried in segments too: once in f32, with blocks of the usual size, where it
-/// has summaries. Where
-/// --segments asks for it, always; then they must exist.
+/// has summaries. Where --segments asks for it, always; then they must exist.
 llvm::Expected<bool> checksSegments(ssm::RecurrenceOp declared, const Options& options,
                                     const FormChoice& form, runtime::DType dtype);
 

@@ -7,8 +7,8 @@
 
 namespace ssmc::driver {
 
-/// One recurrence under check. Data and what the reference makes of them are the same for all forms
-/// and targets.
+/// One recurrence under check. Data and what the reference makes of them are the same
+/// for all forms and targets.
 class GradientChecker {
 public:
   GradientChecker(ssm::RecurrenceOp declared, const Options& options)

@@ -42,8 +42,8 @@ struct GradientFinding {
   std::string problem;                  ///< empty, or why there is no error to tell
 };
 
-/// The gradient of a form: a line of the table, with the errors of operands in the column of
-/// outputs.
+/// The gradient of a form: a line of the table, with the errors of operands in the column
+/// of outputs.
 struct GradientLine {
   std::string recurrence, target, dtype;
   FormChoice form;

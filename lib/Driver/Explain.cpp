@@ -238,9 +238,12 @@ static void printText(const Explanation& facts, const Spec& spec, const Options&
 
 static constexpr const char* legend = R"(
 How to read this. Each system is a set of states that depend on each other; its step is
-  state = decay * prev(state) + u * sum(w * prev(state)) + input        (max-plus: max and + for + and *)
-decay     what is left of the state after a step. A known logarithm lets sums of logarithms replace products.
-feedback  what is read from the state (w contracts it) and written back along u, as in the delta rule.
+  state = decay * prev(state) + u * sum(w * prev(state)) + input
+with max and + for + and * in max-plus systems.
+decay     what is left of the state after a step; if its logarithm is known, sums of logarithms
+          replace products.
+feedback  what is read from the state (w contracts it) and written back along u, as in the delta
+          rule.
 input     what enters; a ⊗ b is an outer product.
 )";
 

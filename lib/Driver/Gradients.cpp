@@ -1,5 +1,5 @@
-// An adjoint computes the gradient of each head by itself; what heads or batch entries share is
-// summed here.
+// An adjoint computes the gradient of each head by itself; what heads or batch entries
+// share is summed here.
 #include "Gradients.h"
 #include "InitialGradients.h"
 

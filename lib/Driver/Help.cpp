@@ -18,8 +18,8 @@ usage: ssmc SPEC.ssm [options] --emit KIND -o OUT   compile
        ssmc bench SPEC.ssm [options]                measure each form
        ssmc COMMAND --help                          the options of a command
 
-SPEC.ssm is a declaration, - the standard input. Exit codes: 0 done, 1 a check failed, 2 the input is
-wrong, 3 a bug of ssmc. docs/commands.md says more.
+SPEC.ssm is a declaration, - the standard input. Exit codes: 0 done, 1 a check failed, 2 the input
+is wrong, 3 a bug of ssmc. docs/commands.md says more.
 )";
 
 static const char* introduction(Command command) {
@@ -27,7 +27,8 @@ static const char* introduction(Command command) {
   case Command::Compile:
     return overview;
   case Command::Run:
-    return R"(usage: ssmc run SPEC.ssm --dims K=…,… --in NAME=FILE.npy… --out NAME=FILE.npy… [options]
+    return R"(usage: ssmc run SPEC.ssm --dims K=…,… --in NAME=FILE.npy…
+                --out NAME=FILE.npy… [options]
 
 Computes outputs and final states. Arrays are NumPy files in C or Fortran order:
 
@@ -47,17 +48,18 @@ over the outputs and final states z; --grad-out writes it for inputs, params and
   case Command::Check:
     return R"(usage: ssmc check SPEC.ssm… [options]
 
-Compares every form that exists, with blocks of two sizes, on targets and types with the f64 reference
-on random inputs: odd sizes, no step, one step, lengths about a multiple of a block, many steps,
-initial states, strong and weak gates, the sequence in parts and step by step, packed sequences,
-segments, one thread and two. The error is RMS(x - reference) / RMS(reference); a NaN fails.
-Bounds: f32 1e-5, bf16 4e-3. Exit code 1 if one is over its bound. A form that --form names must exist.
+Compares every form that exists, with blocks of two sizes, on targets and types with the f64
+reference on random inputs: odd sizes, no step, one step, lengths about a multiple of a block, many
+steps, initial states, strong and weak gates, the sequence in parts and step by step, packed
+sequences, segments, one thread and two. The error is RMS(x - reference) / RMS(reference); a NaN
+fails. Bounds: f32 1e-5, bf16 4e-3. Exit code 1 if one is over its bound. A form that --form names
+must exist.
 )";
   case Command::Explain:
     return R"(usage: ssmc explain SPEC.ssm… [options]
 
-Prints the normal form of each recurrence: its systems of states, what decays, feeds back, enters and
-is read, which forms exist and why, and what a token costs. With --dims also in numbers.
+Prints the normal form of each recurrence: its systems of states, what decays, feeds back, enters
+and is read, which forms exist and why, and what a token costs. With --dims also in numbers.
 )";
   case Command::Bench:
     return R"(usage: ssmc bench SPEC.ssm --dims K=…,… [options]

@@ -13,8 +13,8 @@ using runtime::Array;
 using runtime::ArrayMap;
 using runtime::DType;
 
-/// The state that holds a value of the signature's: `S` for the register `S~2`, which starts as S
-/// does.
+/// The state that holds a value of the signature's: `S` for the register `S~2`,
+/// which starts as S does.
 static ssm::StateOp stateOf(ssm::RecurrenceOp declared, StringRef name) {
   return declared.getState(name.split('~').first);
 }

@@ -88,8 +88,8 @@ public:
       ssmc_kernel_args args;
       int64_t bounds[2]; ///< of a segment, which is the one sequence of its call
     };
-    /// What segments add up of the gradient of a param: to the first of several arrays side by
-    /// side.
+    /// What segments add up of the gradient of a param: to the first of several arrays
+    /// side by side.
     struct Sum {
       char* total;
       const char* parts;
@@ -105,9 +105,9 @@ public:
     std::vector<Sum> sums;
   };
 
-  /// Where the kernels' operands are: states for the role of states, else operands; null where
-  /// there is none. Offsets are those of packed sequences, or none; they must live as long as the
-  /// launch.
+  /// Where the kernels' operands are: states for the role of states, else operands;
+  /// null where there is none. Offsets are those of packed sequences, or none;
+  /// they must live as long as the launch.
   using Find = llvm::function_ref<const runtime::Array*(llvm::StringRef name, bool isState)>;
   llvm::Expected<Launch> prepare(const reference::Sizes& sizes, llvm::ArrayRef<int64_t> offsets,
                                  Find find, bool keepStates = true) const;

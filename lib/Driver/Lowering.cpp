@@ -37,8 +37,8 @@ static Expected<ssm::RecurrenceOp> deriveAdjoint(ssm::RecurrenceOp form, unsigne
                                                  bool withOutputs) {
   if (times == 0)
     return form;
-  // A block of steps whose states fit the second-level cache: they are all kept while it is walked
-  // back.
+  // A block of steps whose states fit the second-level cache: they are all kept while
+  // it is walked back.
   if (!form.getBlock()->getOps<ssm::PassOp>().empty() && mlir::failed(derive::blockSteps(form, 16)))
     return createStringError("'" + form.getSymName().str() +
                              "' has no gradient: there are two time axes");

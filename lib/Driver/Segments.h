@@ -2,9 +2,10 @@
 ///
 /// A sequence of segments 0, 1 … n-1, in the order in which a kernel takes steps:
 ///
-///   side by side    the kernel on segment 0; the summaries of segments 1 … n-2
-///   apply           these summaries to the state after segment 0: the states before segments 2 …
-///   n-1 side by side    the kernel on segments 1 … n-1
+///   side by side   the kernel on segment 0; the summaries of segments 1 … n-2
+///   apply          these summaries to the state after segment 0: the states before segments
+///                  2 … n-1
+///   side by side   the kernel on segments 1 … n-1
 ///
 /// States whose coefficients depend on others come a level after them: summaries and application
 /// once more, before the last stage.

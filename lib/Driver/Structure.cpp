@@ -322,8 +322,8 @@ static mlir::Operation* computedBy(mlir::Value value) {
   return op;
 }
 
-/// How a form of blocks computes a state: by products over the steps of a block, or at each of
-/// them.
+/// How a form of blocks computes a state: by products over the steps of a block,
+/// or at each of them.
 static std::string treatmentOf(ssm::RecurrenceOp form, const SystemFacts& facts, StringRef state,
                                ssm::SystemOp system) {
   mlir::Operation* atEachStep = nullptr;

@@ -61,8 +61,8 @@ struct Explanation {
   std::map<std::string, int64_t, std::less<>> dims; ///< sizes where known
 };
 
-/// Explains one recurrence of a file. Forms are compared where there is a situation to compare them
-/// for.
+/// Explains one recurrence of a file. Forms are compared where there is a situation
+/// to compare them for.
 llvm::Expected<Explanation> explain(ssm::RecurrenceOp declared, const Options& options,
                                     std::optional<Situation> situation = std::nullopt);
 

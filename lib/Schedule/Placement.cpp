@@ -1,5 +1,5 @@
-// Hoisting and sinking: what does not read a state leaves the loop, what only consumes it follows
-// the loop.
+// Hoisting and sinking: what does not read a state leaves the loop, what only consumes
+// it follows the loop.
 #include "Placement.h"
 
 using namespace mlir;
@@ -56,9 +56,8 @@ Placement::Placement(ssm::PassOp pass, const Binder& binder) : pass(pass), binde
   for (Operation& op : *pass.getBlock())
     if (isa<ssm::UpdateOp, ssm::OutOp>(op))
       markLive(op.getOperand(0));
-  for (Operation& op :
-       *pass->getParentRegion()
-            ->begin()) // Operands and what initial values need, outside of the pass.
+  // Operands and what initial values need, outside of the pass.
+  for (Operation& op : *pass->getParentRegion()->begin())
     if (op.getNumResults() && live.contains(op.getResult(0)))
       place(&op);
   for (Operation& op : *pass.getBlock())

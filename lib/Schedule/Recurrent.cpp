@@ -1,11 +1,11 @@
-// The recurrent form as a kernel: tiles of steps; in a tile a prologue, a loop over the steps, an
+// The recurrent form as a kernel: tiles of steps, each a prologue, a loop over the steps and an
 // epilogue.
 //
-//   hoisted once      what depends on constants and params alone
-//   prologue          what depends on inputs, for all steps of the tile at once (a label for the
-//   steps is added) loop              what depends on a state, and products of inputs larger than
-//   the inputs themselves epilogue          what nothing in the loop needs, again for all steps of
-//   the tile
+//   hoisted once   what depends on constants and params alone
+//   prologue       what depends on inputs, for all steps of the tile at once: a label for the
+//                  steps is added
+//   loop           what depends on a state, and products of inputs that are larger than these
+//   epilogue       what nothing in the loop needs, again for all steps of the tile
 #include "Operands.h"
 #include "Placement.h"
 #include "ssmc/Schedule/Schedule.h"
@@ -73,8 +73,8 @@ private:
   Operation* loop = nullptr; ///< the fold over the steps, while its body is built
 
   Scope once, tiled, inLoop; ///< old value -> value before the sequence, in the tile, in the loop
-  /// What the loop carries: a state, or a delayed value of one; the register behind it takes its
-  /// value.
+  /// What the loop carries: a state, or a delayed value of one; the register behind
+  /// it takes its value.
   struct Register {
     Value initial;
     std::function<Value()> next;
@@ -122,8 +122,8 @@ void KernelBuilder::store(Operation* sink, StringRef name, Value value) {
 
 //===-- Values -------------------------------------------------------------------------------===//
 
-/// A copy of an op without regions on other operands; a label for the steps in an operand is one of
-/// the result.
+/// A copy of an op without regions on other operands; a label for the steps in an operand
+/// is one of the result.
 Value KernelBuilder::lift(Operation* op, ArrayRef<Value> newOperands) {
   OperationState state(op->getLoc(), op->getName());
   state.addOperands(newOperands);
@@ -165,8 +165,8 @@ Value KernelBuilder::emitInLoop(Value value) {
   if (Value known = inLoop.lookup(value))
     return known;
   Operation* op = value.getDefiningOp();
-  if (auto prev =
-          dyn_cast<ssm::PrevOp>(op)) { // Not a register: a read of an earlier row at this column.
+  if (auto prev = dyn_cast<ssm::PrevOp>(op)) {
+    // Not a register: a read of an earlier row at this column.
     Value row = rowValues[{prev.getState().str(), std::abs(prev.getBy()[0])}];
     return inLoop[value] = ssm::AtOp::create(builder, value.getLoc(), row, timeAxis.getLabel());
   }
@@ -275,8 +275,8 @@ void KernelBuilder::buildTile() {
                               atEveryStep(update.getValue()));
 }
 
-/// The loop itself. Block arguments of the enclosing sequence are the registers' values before the
-/// tile.
+/// The loop itself. Block arguments of the enclosing sequence are the registers'
+/// values before the tile.
 void KernelBuilder::buildLoop() {
   Block* sequenceBlock = builder.getInsertionBlock();
   SmallVector<Value> inits(sequenceBlock->getArguments());

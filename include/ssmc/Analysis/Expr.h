@@ -7,11 +7,10 @@
 ///
 ///   sums are flat, like terms are merged, a product's number is its first factor;
 ///   products are flat and sorted by key; exponentials in one product are merged where that does
-///   not
-///     enlarge the array that the exponential is taken of; x / y is x * recip(y), -x is (-1) * x;
-///   the labels that a `Sum` binds have canonical names, made from their extent, so that renaming a
-///   bound
-///     index does not change the expression.
+///     not enlarge the array that the exponential is taken of;
+///   x / y is x * recip(y), -x is (-1) * x;
+///   the labels that a `Sum` binds have canonical names, made from their extent, so that renaming
+///     a bound index does not change the expression.
 ///
 /// The key of an expression is made from its structure and the names of operands, never from the
 /// order in which a declaration was written: equal steps meet in one expression.
@@ -43,8 +42,8 @@ struct Node {
   /// Leaf: a value of the recurrence, and how its labels are renamed.
   mlir::Value leaf;
   Renaming renaming;
-  /// Func: the op's name, or `recip` (1/x), or `unless` (0 where the operand holds, else 1), and
-  /// attributes.
+  /// Func: the op's name, or `recip` (1/x), or `unless` (0 where the operand holds,
+  /// else 1), and attributes.
   std::string function;
   mlir::DictionaryAttr attributes;
   /// Sum, Maximum: the labels bound.
@@ -105,9 +104,9 @@ llvm::SmallVector<Expr> factorsOf(Expr expr);
 /// The terms of a sum (the expression itself where it is none; nothing for 0).
 llvm::SmallVector<Expr> termsOf(Expr expr);
 
-/// How often an expression changes: 0 for constants and params, 1 for inputs, 2 for what depends on
-/// a state. Products and sums are written in this order, so that what is known early is computed
-/// early.
+/// How often an expression changes: 0 for constants and params, 1 for inputs,
+/// 2 for what depends on a state. Products and sums are written in this order,
+/// so that what is known early is computed early.
 unsigned levelOf(Expr expr);
 
 /// Reads values of a recurrence into expressions.
@@ -126,8 +125,8 @@ private:
   unsigned opaque = 0;
 };
 
-/// Writes expressions back as ops at the builder's insertion point; equal expressions become one
-/// value.
+/// Writes expressions back as ops at the builder's insertion point;
+/// equal expressions become one value.
 class ExprWriter {
 public:
   /// Leaves are looked up by `materialize`: the value in the new place that stands for an old one.

@@ -32,9 +32,9 @@ struct ChunkOptions {
   llvm::StringMap<int64_t> sizes = {};
 };
 
-/// Rewrites a normal form into the chunked or the scan form, in its place: one `ssm.chunk`. On
-/// failure the normal form stays as it is and `reason` is a sentence that says why there is no such
-/// form.
+/// Rewrites a normal form into the chunked or the scan form, in its place: one `ssm.chunk`.
+/// On failure the normal form stays as it is and `reason` is a sentence that says
+/// why there is no such form.
 mlir::FailureOr<ssm::RecurrenceOp> deriveChunked(ssm::RecurrenceOp recurrence,
                                                  const ChunkOptions& options, std::string& reason);
 

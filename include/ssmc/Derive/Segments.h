@@ -1,10 +1,10 @@
 /// What a span of steps does to the states, as a value: the summary of the span, and what composes
 /// two of them.
 ///
-/// Over any span the map of a state is affine, S -> P S + Q (in the semiring max_plus: max(P + S,
-/// Q)). So a long sequence is cut into segments; their summaries (P, Q) are found side by side, and
-/// applied one after the other they give the state before each segment, from which all segments run
-/// side by side (DESIGN 4.6).
+/// Over any span the map of a state is affine, S -> P S + Q, in the semiring max_plus
+/// S -> max(P + S, Q). So a long sequence is cut into segments; their summaries (P, Q) are found
+/// side by side, and applied one after the other they give the state before each segment, from
+/// which all segments run side by side (DESIGN 4.6).
 ///
 /// Q is the state that the form leaves after the span from a state of zeros. P is what the linear
 /// part of the form (LinearPart.h) makes of the identity: the ordinary state of a recurrence with

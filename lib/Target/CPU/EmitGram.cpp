@@ -4,9 +4,9 @@
 // holds, for every column before the block, its key decayed up to the block's first row. Then for
 // the rows t of the block
 //
-//   columns before it   sum over k of (a[t] * product of the block's decays up to t) decayed[k, s],
-//   a blocked product its own columns     a vector of keys, one a lane; as rows pass, the lanes
-//   before the row decay
+//   columns before it   sum over k of (a[t] * product of the block's decays up to t) decayed[k, s]:
+//                       a blocked product
+//   its own columns     a vector of keys, one a lane; as rows pass, the lanes before the row decay
 //
 // and both end as `decayed` for the next block: what was there times the block's decays, and the
 // vector of keys. There is no quotient and no exponent, so that zero and negative decays are as

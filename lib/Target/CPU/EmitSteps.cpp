@@ -45,8 +45,8 @@ void Emitter::emitWhole(Operation* op) {
       .Default([](Operation*) { llvm_unreachable("an op that is not emitted as a whole"); });
 }
 
-/// What the op carries along its label: the value before the first step, the next one and the
-/// result.
+/// What the op carries along its label: the value before the first step,
+/// the next one and the result.
 namespace {
 struct Along {
   Emitter& e;

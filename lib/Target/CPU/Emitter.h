@@ -225,8 +225,8 @@ public:
   /// Runs over strips of lanes along a label, or once where there is none.
   void forStrips(StringRef lane, int64_t extent, int64_t parts, const Point& point,
                  llvm::function_ref<void(const Point&)> body);
-  /// Runs over blocks of a label's positions; those past a dynamic extent count up to a whole
-  /// block.
+  /// Runs over blocks of a label's positions; those past a dynamic extent count up
+  /// to a whole block.
   void forBlocks(StringRef label, int64_t extent, int64_t step, Value lower,
                  llvm::function_ref<void(Index first, int64_t count)> body);
 

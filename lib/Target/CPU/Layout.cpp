@@ -158,8 +158,8 @@ bool ssmc::cpu::isFlat(Operation* op) {
   return isa_and_nonnull<ssm::FlattenOp, ssm::UnflattenOp>(op);
 }
 
-/// The buffer with one label as two: the inner one runs through it, the outer one in steps of its
-/// extent.
+/// The buffer with one label as two: the inner one runs through it, the outer one
+/// in steps of its extent.
 static Buffer splitLabel(Buffer buffer, StringRef flat, ssm::AxisAttr outer, ssm::AxisAttr inner) {
   auto found = llvm::find_if(buffer.dims, [&](const Dim& dim) { return dim.label == flat; });
   Dim steps = *found, micro = *found;
@@ -240,8 +240,8 @@ void Emitter::choosePreferences(Operation* kernel) {
     const Product& product = found->second;
     ssm::AxisAttr axis = arrayType(product.right).find(product.lane);
     LanePreference lane{product.lane, tileFor(axis.getSize()).parts * shape.lanes};
-    // A state that is read both ways is transposed for some: all that is added to it lies as it
-    // does.
+    // A state that is read both ways is transposed for some: all that is added to it
+    // lies as it does.
     bool isState =
         isa<BlockArgument>(product.right) && stateLane(arrayType(product.right)) == product.lane;
     if (isState || persistent.contains(product.right))

@@ -216,9 +216,9 @@ void KernelLowering::emitLoad(tile::LoadOp load) {
 }
 
 /// Asks for the next head's rows of this tile while the present head is computed. The rows of one
-/// head lie as far apart as all heads are wide, often a page each: no hardware prefetcher follows
-/// them, and every row would be waited for. Addresses beyond the end do no harm: a prefetch does
-/// not fault.
+/// head lie as far apart as all heads are wide, often a page each: no hardware prefetcher
+/// follows them, and every row would be waited for. Addresses beyond the end do no harm:
+/// a prefetch does not fault.
 void KernelLowering::emitPrefetch() {
   constexpr int64_t line = 64, longest = 1024; // Within longer rows the hardware does it.
   struct Rows {

@@ -124,8 +124,8 @@ void Plan::keepOperand(Value value) {
 void Plan::needWhole(Operation* op) {
   if (auto found = e.products.find(op); found != e.products.end()) {
     keepOperand(found->second.left);
-    // The right side is packed where it does not lie in panels; lanes of steps want a
-    // transposition.
+    // The right side is packed where it does not lie in panels; lanes of steps want
+    // a transposition.
     if (e.dynamicExtents.count(found->second.lane))
       keepOperand(found->second.right);
     return;
@@ -192,8 +192,8 @@ bool Plan::renames(Value value, Value leaf, DenseSet<Value>& seen, bool renamed)
                       [&](Value operand) { return renames(operand, leaf, seen, renamed); });
 }
 
-/// Whether two types are as long along each of these labels: arrays of other sizes may bear the
-/// same ones.
+/// Whether two types are as long along each of these labels: arrays of other sizes
+/// may bear the same ones.
 static bool sameSizes(ssm::ArrayType a, ssm::ArrayType b, ArrayRef<StringRef> labels) {
   return llvm::all_of(labels, [&](StringRef label) {
     return a.find(label).getExtent() == b.find(label).getExtent();

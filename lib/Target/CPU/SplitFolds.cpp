@@ -104,8 +104,8 @@ void Splitter::demand(Value value, unsigned group, DenseSet<Value>& seen) {
     });
 }
 
-/// Whether a value can be had for all steps at once: what it is made of is stacked, or has no loop
-/// of its own.
+/// Whether a value can be had for all steps at once: what it is made of is stacked,
+/// or has no loop of its own.
 bool Splitter::canBeOutside(Value value, DenseSet<Value>& seen) {
   for (auto& stack : stacks)
     if (auto found = stack.find(value); found != stack.end() && found->second)

@@ -21,8 +21,8 @@ using llvm::StringRef;
 /// threads to come too.
 static bool grantsTiles() {
 #if defined(__linux__) && defined(__x86_64__)
-  constexpr long requestPermission = 0x1023,
-                 tileData = 18; // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+  constexpr long requestPermission = 0x1023; // ARCH_REQ_XCOMP_PERM
+  constexpr long tileData = 18;              // XFEATURE_XTILEDATA
   return syscall(SYS_arch_prctl, requestPermission, tileData) == 0;
 #else
   return false;

@@ -1,9 +1,9 @@
 // An adjoint is a form like any other, so it has an adjoint. What that computes, on the CPU in f32,
 // is compared with differences of the f64 reference's gradient.
 //
-// For a loss L and a direction u of its operands let G(x) = <u, grad L(x)>. The adjoint takes (x,
-// d:o) to grad L, `d:x`; its adjoint takes the cotangents `d2:d:x` = u to grad G, `d2:x`. Along a
-// direction v that is <grad G, v> = (G(x + h v) - G(x - h v)) / 2h.
+// For a loss L and a direction u of its operands let G(x) = <u, grad L(x)>. The adjoint takes
+// (x, d:o) to grad L, `d:x`; its adjoint takes the cotangents `d2:d:x` = u to grad G, `d2:x`.
+// Along a direction v that is <grad G, v> = (G(x + h v) - G(x - h v)) / 2h.
 #include "Check.h"
 #include "Kernels.h"
 

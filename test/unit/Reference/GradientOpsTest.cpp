@@ -145,7 +145,8 @@ TEST(gradientOfAFold) {
         %n = ssm.add %pq, %h : [i: K] complex<f32>, [i: K]
         %m = ssm.mul %p, %gs : [i: K] complex<f32>, []
         %r = ssm.abs %n : [i: K] complex<f32>
-        ssm.yield %m, %n, %p, %r : [i: K] complex<f32>, [i: K] complex<f32>, [i: K] complex<f32>, [i: K]
+        ssm.yield %m, %n, %p, %r
+          : [i: K] complex<f32>, [i: K] complex<f32>, [i: K] complex<f32>, [i: K]
       }
       ssm.out "a" [i], %a : [i: K] complex<f32>
       ssm.out "b" [i], %b : [i: K] complex<f32>

@@ -34,8 +34,8 @@ static const char* gatedDeltaRule = R"(
 
 TEST(gatedDeltaRuleByHand) {
   // Step 1: S = 0.5 * (1, 2)ᵀ (3) = (1.5, 3).
-  // Step 2: D = S / 2 = (0.75, 1.5); k·D = 0.75; e = 4 - 0.75 = 3.25; S = D + (1, 0) * 3.25 =
-  // (4, 1.5).
+  // Step 2: D = S / 2 = (0.75, 1.5); k·D = 0.75; e = 4 - 0.75 = 3.25;
+  //         S = D + (1, 0) * 3.25 = (4, 1.5).
   Program program(gatedDeltaRule);
   auto operands = mapOf({{"q", arrayOf({1, 2, 1, 2}, {1, 1, 2, -1})},
                          {"k", arrayOf({1, 2, 1, 2}, {1, 2, 1, 0})},

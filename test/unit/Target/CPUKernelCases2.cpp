@@ -35,7 +35,8 @@ tile.kernel @k operands [#tile.operand<"a" in [] f32 head>, #tile.operand<"x" in
 
 /// The only label of the state is reduced in the step: lanes are summed horizontally.
 static const char* laneReduction = R"(
-tile.kernel @k operands [#tile.operand<"x" in [i: 21] bf16 head>, #tile.operand<"w" in [i: 21] f32 shared>,
+tile.kernel @k operands [#tile.operand<"x" in [i: 21] bf16 head>,
+    #tile.operand<"w" in [i: 21] f32 shared>,
     #tile.operand<"s" state_in [i: 21] f32 head>, #tile.operand<"s" state_out [i: 21] f32 head>,
     #tile.operand<"y" out [] f32 head>] {
   %s0 = tile.load "s" : [i: 21]
@@ -63,7 +64,8 @@ tile.kernel @k operands [#tile.operand<"x" in [i: 21] bf16 head>, #tile.operand<
 
 /// A dense, nonlinear transition: the state is read at another label than it is written at.
 static const char* dense = R"(
-tile.kernel @k operands [#tile.operand<"x" in [i: 19] f32 head>, #tile.operand<"A" param [i: 19, l: 19] f32 head>,
+tile.kernel @k operands [#tile.operand<"x" in [i: 19] f32 head>,
+    #tile.operand<"A" param [i: 19, l: 19] f32 head>,
     #tile.operand<"s" state_in [i: 19] f32 head>, #tile.operand<"s" state_out [i: 19] f32 head>,
     #tile.operand<"y" out [i: 19] f32 head>] {
   %s0 = tile.load "s" : [i: 19]
@@ -87,8 +89,10 @@ tile.kernel @k operands [#tile.operand<"x" in [i: 19] f32 head>, #tile.operand<"
 
 /// A dense transition of a matrix state, with a free label: S = A S + x.
 static const char* denseMatrix = R"(
-tile.kernel @k operands [#tile.operand<"x" in [i: 9, j: 20] f32 head>, #tile.operand<"A" in [i: 9, l: 9] f32 head>,
-    #tile.operand<"S" state_in [j: 20, i: 9] f32 head>, #tile.operand<"S" state_out [j: 20, i: 9] f32 head>,
+tile.kernel @k operands [#tile.operand<"x" in [i: 9, j: 20] f32 head>,
+    #tile.operand<"A" in [i: 9, l: 9] f32 head>,
+    #tile.operand<"S" state_in [j: 20, i: 9] f32 head>,
+    #tile.operand<"S" state_out [j: 20, i: 9] f32 head>,
     #tile.operand<"y" out [j: 20, i: 9] f32 head>] {
   %c = ssm.constant 2.000000e-01
   %S0 = tile.load "S" : [i: 9, j: 20]
@@ -116,16 +120,22 @@ static const char* delays = R"(
 tile.kernel @k operands [#tile.operand<"x" in [j: 20] f16 head>,
     #tile.operand<"a" state_in [j: 20] f32 head>, #tile.operand<"a" state_out [j: 20] f32 head>,
     #tile.operand<"b" state_in [j: 20] f32 head>, #tile.operand<"b" state_out [j: 20] f32 head>,
-    #tile.operand<"c" state_in [i: 3, j: 20] f32 head>, #tile.operand<"c" state_out [i: 3, j: 20] f32 head>,
-    #tile.operand<"d" state_in [i: 3, j: 20] f32 head>, #tile.operand<"d" state_out [i: 3, j: 20] f32 head>,
+    #tile.operand<"c" state_in [i: 3, j: 20] f32 head>,
+    #tile.operand<"c" state_out [i: 3, j: 20] f32 head>,
+    #tile.operand<"d" state_in [i: 3, j: 20] f32 head>,
+    #tile.operand<"d" state_out [i: 3, j: 20] f32 head>,
     #tile.operand<"y" out [j: 20] f32 head>] {
   %a0 = tile.load "a" : [j: 20]
   %b0 = tile.load "b" : [j: 20]
   %c0 = tile.load "c" : [i: 3, j: 20]
   %d0 = tile.load "d" : [i: 3, j: 20]
-  %e:4 = tile.sequence over [t: 16] axis 0 carry(%a = %a0 : [j: 20], %b = %b0 : [j: 20], %c = %c0 : [i: 3, j: 20], %d = %d0 : [i: 3, j: 20]) {
+  %e:4 = tile.sequence over [t: 16] axis 0
+      carry(%a = %a0 : [j: 20], %b = %b0 : [j: 20],
+            %c = %c0 : [i: 3, j: 20], %d = %d0 : [i: 3, j: 20]) {
     %x = tile.load "x" : [j: 20, t: 16]
-    %r:5 = ssm.fold over [t: 16] carry(%p = %a : [j: 20], %q = %b : [j: 20], %f = %c : [i: 3, j: 20], %g = %d : [i: 3, j: 20]) {
+    %r:5 = ssm.fold over [t: 16]
+        carry(%p = %a : [j: 20], %q = %b : [j: 20],
+              %f = %c : [i: 3, j: 20], %g = %d : [i: 3, j: 20]) {
       %xt = ssm.at %x "t" : [j: 20, t: 16]
       %s = ssm.add %xt, %q : [j: 20], [j: 20]
       %fs = ssm.sum %f over [i] : [i: 3, j: 20]
@@ -143,9 +153,11 @@ tile.kernel @k operands [#tile.operand<"x" in [j: 20] f16 head>,
 
 /// Micro-steps inside a token, each with a reduction; resets by a truth value.
 static const char* nested = R"(
-tile.kernel @k operands [#tile.operand<"k" in [s: 3, i: 12] f32 head>, #tile.operand<"v" in [s: 3, j: 20] f32 head>,
+tile.kernel @k operands [#tile.operand<"k" in [s: 3, i: 12] f32 head>,
+    #tile.operand<"v" in [s: 3, j: 20] f32 head>,
     #tile.operand<"r" in [] i1 head>, #tile.operand<"q" in [i: 12] f32 head>,
-    #tile.operand<"S" state_in [i: 12, j: 20] f32 head>, #tile.operand<"S" state_out [i: 12, j: 20] f32 head>,
+    #tile.operand<"S" state_in [i: 12, j: 20] f32 head>,
+    #tile.operand<"S" state_out [i: 12, j: 20] f32 head>,
     #tile.operand<"o" out [j: 20] f32 head>, #tile.operand<"w" out [s: 3, j: 20] f32 head>] {
   %zero = ssm.constant 0.000000e+00
   %c = ssm.constant 2.000000e-01
@@ -185,7 +197,8 @@ tile.kernel @k operands [#tile.operand<"k" in [s: 3, i: 12] f32 head>, #tile.ope
 
 /// Two time axes, the outer one backwards; rows are kept from one outer step to the next.
 static const char* twoAxes = R"(
-tile.kernel @k operands [#tile.operand<"u" in [p: 20] f32 head>, #tile.operand<"B" in [n: 5] f32 group>,
+tile.kernel @k operands [#tile.operand<"u" in [p: 20] f32 head>,
+    #tile.operand<"B" in [n: 5] f32 group>,
     #tile.operand<"h" row [p: 20, n: 5] f32 head>, #tile.operand<"o" out [p: 20] f32 head>] {
   %c = ssm.constant 4.000000e-01
   %one = ssm.constant 1.000000e+00
@@ -218,13 +231,16 @@ tile.kernel @k operands [#tile.operand<"u" in [p: 20] f32 head>, #tile.operand<"
 
 /// A complex state in two halves, stored interleaved; several lanes of an output by one readout.
 static const char* rotation = R"(
-tile.kernel @k operands [#tile.operand<"x" in [p: 20] complex<f32> head>, #tile.operand<"th" in [n: 6] f32 head>,
+tile.kernel @k operands [#tile.operand<"x" in [p: 20] complex<f32> head>,
+    #tile.operand<"th" in [n: 6] f32 head>,
     #tile.operand<"C" in [r: 3, n: 6] f32 head>,
-    #tile.operand<"h" state_in [p: 20, n: 6] complex<f32> head>, #tile.operand<"h" state_out [p: 20, n: 6] complex<f32> head>,
+    #tile.operand<"h" state_in [p: 20, n: 6] complex<f32> head>,
+    #tile.operand<"h" state_out [p: 20, n: 6] complex<f32> head>,
     #tile.operand<"y" out [r: 3, p: 20] f32 head>] {
   %re0 = tile.load "h" part re : [n: 6, p: 20]
   %im0 = tile.load "h" part im : [n: 6, p: 20]
-  %e:2 = tile.sequence over [t: 16] axis 0 carry(%re = %re0 : [n: 6, p: 20], %im = %im0 : [n: 6, p: 20]) {
+  %e:2 = tile.sequence over [t: 16] axis 0
+      carry(%re = %re0 : [n: 6, p: 20], %im = %im0 : [n: 6, p: 20]) {
     %xr = tile.load "x" part re : [p: 20, t: 16]
     %xi = tile.load "x" part im : [p: 20, t: 16]
     %th = tile.load "th" : [n: 6, t: 16]
@@ -259,7 +275,8 @@ tile.kernel @k operands [#tile.operand<"x" in [p: 20] complex<f32> head>, #tile.
 /// One function at a time over a range of arguments; no state at all.
 static Case function(std::string op, double low, double high) {
   std::string text = R"(
-tile.kernel @k operands [#tile.operand<"x" in [i: 50] f32 head>, #tile.operand<"y" out [i: 50] f32 head>] {
+tile.kernel @k operands [#tile.operand<"x" in [i: 50] f32 head>,
+    #tile.operand<"y" out [i: 50] f32 head>] {
   tile.sequence over [t: 16] axis 0 {
     %x = tile.load "x" : [i: 50, t: 16]
     %y = ssm.)" + op +

@@ -7,7 +7,8 @@ std::vector<Case> chunkCases();
 
 /// Decays of each key label, of both signs, with the diagonal and without; the results meet values.
 static const char* decayedGram = R"(
-tile.kernel @k operands [#tile.operand<"q" in [i: 21] f32 head>, #tile.operand<"k" in [i: 21] bf16 group>,
+tile.kernel @k operands [#tile.operand<"q" in [i: 21] f32 head>,
+    #tile.operand<"k" in [i: 21] bf16 group>,
     #tile.operand<"d" in [i: 21] f32 head>, #tile.operand<"v" in [j: 50] f32 head>,
     #tile.operand<"o" out [j: 50] f32 head>, #tile.operand<"p" out [j: 50] f32 head>] {
   tile.sequence over [t: 40] axis 0 {
@@ -15,8 +16,10 @@ tile.kernel @k operands [#tile.operand<"q" in [i: 21] f32 head>, #tile.operand<"
     %k = tile.load "k" : [i: 21, t: 40]
     %d = tile.load "d" : [i: 21, t: 40]
     %v = tile.load "v" : [j: 50, t: 40]
-    %A = ssm.gram %q, %k decay %d over [i] rows "t" columns "t0" : [i: 21, t: 40], [i: 21, t: 40], [i: 21, t: 40]
-    %L = ssm.gram %q, %k decay %d over [i] rows "t" columns "t0" strict : [i: 21, t: 40], [i: 21, t: 40], [i: 21, t: 40]
+    %A = ssm.gram %q, %k decay %d over [i] rows "t" columns "t0"
+      : [i: 21, t: 40], [i: 21, t: 40], [i: 21, t: 40]
+    %L = ssm.gram %q, %k decay %d over [i] rows "t" columns "t0" strict
+      : [i: 21, t: 40], [i: 21, t: 40], [i: 21, t: 40]
     %vs = ssm.relabel %v [t] to [t0] : [j: 50, t: 40]
     %Av = ssm.mul %A, %vs : [t: 40, t0: 40], [j: 50, t0: 40]
     %o = ssm.sum %Av over [t0] : [j: 50, t: 40, t0: 40]
@@ -28,10 +31,11 @@ tile.kernel @k operands [#tile.operand<"q" in [i: 21] f32 head>, #tile.operand<"
   }
 })";
 
-/// One decay for all keys: a product of which only what is below the diagonal is read, times a
-/// span.
+/// One decay for all keys: a product of which only what is below the diagonal is read,
+/// times a span.
 static const char* scalarGram = R"(
-tile.kernel @k operands [#tile.operand<"q" in [i: 21] f32 head>, #tile.operand<"k" in [i: 21] f32 head>,
+tile.kernel @k operands [#tile.operand<"q" in [i: 21] f32 head>,
+    #tile.operand<"k" in [i: 21] f32 head>,
     #tile.operand<"d" in [] f32 head>, #tile.operand<"v" in [j: 50] f32 head>,
     #tile.operand<"o" out [j: 50] f32 head>, #tile.operand<"w" out [j: 50] f32 head>] {
   tile.sequence over [t: 40] axis 0 {
@@ -58,7 +62,8 @@ tile.kernel @k operands [#tile.operand<"q" in [i: 21] f32 head>, #tile.operand<"
 
 /// Two unknowns that feed one another, right sides and matrices computed on the way.
 static const char* solve = R"(
-tile.kernel @k operands [#tile.operand<"k" in [i: 21] f32 head>, #tile.operand<"u" in [j: 50] f32 head>,
+tile.kernel @k operands [#tile.operand<"k" in [i: 21] f32 head>,
+    #tile.operand<"u" in [j: 50] f32 head>,
     #tile.operand<"v" in [j: 50] f32 head>, #tile.operand<"b" in [] f32 head>,
     #tile.operand<"x" out [j: 50] f32 head>, #tile.operand<"y" out [j: 50] f32 head>] {
   %tenth = ssm.constant 1.000000e-01
@@ -75,7 +80,10 @@ tile.kernel @k operands [#tile.operand<"k" in [i: 21] f32 head>, #tile.operand<"
     %M = ssm.mul %L, %bs : [t: 20, t0: 20], [t0: 20]
     %N = ssm.neg %L : [t: 20, t0: 20]
     %r = ssm.mul %b, %u : [t: 20], [j: 50, t: 20]
-    %x:2 = ssm.solve(%r, %v : [j: 50, t: 20], [j: 50, t: 20]) lower(%L, %M, %N, %M : [t: 20, t0: 20], [t: 20, t0: 20], [t: 20, t0: 20], [t: 20, t0: 20]) rows "t" columns "t0"
+    %x:2 = ssm.solve(%r, %v : [j: 50, t: 20], [j: 50, t: 20])
+      lower(%L, %M, %N, %M
+        : [t: 20, t0: 20], [t: 20, t0: 20], [t: 20, t0: 20], [t: 20, t0: 20])
+      rows "t" columns "t0"
     tile.store "x", %x#0 : [j: 50, t: 20]
     tile.store "y", %x#1 : [j: 50, t: 20]
     tile.yield
@@ -84,7 +92,8 @@ tile.kernel @k operands [#tile.operand<"k" in [i: 21] f32 head>, #tile.operand<"
 
 /// Products of decays, scans and shifts, with and without a label for lanes, in both directions.
 static const char* along = R"(
-tile.kernel @k operands [#tile.operand<"d" in [i: 37] f32 head>, #tile.operand<"x" in [i: 37] f32 head>,
+tile.kernel @k operands [#tile.operand<"d" in [i: 37] f32 head>,
+    #tile.operand<"x" in [i: 37] f32 head>,
     #tile.operand<"a" in [] f32 head>, #tile.operand<"s" state_in [i: 37] f32 head>,
     #tile.operand<"s" state_out [i: 37] f32 head>, #tile.operand<"o" out [i: 37] f32 head>,
     #tile.operand<"m" out [i: 37] f32 head>, #tile.operand<"n" out [i: 37] f32 head>,
@@ -118,12 +127,15 @@ tile.kernel @k operands [#tile.operand<"d" in [i: 37] f32 head>, #tile.operand<"
   tile.store "s", %s1 : [i: 37]
 })";
 
-/// A label that both sides and the result bear, one that is summed beside the steps, a state read
-/// and written.
+/// A label that both sides and the result bear, one that is summed beside the steps,
+/// a state read and written.
 static const char* batched = R"(
-tile.kernel @k operands [#tile.operand<"q" in [h: 3, i: 20] f32 head>, #tile.operand<"k" in [h: 3, i: 20, r: 2] f32 head>,
-    #tile.operand<"v" in [h: 3, j: 70, r: 2] bf16 head>, #tile.operand<"S" state_in [h: 3, i: 20, j: 70] f32 head>,
-    #tile.operand<"S" state_out [h: 3, i: 20, j: 70] f32 head>, #tile.operand<"o" out [h: 3, j: 70] f32 head>] {
+tile.kernel @k operands [#tile.operand<"q" in [h: 3, i: 20] f32 head>,
+    #tile.operand<"k" in [h: 3, i: 20, r: 2] f32 head>,
+    #tile.operand<"v" in [h: 3, j: 70, r: 2] bf16 head>,
+    #tile.operand<"S" state_in [h: 3, i: 20, j: 70] f32 head>,
+    #tile.operand<"S" state_out [h: 3, i: 20, j: 70] f32 head>,
+    #tile.operand<"o" out [h: 3, j: 70] f32 head>] {
   %half = ssm.constant 5.000000e-01
   %S0 = tile.load "S" : [h: 3, i: 20, j: 70]
   %S1 = tile.sequence over [t: 24] axis 0 carry(%S = %S0 : [h: 3, i: 20, j: 70]) {

@@ -142,10 +142,10 @@ static ChunkCase matrixScan() {
     %none = ssm.constant 0.0
     %h1 = ssm.broadcast %none : [] to []
     %m = ssm.mul %w, %l : KT, [l: 5]
-    %ab:2 = ssm.matrix_scan (%m, %h, %l, %none : [i: 5, l: 5, t: 8], [i: 5], [l: 5], []) (%x, %y : KT, TT)
-      from (%h, %h1 : [i: 5], []) over [t: 8] rows [i] columns [l]
-    %ce:2 = ssm.matrix_scan (%m, %h, %l, %none : [i: 5, l: 5, t: 8], [i: 5], [l: 5], []) (%x, %y : KT, TT)
-      from (%h, %h1 : [i: 5], []) over [t: 8] rows [i] columns [l] reverse
+    %ab:2 = ssm.matrix_scan (%m, %h, %l, %none : [i: 5, l: 5, t: 8], [i: 5], [l: 5], [])
+      (%x, %y : KT, TT) from (%h, %h1 : [i: 5], []) over [t: 8] rows [i] columns [l]
+    %ce:2 = ssm.matrix_scan (%m, %h, %l, %none : [i: 5, l: 5, t: 8], [i: 5], [l: 5], [])
+      (%x, %y : KT, TT) from (%h, %h1 : [i: 5], []) over [t: 8] rows [i] columns [l] reverse
     tile.store "a", %ab#0 : KT
     tile.store "b", %ab#1 : TT
     tile.store "c", %ce#0 : KT
@@ -339,8 +339,8 @@ static ChunkCase apply(bool keyed) {
           }};
 }
 
-/// One unknown, and two that depend on each other. What matrices hold where they are not read is
-/// random.
+/// One unknown, and two that depend on each other. What matrices hold where they are
+/// not read is random.
 static ChunkCase solve(bool reverse) {
   std::string end = std::string(" rows \"t\" columns \"s\"") + (reverse ? " reverse\n" : "\n");
   return {reverse ? "solve, reverse" : "solve",

@@ -28,7 +28,8 @@ static cpu::Cost costOf(const char* text, const cpu::TargetSpec& target, cpu::Ca
 
 /// A sum and an exponential of 64 numbers at each step.
 static const char* pointwise = R"(
-tile.kernel @pointwise operands [#tile.operand<"x" in [i: 64] f32 head>, #tile.operand<"y" in [i: 64] f32 head>,
+tile.kernel @pointwise operands [#tile.operand<"x" in [i: 64] f32 head>,
+                                 #tile.operand<"y" in [i: 64] f32 head>,
                                  #tile.operand<"o" out [i: 64] f32 head>] {
   tile.sequence over [t: 16] axis 0 {
     %x = tile.load "x" : [i: 64, t: 16]
@@ -45,7 +46,8 @@ tile.kernel @pointwise operands [#tile.operand<"x" in [i: 64] f32 head>, #tile.o
 static const char* recurrence = R"(
 tile.kernel @recurrence operands [
     #tile.operand<"k" in [i: 32] f32 head>, #tile.operand<"v" in [j: 64] f32 head>,
-    #tile.operand<"S" state_in [i: 32, j: 64] f32 head>, #tile.operand<"S" state_out [i: 32, j: 64] f32 head>,
+    #tile.operand<"S" state_in [i: 32, j: 64] f32 head>,
+    #tile.operand<"S" state_out [i: 32, j: 64] f32 head>,
     #tile.operand<"o" out [j: 64] f32 head>] {
   %c = ssm.constant 0.5
   %S0 = tile.load "S" : [i: 32, j: 64]

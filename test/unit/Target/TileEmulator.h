@@ -4,9 +4,9 @@
 
 namespace ssmc::test {
 
-/// From now on TILELOADD, TILESTORED, TILEZERO, TDPBF16PS, LDTILECFG and TILERELEASE work in this
-/// process, in 64-bit code and for tiles of 16 rows of 64 bytes. Linux on x86-64 alone; false
-/// elsewhere.
+/// From now on TILELOADD, TILESTORED, TILEZERO, TDPBF16PS, LDTILECFG and TILERELEASE
+/// work in this process, in 64-bit code and for tiles of 16 rows of 64 bytes.
+/// Linux on x86-64 alone; false elsewhere.
 bool emulateTiles();
 
 } // namespace ssmc::test
