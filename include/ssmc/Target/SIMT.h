@@ -53,6 +53,11 @@ public:
                                                        llvm::ArrayRef<mlir::Value> left,
                                                        llvm::ArrayRef<mlir::Value> right,
                                                        llvm::ArrayRef<mlir::Value> sums) const = 0;
+  /// Four tiles of 8 x 8 bf16 from shared memory, one element pair of each for every thread of a
+  /// warp as multiplyPairs wants them. Thread 8 i + r gives the address of row r of tile i; with
+  /// `transposed` rows in memory are the tiles' columns.
+  virtual llvm::SmallVector<mlir::Value> loadTiles(mlir::ImplicitLocOpBuilder& b,
+                                                   mlir::Value address, bool transposed) const = 0;
   /// The address of the block's shared memory.
   virtual mlir::Value shared(mlir::ImplicitLocOpBuilder& b) const = 0;
   /// The address space of the caller's arrays.

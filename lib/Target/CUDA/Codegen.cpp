@@ -73,6 +73,19 @@ public:
       results.push_back(LLVM::ExtractValueOp::create(b, all, i));
     return results;
   }
+  SmallVector<Value> loadTiles(ImplicitLocOpBuilder& b, Value address,
+                               bool transposed) const override {
+    Type four =
+        LLVM::LLVMStructType::getLiteral(b.getContext(), SmallVector<Type>(4, b.getI32Type()));
+    Value all = call(b,
+                     transposed ? "llvm.nvvm.ldmatrix.sync.aligned.m8n8.x4.trans.b16.p3"
+                                : "llvm.nvvm.ldmatrix.sync.aligned.m8n8.x4.b16.p3",
+                     four, address);
+    SmallVector<Value> results;
+    for (int64_t i = 0; i < 4; ++i)
+      results.push_back(LLVM::ExtractValueOp::create(b, all, i));
+    return results;
+  }
   Value shared(ImplicitLocOpBuilder& b) const override {
     auto module = b.getInsertionBlock()->getParentOp()->getParentOfType<ModuleOp>();
     auto global = module.lookupSymbol<LLVM::GlobalOp>(name);
@@ -149,6 +162,8 @@ std::optional<Image> cuda::compile(ModuleOp module, const TargetSpec& target, in
   simt::Limits limits;
   limits.sharedBytes = target.sharedBytes();
   limits.items = items;
+  if (getenv("SSMC_T"))
+    limits.threads = atoi(getenv("SSMC_T"));
   SmallVector<tile::KernelOp> kernels(module.getOps<tile::KernelOp>());
   for (tile::KernelOp kernel : kernels) {
     FailureOr<simt::KernelInfo> info = simt::lowerKernel(kernel, NVVMMachine(), limits);

@@ -131,7 +131,7 @@ Buffer KernelEmitter::makeBuffer(ssm::ArrayType type, ArrayRef<StringRef> order,
     // tile, by rows or by columns, lies in different banks.
     int64_t bytes = bytesOf(buffer.storage);
     if (roundsProducts && axes.size() > 1 && axis == axes.back() && stride * bytes % 32 == 0)
-      stride += 16 / bytes;
+      stride += (bytes > 2 ? 32 : 16) / bytes;
   }
   Place& place = places.emplace_back();
   place.bytes = (stride * bytesOf(buffer.storage) + 15) / 16 * 16;

@@ -20,6 +20,7 @@ using namespace ssmc;
 using namespace ssmc::simt;
 
 static constexpr int64_t fewest = 16; ///< positions of each label that tiles pay for
+static constexpr size_t atOnce = 8;   ///< elements that are read before the first is written
 
 bool KernelEmitter::usesPairs(Operation* op) {
   auto found = products.find(op);
@@ -46,13 +47,13 @@ void KernelEmitter::productsOf(Value value, SmallVectorImpl<Operation*>& found, 
     productsOf(operand, found, false);
 }
 
-void KernelEmitter::emitElements(Value root, ArrayRef<ssm::AxisAttr> axes,
-                                 llvm::function_ref<void(const Point&)> body) {
+void KernelEmitter::emitElements(Value root, ArrayRef<ssm::AxisAttr> axes, Finish finish) {
   SmallVector<Operation*> sums;
   productsOf(root, sums, /*isRoot=*/true);
   if (sums.empty())
-    return deal(axes, body);
-  emitProducts(sums, axes, body);
+    dealElements(root, axes, finish);
+  else
+    emitProducts(root, sums, axes, finish);
 }
 
 namespace {
@@ -62,18 +63,21 @@ struct WarpTile {
 };
 } // namespace
 
-/// The tile with the least work for the busiest warp: a tile's products take about 8 cycles, an
-/// element that is read about 4.
-static WarpTile chooseTile(int64_t rows, int64_t lanes, int64_t warps, int64_t products) {
+/// The tile with the least work for the busiest warp: a tile's products take about 8 cycles, what
+/// is read for them twice as long from where it is as from tiles of bf16, of which two are read at
+/// once.
+static WarpTile chooseTile(int64_t rows, int64_t lanes, int64_t warps, int64_t products,
+                           bool fromTiles) {
   int64_t rowTiles = llvm::divideCeil(rows, 16), laneTiles = llvm::divideCeil(lanes, 8);
   WarpTile best;
   int64_t least = INT64_MAX;
   for (int64_t a : {1, 2, 4})
     for (int64_t b : {1, 2, 4, 8}) {
-      if (a * b * 4 * products > 96 || a > rowTiles || b > laneTiles)
+      if (a * b * 4 * products > 96 || a > rowTiles || b > laneTiles || (fromTiles && b == 1))
         continue;
       int64_t tasks = llvm::divideCeil(rowTiles, a) * llvm::divideCeil(laneTiles, b);
-      int64_t cost = int64_t(llvm::divideCeil(tasks, warps)) * (8 * a * b + 16 * a + 8 * b);
+      int64_t cost = int64_t(llvm::divideCeil(tasks, warps)) *
+                     (8 * a * b + (fromTiles ? 8 : 16) * (2 * a + b) / 2);
       if (cost < least) {
         least = cost;
         best = {a, b};
@@ -92,10 +96,99 @@ static Value pairOf(ImplicitLocOpBuilder& b, Value low, Value high) {
   return LLVM::BitcastOp::create(b, b.getI32Type(), rounded);
 }
 
+/// What rounding to bf16 leaves of an f32.
 static Value restOf(ImplicitLocOpBuilder& b, Value value) {
   Value rounded = arith::TruncFOp::create(b, b.getBF16Type(), value);
   return arith::SubFOp::create(b, value, arith::ExtFOp::create(b, b.getF32Type(), rounded));
 }
+
+//===-- sides in memory as bf16 --------------------------------------------------------------===//
+
+KernelEmitter::Side KernelEmitter::sideOf(Value value, StringRef kept, StringRef reduced) {
+  Side side{value, kept, reduced};
+  while (auto relabel = side.base.getDefiningOp<ssm::RelabelOp>()) {
+    for (StringRef* label : {&side.kept, &side.reduced})
+      for (auto [from, to] :
+           llvm::zip(ssm::strings(relabel.getFrom()), ssm::strings(relabel.getTo())))
+        if (to == *label) {
+          *label = from;
+          break;
+        }
+    side.base = relabel.getOperand();
+  }
+  return side;
+}
+
+bool KernelEmitter::usesTiles(Operation* sum) {
+  if (!usesPairs(sum))
+    return false;
+  const Product& product = products.find(sum)->second;
+  StringRef reduced = product.reduced.front();
+  for (auto [value, kept] : {std::pair(product.left, product.row), {product.right, product.lane}}) {
+    ssm::ArrayType type = arrayType(value);
+    for (ssm::AxisAttr axis : type.getAxes()) {
+      if (isPartial(axis.getName()))
+        return false;
+      if ((axis.getName() == kept || axis.getName() == reduced) && axis.getSize() % 16)
+        return false;
+    }
+  }
+  return true;
+}
+
+const Buffer* KernelEmitter::tileBuffer(const Side& side, bool rest) {
+  const Buffer* buffer = nullptr;
+  if (auto found = operands.find({side.base.getAsOpaquePointer(), rest}); found != operands.end())
+    buffer = &found->second;
+  else if (auto found = buffers.find(side.base); found != buffers.end() && !rest)
+    buffer = &found->second;
+  if (!buffer || buffer->id < 0 || inWorkspace.contains(buffer->id) || !buffer->storage.isBF16())
+    return nullptr;
+  bool found = false;
+  for (const Dim& dim : buffer->dims) {
+    if (dim.stride == 1 && dim.extent % 8 == 0 &&
+        (dim.label == side.kept || dim.label == side.reduced))
+      found = true;
+    else if (dim.stride % 8)
+      return nullptr;
+  }
+  return found ? buffer : nullptr;
+}
+
+SmallVector<Value> KernelEmitter::loadFragment(const Side& side, bool rest, const Point& others,
+                                               Index first, Index column) {
+  const Buffer& buffer = *tileBuffer(side, rest);
+  touch(buffer);
+  bool transposed = false;
+  for (const Dim& dim : buffer.dims)
+    transposed |= dim.stride == 1 && dim.label == side.kept;
+  // Thread 8 i + r: row r of tile i; of the four the second is 8 down, the third 8 across.
+  Value inWarp = arith::RemUIOp::create(b, thread, i32(32));
+  Value r = arith::RemUIOp::create(b, inWarp, i32(8));
+  Value i = arith::DivUIOp::create(b, inWarp, i32(8));
+  Value down = arith::MulIOp::create(b, arith::RemUIOp::create(b, i, i32(2)), i32(8));
+  Value across = arith::MulIOp::create(b, arith::DivUIOp::create(b, i, i32(2)), i32(8));
+  (transposed ? across : down) = arith::AddIOp::create(b, transposed ? across : down, r);
+  auto plus = [&](Index index, Value more) -> Index {
+    Value sum = index.dynamic ? arith::AddIOp::create(b, index.dynamic, more).getResult() : more;
+    return {sum, index.constant};
+  };
+  Point at = others;
+  at.set(side.kept, plus(first, down));
+  at.set(side.reduced, plus(column, across));
+  return machine.loadTiles(b, address(buffer, at), transposed);
+}
+
+void KernelEmitter::emitOperand(Value base, bool rest, const Buffer& high, const Buffer* low) {
+  emitElements(base, axesOf(arrayType(base), high), [&](const Point& point, Value value) {
+    Value rounded = arith::TruncFOp::create(b, b.getBF16Type(), value);
+    store(high, point, rounded);
+    if (low)
+      store(*low, point, restOf(b, value));
+  });
+}
+
+//===-- sides where they are -----------------------------------------------------------------===//
 
 std::optional<Value> KernelEmitter::storedPair(Value value, const Point& point, StringRef label) {
   if (auto found = buffers.find(value); found != buffers.end()) {
@@ -148,8 +241,8 @@ KernelEmitter::Pair KernelEmitter::pairAt(Value value, const Point& point, Strin
   return {pairOf(b, elements[0], elements[1]), wantsRest ? pairOf(b, rests[0], rests[1]) : Value()};
 }
 
-void KernelEmitter::emitProducts(ArrayRef<Operation*> sums, ArrayRef<ssm::AxisAttr> axes,
-                                 llvm::function_ref<void(const Point&)> body) {
+void KernelEmitter::emitProducts(Value root, ArrayRef<Operation*> sums,
+                                 ArrayRef<ssm::AxisAttr> axes, Finish finish) {
   const Product& model = products.find(sums.front())->second;
   StringRef row = model.row, lane = model.lane;
   ssm::AxisAttr rowAxis, laneAxis;
@@ -160,7 +253,8 @@ void KernelEmitter::emitProducts(ArrayRef<Operation*> sums, ArrayRef<ssm::AxisAt
                               : others.emplace_back()) = axis;
   int64_t rows = rowAxis.getSize(), lanes = laneAxis.getSize();
   int64_t warps = limits.threads / 32;
-  WarpTile tile = chooseTile(rows, lanes, warps, sums.size());
+  bool fromTiles = llvm::all_of(sums, [&](Operation* sum) { return usesTiles(sum); });
+  WarpTile tile = chooseTile(rows, lanes, warps, sums.size(), fromTiles);
   int64_t laneTasks = llvm::divideCeil(lanes, 8 * tile.lanes);
   int64_t tasks = llvm::divideCeil(rows, 16 * tile.rows) * laneTasks;
 
@@ -205,6 +299,14 @@ void KernelEmitter::emitProducts(ArrayRef<Operation*> sums, ArrayRef<ssm::AxisAt
         restLeft |= x;
         restRight |= y;
       }
+      Side leftSide = sideOf(left, row, reduced), rightSide = sideOf(right, lane, reduced);
+      bool fromTiles = usesTiles(sum) && tile.lanes % 2 == 0 && tileBuffer(leftSide, false) &&
+                       tileBuffer(rightSide, false) && (!restLeft || tileBuffer(leftSide, true)) &&
+                       (!restRight || tileBuffer(rightSide, true));
+      // (What threads add to a column on their own, they do not where the warp reads together.)
+      auto tileColumn = [&](Index first) -> Index {
+        return {arith::SubIOp::create(b, first.dynamic, c), first.constant};
+      };
       SmallVector<Value> zeros(tile.rows * tile.lanes * 4,
                                arith::ConstantOp::create(b, b.getF32FloatAttr(0)));
       auto step = [&](Index first, ValueRange carried) {
@@ -212,21 +314,48 @@ void KernelEmitter::emitProducts(ArrayRef<Operation*> sums, ArrayRef<ssm::AxisAt
         auto at = [&](int64_t offset) -> Index { return {first.dynamic, first.constant + offset}; };
         // Left: rows r, r + 8 by columns c, c + 8; right: columns c, c + 8.
         SmallVector<SmallVector<Pair>> lefts(tile.rows), rights(tile.lanes);
-        for (int64_t i = 0; i < tile.rows; ++i)
-          for (int64_t column : {0, 8})
-            for (int64_t down : {0, 8}) {
-              Point p = point;
-              p.set(row, within(myRow, 16 * i + down, rows, 16));
-              p.set(reduced, at(column));
-              lefts[i].push_back(pairAt(left, p, reduced, extent, restLeft));
+        if (fromTiles) {
+          auto fill = [&](const Side& side, Value base, int64_t i, bool both,
+                          SmallVector<SmallVector<Pair>>& pairs) {
+            bool isLeft = &pairs == &lefts;
+            Index start{base, (isLeft ? 16 : 8) * i};
+            SmallVector<Value> values = loadFragment(side, false, point, start, tileColumn(first));
+            SmallVector<Value> rests(4);
+            if (both)
+              rests = loadFragment(side, true, point, start, tileColumn(first));
+            if (isLeft) {
+              for (int64_t j = 0; j < 4; ++j)
+                pairs[i].push_back({values[j], rests[j]});
+              return;
             }
-        for (int64_t j = 0; j < tile.lanes; ++j)
-          for (int64_t column : {0, 8}) {
-            Point p = point;
-            p.set(lane, within(readLane, 8 * j, lanes, 8));
-            p.set(reduced, at(column));
-            rights[j].push_back(pairAt(right, p, reduced, extent, restRight));
-          }
+            // Two tiles of lanes at once.
+            for (int64_t j : {0, 2})
+              pairs[i].push_back({values[j], rests[j]});
+            if (i + 1 < tile.lanes)
+              for (int64_t j : {1, 3})
+                pairs[i + 1].push_back({values[j], rests[j]});
+          };
+          for (int64_t i = 0; i < tile.rows; ++i)
+            fill(leftSide, firstRow, i, restLeft, lefts);
+          for (int64_t j = 0; j < tile.lanes; j += 2)
+            fill(rightSide, firstLane, j, restRight, rights);
+        } else {
+          for (int64_t i = 0; i < tile.rows; ++i)
+            for (int64_t column : {0, 8})
+              for (int64_t down : {0, 8}) {
+                Point p = point;
+                p.set(row, within(myRow, 16 * i + down, rows, 16));
+                p.set(reduced, at(column));
+                lefts[i].push_back(pairAt(left, p, reduced, extent, restLeft));
+              }
+          for (int64_t j = 0; j < tile.lanes; ++j)
+            for (int64_t column : {0, 8}) {
+              Point p = point;
+              p.set(lane, within(readLane, 8 * j, lanes, 8));
+              p.set(reduced, at(column));
+              rights[j].push_back(pairAt(right, p, reduced, extent, restRight));
+            }
+        }
         for (auto [x, y] : terms)
           for (int64_t i = 0; i < tile.rows; ++i)
             for (int64_t j = 0; j < tile.lanes; ++j) {
@@ -250,6 +379,12 @@ void KernelEmitter::emitProducts(ArrayRef<Operation*> sums, ArrayRef<ssm::AxisAt
               return step({arith::AddIOp::create(b, first, c), 0}, carried);
             }));
     }
+    SmallVector<std::pair<Point, Value>> done;
+    auto finishAll = [&] {
+      for (auto& [p, value] : done)
+        finish(p, value);
+      done.clear();
+    };
     for (int64_t i = 0; i < tile.rows; ++i)
       for (int64_t j = 0; j < tile.lanes; ++j)
         for (int64_t e = 0; e < 4; ++e) {
@@ -269,8 +404,15 @@ void KernelEmitter::emitProducts(ArrayRef<Operation*> sums, ArrayRef<ssm::AxisAt
           };
           bound(row, rows, 16 * tile.rows);
           bound(lane, lanes, 8 * tile.lanes);
-          when(exists, [&] { body(p); });
+          if (exists) {
+            when(exists, [&] { finish(p, evaluate(root, p)); });
+            continue;
+          }
+          done.push_back({p, evaluate(root, p)});
+          if (done.size() == atOnce)
+            finishAll();
         }
+    finishAll();
     privates = std::move(savedPrivates);
   };
 

@@ -62,6 +62,52 @@ void KernelEmitter::deal(ArrayRef<ssm::AxisAttr> axes,
   });
 }
 
+/// Elements of a thread that are computed before the first is written, and those of them that lie
+/// side by side. (Reads that follow a write wait for it, as both are of the same memory.)
+static constexpr int64_t atOnce = 8, sideBySide = 4;
+
+void KernelEmitter::dealElements(Value root, ArrayRef<ssm::AxisAttr> axes, Finish finish) {
+  int64_t total = countOf(axes), threads = limits.threads, width = 1, groups = 1;
+  bool isPart = llvm::any_of(axes, [&](ssm::AxisAttr axis) { return isPartial(axis.getName()); });
+  Operation* op = root.getDefiningOp();
+  bool isSum = op && isReduction(op) && !buffers.contains(root);
+  if (!isPart && !isSum && total % threads == 0) {
+    while (width < sideBySide && axes.back().getSize() % (2 * width) == 0 &&
+           total % (2 * width * threads) == 0)
+      width *= 2;
+    while (groups * width < atOnce && total % (2 * groups * width * threads) == 0)
+      groups *= 2;
+  }
+  if (width * groups == 1)
+    return deal(axes, [&](const Point& point) { finish(point, evaluate(root, point)); });
+  SmallVector<ssm::AxisAttr> coarse(axes);
+  ssm::AxisAttr last = axes.back();
+  coarse.back() = ssm::AxisAttr::get(b.getContext(), last.getLabel(),
+                                     b.getI64IntegerAttr(last.getSize() / width));
+  auto emitGroups = [&](Value first) {
+    SmallVector<std::pair<Point, Value>> done;
+    for (int64_t i = 0; i < groups; ++i) {
+      Value number = arith::AddIOp::create(b, first, i32(i * threads));
+      Point point = pointAt(number, coarse);
+      Value start = arith::MulIOp::create(b, indexValue(*point.find(last.getName())), i32(width));
+      for (int64_t j = 0; j < width; ++j) {
+        point.set(last.getName(), {start, j});
+        done.push_back({point, evaluate(root, point)});
+      }
+    }
+    for (auto& [point, value] : done)
+      finish(point, value);
+  };
+  if (total == threads * width * groups) {
+    Scope scope(*this);
+    return emitGroups(thread);
+  }
+  loop(i32(0), i32(total / width), i32(threads * groups), {}, [&](Value first, ValueRange) {
+    emitGroups(arith::AddIOp::create(b, first, thread));
+    return SmallVector<Value>();
+  });
+}
+
 SmallVector<ssm::AxisAttr> ssmc::simt::axesOf(ssm::ArrayType type, const Buffer& buffer) {
   SmallVector<ssm::AxisAttr> axes;
   for (const Dim& dim : buffer.dims)
@@ -83,7 +129,7 @@ void KernelEmitter::emitNest(Value value, const Buffer& target) {
       return emitGroupReduction(op, target, group);
   }
   emitElements(value, axesOf(arrayType(value), target),
-               [&](const Point& point) { store(target, point, evaluate(value, point)); });
+               [&](const Point& point, Value element) { store(target, point, element); });
 }
 
 void KernelEmitter::emitGroupReduction(Operation* op, const Buffer& target, int64_t group) {
@@ -125,12 +171,11 @@ void KernelEmitter::emitGroupReduction(Operation* op, const Buffer& target, int6
 
 void KernelEmitter::emitResult(const Result& result) {
   emitElements(result.value, axesOf(arrayType(result.value), result.target),
-               [&](const Point& point) {
-                 Value value = evaluate(result.value, point);
+               [&](const Point& point, Value element) {
                  Point at = point;
                  if (!result.label.empty())
                    at.set(result.label, foldPositions.find(result.label)->second);
-                 store(result.target, at, value);
+                 store(result.target, at, element);
                });
 }
 
@@ -140,7 +185,7 @@ void KernelEmitter::emitStore(tile::StoreOp op) {
   Buffer target = userBuffer(op, index, op.getPart(), arrayType(value).getElementType(), /*row=*/0);
   auto write = [&] {
     emitElements(value, axesOf(arrayType(value), target),
-                 [&](const Point& point) { store(target, point, evaluate(value, point)); });
+                 [&](const Point& point, Value element) { store(target, point, element); });
   };
   auto isWanted = [&] {
     if (kernel.getOperandAt(index).getRole() == tile::Role::StateOut)

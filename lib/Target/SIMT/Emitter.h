@@ -193,11 +193,27 @@ private:
   bool usesPairs(Operation* op);
   /// The products that flow into a value where it is computed.
   void productsOf(Value value, SmallVectorImpl<Operation*>& found, bool isRoot);
-  /// Runs `body` for all elements of a value, each in one thread, with the products in it at hand.
-  void emitElements(Value root, ArrayRef<ssm::AxisAttr> axes,
-                    llvm::function_ref<void(const Point&)> body);
-  void emitProducts(ArrayRef<Operation*> sums, ArrayRef<ssm::AxisAttr> axes,
-                    llvm::function_ref<void(const Point&)> body);
+  /// Computes all elements of a value, each in one thread, products in it included, and hands them
+  /// to `finish`, several at a time: what `finish` writes is written after all of these were read.
+  using Finish = llvm::function_ref<void(const Point& point, Value element)>;
+  void emitElements(Value root, ArrayRef<ssm::AxisAttr> axes, Finish finish);
+  void dealElements(Value root, ArrayRef<ssm::AxisAttr> axes, Finish finish);
+  void emitProducts(Value root, ArrayRef<Operation*> sums, ArrayRef<ssm::AxisAttr> axes,
+                    Finish finish);
+  /// A side of a product in memory as bf16: what rounding gives and, where wanted, what it leaves.
+  struct Side {
+    Value base;              ///< the side without changes of names
+    StringRef kept, reduced; ///< its labels there
+  };
+  Side sideOf(Value value, StringRef kept, StringRef reduced);
+  /// Whether the product's sides should be brought to memory as bf16 first, where they are not so.
+  bool usesTiles(Operation* sum);
+  const Buffer* tileBuffer(const Side& side, bool rest);
+  /// Four pairs for rows (or lanes) `first` and first + 8 at columns `column` and column + 8, in
+  /// the order (0, 0), (8, 0), (0, 8), (8, 8).
+  SmallVector<Value> loadFragment(const Side& side, bool rest, const Point& others, Index first,
+                                  Index column);
+  void emitOperand(Value base, bool rest, const Buffer& high, const Buffer* low);
   std::optional<Value> storedPair(Value value, const Point& point, StringRef label);
   Pair pairAt(Value value, const Point& point, StringRef label, int64_t extent, bool wantsRest);
 
@@ -242,6 +258,8 @@ private:
   bool stagesAhead;
   /// Products that are computed where their one reader is.
   llvm::DenseSet<Operation*> fused;
+  /// Copies of values for products: as bf16, and (true) what that leaves.
+  std::map<std::pair<void*, bool>, Buffer> operands;
 
   llvm::DenseMap<Value, Buffer> buffers;
   std::map<void*, Private> privates;

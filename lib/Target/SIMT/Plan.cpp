@@ -103,6 +103,64 @@ struct BlockPlan {
     }
   }
 
+  /// Values that products read as bf16 and that do not lie so: copied before.
+  void planOperands() {
+    for (Operation& op : *block) {
+      if (!live.contains(&op) || !e.usesTiles(&op))
+        continue;
+      const Product& product = e.products.find(&op)->second;
+      SmallVector<std::pair<bool, bool>> terms = roundedTerms(cast<ssm::SumOp>(&op), product);
+      StringRef reduced = product.reduced.front();
+      for (bool isLeft : {true, false}) {
+        KernelEmitter::Side side = e.sideOf(isLeft ? product.left : product.right,
+                                            isLeft ? product.row : product.lane, reduced);
+        bool rest =
+            llvm::any_of(terms, [&](auto term) { return isLeft ? term.first : term.second; });
+        // Operands of the caller are kept as they are stored.
+        if (auto load = side.base.getDefiningOp<tile::LoadOp>();
+            load && isStoredAsBF16(side.base) &&
+            (inMemory.contains(side.base) || e.buffers.contains(side.base)))
+          continue;
+        wanted[side.base] |= rest;
+        sides[&op].push_back(side.base);
+      }
+    }
+    // What products alone read needs no other place.
+    for (auto& [base, rest] : wanted) {
+      Operation* op = definedHere(base);
+      if (!op || !inMemory.contains(base) || op->getNumResults() != 1 || isa<ssm::FoldOp>(op))
+        continue;
+      bool others = llvm::any_of(base.getUsers(), [&](Operation* user) {
+        return live.contains(user) && !isSideOnly(base, user);
+      });
+      if (!others)
+        inMemory.erase(base);
+    }
+  }
+
+  /// Whether a user reads a value as a side of products that have it copied.
+  bool isSideOnly(Value base, Operation* user) {
+    if (user->getBlock() != block)
+      return false;
+    if (auto relabel = dyn_cast<ssm::RelabelOp>(user))
+      return llvm::all_of(relabel->getUsers(), [&](Operation* next) {
+        return !live.contains(next) || isSideOnly(base, next);
+      });
+    if (!isa<ssm::MulOp>(user) || !user->hasOneUse())
+      return false;
+    auto found = sides.find(*user->getUsers().begin());
+    return found != sides.end() && llvm::is_contained(found->second, base);
+  }
+
+  /// The stage after which the copies that a product reads are there.
+  int64_t sidesReady(Operation* sum) {
+    int64_t stage = 0;
+    if (auto found = sides.find(sum); found != sides.end())
+      for (Value base : found->second)
+        stage = std::max(stage, readyAfter(base) + 1);
+    return stage;
+  }
+
   /// The stage after which a value can be read.
   int64_t readyAfter(Value value) {
     Operation* op = definedHere(value);
@@ -115,13 +173,13 @@ struct BlockPlan {
     if (auto found = ready.find(op); found != ready.end())
       return found->second;
     // What an earlier sequence wrote may be read.
-    int64_t stage = isa<tile::LoadOp>(op) ? loadsAfter.lookup(op) : 0;
+    int64_t stage = isa<tile::LoadOp>(op) ? loadsAfter.lookup(op) : sidesReady(op);
     for (Value operand : op->getOperands())
       stage = std::max(stage, readyAfter(operand));
     return ready[op] = stage;
   }
   int64_t stageOf(Operation* op) {
-    int64_t stage = isa<tile::LoadOp>(op) ? loadsAfter.lookup(op) : 0;
+    int64_t stage = isa<tile::LoadOp>(op) ? loadsAfter.lookup(op) : sidesReady(op);
     op->walk([&](Operation* inner) {
       for (Value operand : inner->getOperands())
         stage = std::max(stage, readyAfter(operand));
@@ -148,6 +206,7 @@ struct BlockPlan {
         inMemory.erase(op.getResult(0));
         e.fused.insert(&op);
       }
+    planOperands();
     for (Operation& op : *block) {
       if (!live.contains(&op))
         continue;
@@ -175,6 +234,8 @@ struct BlockPlan {
   llvm::DenseSet<Operation*> live;
   llvm::DenseSet<Value> inMemory;
   llvm::DenseMap<Operation*, int64_t> stages, ready, loadsAfter;
+  llvm::MapVector<Value, bool> wanted; ///< to be copied, with what rounding leaves
+  llvm::DenseMap<Operation*, SmallVector<Value>> sides;
   int64_t lastSequence = 0;
   SmallVector<Operation*> ordered;
 };
@@ -229,6 +290,14 @@ void KernelEmitter::emitBlock(Block* block, ArrayRef<Result> carried, ArrayRef<R
     last = std::max(last, stage);
   }
 
+  std::map<int64_t, SmallVector<std::pair<Value, bool>>> copied;
+  for (auto& [base, rest] : plan.wanted) {
+    int64_t stage = plan.readyAfter(base) + 1;
+    copied[stage].push_back({base, rest});
+    last = std::max(last, stage);
+  }
+  auto savedOperands = operands;
+
   llvm::DenseMap<size_t, Buffer> computed;
   for (int64_t stage = 1; stage <= last; ++stage) {
     SmallVector<std::pair<Value, Buffer>> made;
@@ -258,6 +327,17 @@ void KernelEmitter::emitBlock(Block* block, ArrayRef<Result> carried, ArrayRef<R
         made.push_back({op->getResult(0), target});
       }
     }
+    SmallVector<std::pair<std::pair<void*, bool>, Buffer>> copiesMade;
+    for (auto [base, rest] : copied[stage]) {
+      Scope scope(*this);
+      Buffer high = makeBuffer(arrayType(base), {}, b.getBF16Type()), low;
+      if (rest)
+        low = makeBuffer(arrayType(base), {}, b.getBF16Type());
+      emitOperand(base, rest, high, rest ? &low : nullptr);
+      copiesMade.push_back({{base.getAsOpaquePointer(), false}, high});
+      if (rest)
+        copiesMade.push_back({{base.getAsOpaquePointer(), true}, low});
+    }
     for (Result& result : aside[stage]) {
       Scope scope(*this);
       result.target = makeBuffer(arrayType(result.value));
@@ -272,6 +352,8 @@ void KernelEmitter::emitBlock(Block* block, ArrayRef<Result> carried, ArrayRef<R
     }
     for (auto& [value, buffer] : made)
       buffers[value] = buffer;
+    for (auto& [key, buffer] : copiesMade)
+      operands[key] = buffer;
     barrier();
   }
   bool any = false;
@@ -288,4 +370,5 @@ void KernelEmitter::emitBlock(Block* block, ArrayRef<Result> carried, ArrayRef<R
   }
   if (any)
     barrier();
+  operands = std::move(savedOperands);
 }

@@ -74,16 +74,17 @@ static void takeScale(SmallVectorImpl<Value>& side, ArrayRef<StringRef> summed, 
 
 /// Where both sides would be rounded, a factor of the summed labels alone goes to the side that is
 /// rounded anyway.
-static void keepExact(SmallVectorImpl<Value>& side, StringRef kept, SmallVectorImpl<Value>& other) {
+static bool keepExact(SmallVectorImpl<Value>& side, StringRef kept, SmallVectorImpl<Value>& other) {
   SmallVector<Value> factors, bearing, others;
   for (Value value : side)
     appendFactors(value, factors);
   for (Value value : factors)
     (arrayType(value).has(kept) ? bearing : others).push_back(value);
   if (bearing.size() != 1 || others.empty() || !isStoredAsBF16(bearing[0]))
-    return;
+    return false;
   side.assign(bearing.begin(), bearing.end());
   other.append(others.begin(), others.end());
+  return true;
 }
 
 static std::optional<Product> match(ssm::SumOp sum, StringRef row, StringRef lane, bool rounds) {
@@ -101,8 +102,15 @@ static std::optional<Product> match(ssm::SumOp sum, StringRef row, StringRef lan
   takeScale(sides.left, summed, row, scale);
   takeScale(sides.right, summed, lane, scale);
   if (rounds) {
-    keepExact(sides.left, row, sides.right);
-    keepExact(sides.right, lane, sides.left);
+    // Of two that are stored the larger one stays as it is.
+    bool leftFirst = type.find(row).getSize() >= type.find(lane).getSize();
+    if (leftFirst ? !keepExact(sides.left, row, sides.right)
+                  : !keepExact(sides.right, lane, sides.left)) {
+      if (leftFirst)
+        keepExact(sides.right, lane, sides.left);
+      else
+        keepExact(sides.left, row, sides.right);
+    }
   }
   Product product;
   product.row = row;
