@@ -206,7 +206,8 @@ public:
   void placeFold(ssm::FoldOp fold, const Point& point, Between between, bool nested);
   Lanes asLanes(Lanes value, ssm::ArrayType type, const Point& point, StringRef lane);
 
-  // Ops that are emitted as a whole (EmitProduct.cpp, EmitGram.cpp, EmitSolve.cpp, EmitSteps.cpp).
+  // Ops that are emitted as a whole (EmitProduct.cpp, EmitGram.cpp, EmitApply.cpp, EmitSolve.cpp,
+  // EmitSteps.cpp).
   /// A fold, a product, or an op over the steps of a chunk.
   bool isWhole(Operation* op);
   /// Emits one that is no fold; its results have their buffers.
@@ -236,6 +237,10 @@ public:
   /// block.
   void forBlocks(StringRef label, int64_t extent, int64_t step, Value lower,
                  llvm::function_ref<void(Index first, int64_t count)> body);
+  /// The same from the last position down. Those at the end that fill no block come first, one by
+  /// one.
+  void forBlocksDown(StringRef label, int64_t extent, int64_t step,
+                     llvm::function_ref<void(Index first, int64_t count)> body);
 
   //===-- layout (Layout.cpp) -----------------------------------------------------------------===//
   Buffer makeBuffer(ssm::ArrayType type, Buffer::Place place, LanePreference preference,
@@ -303,6 +308,9 @@ private:
   void emitGramRows(ssm::GramOp gram, const Point& point, Index first, int64_t count,
                     const Buffer& keys, const Buffer& decayed, const Buffer& queries,
                     const Buffer& passed);
+  void emitApply(ssm::ApplyOp apply);
+  void emitApplyRows(ssm::ApplyOp apply, const Point& strip, Index first, int64_t count,
+                     const Buffer& keys);
   void emitSolve(ssm::SolveOp solve);
   void emitSolveTile(ssm::SolveOp solve, const Point& point, StringRef lane, Index first,
                      int64_t count);
@@ -337,6 +345,9 @@ bool isStoredAsBF16(Value value);
 bool isWantedBelow(Value value, StringRef rows, StringRef columns);
 /// The label of a solve's right sides that lanes run along; empty where there is none.
 StringRef solveLane(ssm::SolveOp solve);
+/// The label of an apply's decay that lanes run along: none of the matrix. Empty where there is
+/// none.
+StringRef applyLane(ssm::ApplyOp apply);
 /// Transposes as many vectors as they have lanes.
 void transpose(mlir::ImplicitLocOpBuilder& b, SmallVector<Value>& vectors);
 /// The label that a relabel's operand bears for `name`.

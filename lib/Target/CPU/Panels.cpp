@@ -79,6 +79,23 @@ void Emitter::forBlocks(StringRef label, int64_t extent, int64_t step, Value low
   body({Value(), full}, extent - full);
 }
 
+void Emitter::forBlocksDown(StringRef label, int64_t extent, int64_t step,
+                            llvm::function_ref<void(Index first, int64_t count)> body) {
+  Value count = extentOf(label, extent);
+  Value full = arith::AndIOp::create(b, count, i64(-step));
+  auto down = [&](Value lower, Value upper, int64_t by) {
+    Value last = arith::SubIOp::create(b, arith::AddIOp::create(b, lower, upper), i64(by));
+    loop(lower, upper, by, {}, [&](Value counter, ValueRange) {
+      body({arith::SubIOp::create(b, last, counter)}, by);
+      return SmallVector<Value>();
+    });
+  };
+  if (step > 1 && (dynamicExtents.count(label) || extent % step))
+    down(full, count, 1);
+  if (extent >= step)
+    down(i64(0), full, step);
+}
+
 //===-- Panels -------------------------------------------------------------------------------===//
 
 StringRef ssmc::cpu::renamedFrom(ssm::RelabelOp relabel, StringRef name) {
