@@ -25,7 +25,7 @@ bool ssmc::cpu::lowersSteps(Operation* op) {
   if (auto apply = dyn_cast<ssm::ApplyOp>(op))
     return !applyLane(apply).empty();
   auto solve = dyn_cast<ssm::SolveOp>(op);
-  return solve && !solve.getReverse() && !solveLane(solve).empty();
+  return solve && !solveLane(solve).empty();
 }
 
 bool Emitter::isWhole(Operation* op) {
