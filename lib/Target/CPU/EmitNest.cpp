@@ -22,6 +22,14 @@ bool Nest::reduces() const {
   return llvm::any_of(items, [](const Item& item) { return item.reduces; });
 }
 
+SmallVector<Operation*> Nest::wholes() const {
+  SmallVector<Operation*> ops;
+  if (whole)
+    ops.push_back(whole);
+  llvm::append_range(ops, beside);
+  return ops;
+}
+
 int64_t Nest::extentOf(StringRef label) const {
   for (const Item& item : items)
     if (auto axis = arrayType(item.computed()).find(label))

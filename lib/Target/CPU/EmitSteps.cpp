@@ -34,11 +34,16 @@ bool Emitter::isWhole(Operation* op) {
          products.contains(op);
 }
 
-void Emitter::emitWhole(Operation* op) {
+void Emitter::emitWhole(Operation* op, ArrayRef<Operation*> beside) {
   Scope scope(*this);
   llvm::TypeSwitch<Operation*>(op)
       .Case([&](ssm::SumOp sum) { emitProduct(sum); })
-      .Case([&](ssm::GramOp gram) { emitGram(gram); })
+      .Case([&](ssm::GramOp gram) {
+        SmallVector<ssm::GramOp> grams{gram};
+        for (Operation* other : beside)
+          grams.push_back(cast<ssm::GramOp>(other));
+        emitGrams(grams);
+      })
       .Case([&](ssm::ApplyOp apply) { emitApply(apply); })
       .Case([&](ssm::SolveOp solve) { emitSolve(solve); })
       .Case([&](ssm::SpanOp span) { emitSpan(span); })
