@@ -134,7 +134,8 @@ Buffer Emitter::panelOf(Value value, StringRef lane, int64_t width) {
   StringRef unit;
   if (isBuffer && !found->second.isUnit(lane) && found->second.storage.isF32())
     for (ssm::AxisAttr axis : type.getAxes())
-      if (found->second.isUnit(axis.getName()) && !found->second.find(axis.getName())->block)
+      if (found->second.isUnit(axis.getName()) &&
+          found->second.find(axis.getName())->block % shape.lanes == 0)
         unit = axis.getName();
   if (!unit.empty()) {
     packTransposed(found->second, panel, type, unit, lane);
