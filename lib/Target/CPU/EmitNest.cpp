@@ -124,6 +124,10 @@ StringRef Emitter::chooseLane(const Nest& nest, const Point& outer) {
 //===-- nests --------------------------------------------------------------------------------===//
 
 void Emitter::emitNest(Nest& nest, const Point& outer) {
+  llvm::erase_if(nest.items,
+                 [&](Item& item) { return outer.indices.empty() && copyTransposed(item); });
+  if (nest.items.empty())
+    return;
   {
     Scope scope(*this);
     bool reduces = nest.reduces();

@@ -298,6 +298,8 @@ private:
   Lanes reduceInline(Operation* op, const Point& point);
   Lanes emitPosition(ssm::PositionOp position, const Point& point);
   Value reduceLanes(Operation* op, Value vector);
+  /// Copies a value from buffer to buffer by transposing vectors, where that is what an item is.
+  bool copyTransposed(const Item& item);
   void packTransposed(const Buffer& from, const Buffer& to, ssm::ArrayType type, StringRef unit,
                       StringRef lane);
   void emitProduct(ssm::SumOp sum);

@@ -196,3 +196,29 @@ void Emitter::packTransposed(const Buffer& from, const Buffer& to, ssm::ArrayTyp
     });
   });
 }
+
+bool Emitter::copyTransposed(const Item& item) {
+  auto found = buffers.find(item.value);
+  if (item.reduces || !item.toBuffer || item.view || item.overwrites || found == buffers.end())
+    return false;
+  auto type = arrayType(item.value);
+  const Buffer from = found->second, &to = item.target;
+  StringRef unit, lane;
+  for (ssm::AxisAttr axis : type.getAxes()) {
+    StringRef label = axis.getName();
+    if (!from.isUnit(label) && !to.isUnit(label))
+      continue;
+    // In whole vectors, as what is past the end may not be written.
+    if ((from.isUnit(label) && to.isUnit(label)) || dynamicExtents.count(label) ||
+        axis.getSize() % shape.lanes || from.find(label)->block % shape.lanes ||
+        to.find(label)->block % shape.lanes)
+      return false;
+    (from.isUnit(label) ? unit : lane) = label;
+  }
+  if (unit.empty() || lane.empty() || !from.storage.isF32() || !to.storage.isF32())
+    return false;
+  packTransposed(from, to, type, unit, lane);
+  if (item.defines)
+    buffers[item.value] = to;
+  return true;
+}
