@@ -3,6 +3,8 @@
 
 #include "dialects/SSM/SSM.h"
 
+#include "llvm/ADT/MapVector.h"
+
 #include "dialects/Tile/TileDialect.h.inc"
 #include "dialects/Tile/TileEnums.h.inc"
 #define GET_ATTRDEF_CLASSES
@@ -14,3 +16,11 @@ class YieldOp;
 
 #define GET_OP_CLASSES
 #include "dialects/Tile/TileOps.h.inc"
+
+namespace ssmc::tile {
+
+/// The label of the steps of a tile, and every name that it is given inside, each with the number
+/// of positions that a step has there: columns of a matrix over steps, micro-steps.
+llvm::MapVector<llvm::StringRef, int64_t> namesOfSteps(SequenceOp sequence);
+
+} // namespace ssmc::tile

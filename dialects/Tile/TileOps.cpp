@@ -163,3 +163,35 @@ void SequenceOp::print(OpAsmPrinter& printer) {
   printer.printRegion(getBody(), /*printEntryBlockArgs=*/false);
   printer.printOptionalAttrDict((*this)->getAttrs(), {"axis", "timeAxis", "reverse"});
 }
+
+llvm::MapVector<StringRef, int64_t> tile::namesOfSteps(SequenceOp sequence) {
+  llvm::MapVector<StringRef, int64_t> names;
+  names[sequence.getAxis().getName()] = 1;
+  auto same = [&](StringRef from, StringRef to, int64_t times, int64_t parts = 1) {
+    if (auto found = names.find(from); found != names.end() && !names.count(to))
+      names[to] = found->second * times / parts;
+  };
+  for (size_t known = 0; known != names.size();) {
+    known = names.size();
+    sequence.walk([&](Operation* op) {
+      if (auto relabel = dyn_cast<ssm::RelabelOp>(op)) {
+        for (auto [from, to] :
+             llvm::zip(ssm::strings(relabel.getFrom()), ssm::strings(relabel.getTo())))
+          same(from, to, 1);
+      } else if (auto flatten = dyn_cast<ssm::FlattenOp>(op)) {
+        same(flatten.getOuter(), flatten.getAxis().getName(),
+             flatten.getOperand().getType().find(flatten.getInner()).getSize());
+      } else if (auto unflatten = dyn_cast<ssm::UnflattenOp>(op)) {
+        same(unflatten.getLabel(), unflatten.getOuter().getName(), 1,
+             unflatten.getInner().getSize());
+      }
+    });
+    sequence.walk([&](Operation* op) {
+      auto rows = op->getAttrOfType<StringAttr>("rows"),
+           columns = op->getAttrOfType<StringAttr>("columns");
+      if (rows && columns)
+        same(rows.getValue(), columns.getValue(), 1);
+    });
+  }
+  return names;
+}

@@ -58,7 +58,7 @@ static Expected<Timing> measure(CompiledRecurrence::Launch& launch, unsigned thr
 }
 
 static Expected<Timing> measureForm(ssm::RecurrenceOp declared, const LoweringOptions& lowering,
-                                    const cpu::TargetSpec& target, const Signature& signature,
+                                    const CodeTarget& target, const Signature& signature,
                                     const Inputs& inputs, unsigned threads, unsigned repeat) {
   Expected<CompiledRecurrence> compiled = CompiledRecurrence::compile(declared, lowering, target);
   if (!compiled)
@@ -73,7 +73,7 @@ static Expected<Timing> measureForm(ssm::RecurrenceOp declared, const LoweringOp
 /// Times forward and backward: an adjoint whose first kernels give the outputs, and keep what the
 /// others need.
 static Expected<Timing> measureGradient(ssm::RecurrenceOp declared, LoweringOptions lowering,
-                                        const cpu::TargetSpec& target, const Signature& signature,
+                                        const CodeTarget& target, const Signature& signature,
                                         const Inputs& inputs, unsigned threads, unsigned repeat) {
   lowering.adjoint = 1;
   lowering.outputs = true;
@@ -95,7 +95,7 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
   if (!options.json.empty())
     if (Error error = checkWritable(options.json))
       return error;
-  Expected<cpu::TargetSpec> target = targetOf(options);
+  Expected<CodeTarget> target = targetOf(options);
   if (!target)
     return target.takeError();
   if (Error error = checkRunsHere(*target))
@@ -116,6 +116,7 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
     return forms.takeError();
   LoweringOptions lowering{inputs->sizes.dims, dtype, options.form, options.chunk,
                            options.precision};
+  lowering.items = inputs->sequences() * inputs->sizes.heads;
   Situation situation = situationOf(*target, *inputs);
   Expected<Choice> choice = chooseForm(declared, *forms, lowering, situation);
   if (!choice)

@@ -25,7 +25,7 @@ namespace {
 
 struct CheckedTarget {
   std::string name;
-  cpu::TargetSpec spec;
+  CodeTarget spec;
   /// Whether forms of blocks are tried on a few cases only.
   bool brief = false;
 };
@@ -254,7 +254,8 @@ Expected<Line> Checker::check(const FormChoice& form, const CheckedTarget& targe
                form,
                boundOf(dtype),
                {}};
-  Expected<bool> segments = target.brief ? false : checksSegments(declared, options, form, dtype);
+  Expected<bool> segments =
+      target.brief || target.spec.cuda ? false : checksSegments(declared, options, form, dtype);
   if (!segments)
     return segments.takeError();
   std::map<bool, std::optional<CompiledRecurrence>> compiled;
@@ -269,6 +270,8 @@ Expected<Line> Checker::check(const FormChoice& form, const CheckedTarget& targe
         for (auto& [name, size] : *dims)
           line.dims += fmt::format("{}{}={}", line.dims.empty() ? "" : " ", name, size);
       LoweringOptions lowering = {*dims, dtype, form.form, form.chunk, options.precision};
+      // One of the two shapes of kernels has its free axis in parts, where the target does that.
+      lowering.items = test.evenSizes ? 6 : 0;
       lowering.segments = *segments && !test.evenSizes ? 2 : 1;
       Expected<CompiledRecurrence> result =
           CompiledRecurrence::compile(declared, lowering, target.spec);
@@ -289,7 +292,7 @@ Expected<Line> Checker::check(const FormChoice& form, const CheckedTarget& targe
 
 static Expected<std::vector<CheckedTarget>> targetsOf(const Options& options) {
   if (options.target) {
-    Expected<cpu::TargetSpec> target = targetOf(options);
+    Expected<CodeTarget> target = targetOf(options);
     if (!target)
       return target.takeError();
     if (Error error = checkRunsHere(*target))
@@ -297,13 +300,13 @@ static Expected<std::vector<CheckedTarget>> targetsOf(const Options& options) {
     return std::vector<CheckedTarget>{{options.target->text(), *target}};
   }
   cpu::TargetSpec host = cpu::TargetSpec::host();
-  std::vector<CheckedTarget> targets = {{"cpu", host}};
+  std::vector<CheckedTarget> targets = {{"cpu", {host}}};
   if (host.isX86()) {
     // Narrower vectors than this machine's, which are the widest of another.
     if (host.has("avx512f") && host.has("avx2") && host.has("fma"))
-      targets.push_back({"cpu avx2", {host.triple, "+avx2,+fma"}, /*brief=*/true});
+      targets.push_back({"cpu avx2", {{host.triple, "+avx2,+fma"}}, /*brief=*/true});
     if (host.has("avx2"))
-      targets.push_back({"cpu x86-64", {host.triple, ""}, /*brief=*/true});
+      targets.push_back({"cpu x86-64", {{host.triple, ""}}, /*brief=*/true});
   }
   return targets;
 }
@@ -331,7 +334,8 @@ static Error checkGradients(ssm::RecurrenceOp declared, const FormList& forms,
       if (isFurther && dtype != dtypes.front())
         continue;
       progress.advance(declared.getSymName());
-      Expected<bool> segments = checksSegments(declared, options, form, dtype);
+      Expected<bool> segments =
+          targets.front().spec.cuda ? false : checksSegments(declared, options, form, dtype);
       if (!segments)
         return segments.takeError();
       Expected<GradientLine> line =

@@ -154,7 +154,7 @@ GradientFinding GradientChecker::tryCase(const Case& test, const CompiledRecurre
 }
 
 Expected<GradientLine> GradientChecker::check(const FormChoice& form, StringRef targetName,
-                                              const cpu::TargetSpec& target, DType dtype,
+                                              const CodeTarget& target, DType dtype,
                                               int64_t segments) {
   Expected<Signature> signature = signatureOf(declared, dtype);
   if (!signature)

@@ -17,7 +17,7 @@ public:
   /// Compiles the adjoint of a form and runs all cases. Gates act through an exponential or a
   /// product over many steps: with 16-bit operands their gradients have a wider bound.
   llvm::Expected<GradientLine> check(const FormChoice& form, llvm::StringRef targetName,
-                                     const cpu::TargetSpec& target, runtime::DType dtype,
+                                     const CodeTarget& target, runtime::DType dtype,
                                      int64_t segments);
 
 private:

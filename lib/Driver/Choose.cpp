@@ -22,7 +22,7 @@ static constexpr double hopeless = 3;
 /// Blocks of fewer steps than this are steps one by one.
 static constexpr int64_t fewestSteps = 8;
 
-Situation driver::situationOf(const cpu::TargetSpec& target, const Options& options) {
+Situation driver::situationOf(const CodeTarget& target, const Options& options) {
   Situation situation{target, {}};
   situation.sizes.heads = std::max<int64_t>(options.heads.value_or(situation.sizes.heads), 1);
   situation.sizes.groups = std::max<int64_t>(options.groups.value_or(1), 1);
@@ -31,7 +31,7 @@ Situation driver::situationOf(const cpu::TargetSpec& target, const Options& opti
   return situation;
 }
 
-Situation driver::situationOf(const cpu::TargetSpec& target, const Inputs& inputs) {
+Situation driver::situationOf(const CodeTarget& target, const Inputs& inputs) {
   const reference::Sizes& sizes = inputs.sizes;
   Situation situation{target, {}};
   situation.sizes.heads = std::max<int64_t>(sizes.heads, 1);
@@ -58,7 +58,7 @@ static std::optional<cpu::Cost> costOf(ssm::RecurrenceOp normal, LoweringOptions
     consumeError(std::move(error));
     return std::nullopt;
   }
-  return cpu::predict(*module, situation.target, cpu::Machine::of(situation.target),
+  return cpu::predict(*module, situation.target.cpu, cpu::Machine::of(situation.target.cpu),
                       situation.sizes);
 }
 
@@ -154,7 +154,9 @@ Error driver::settleForm(ssm::RecurrenceOp recurrence, LoweringOptions& options,
                          const Situation& situation) {
   bool isOpen = options.form == Form::Auto || (options.form != Form::Recurrent && !options.chunk);
   bool isShort = options.form == Form::Auto && situation.sizes.time[0] < fewestSteps;
-  if (!isOpen || isShort || recurrence.getNumTimeAxes() > 1 || recurrence.getForm())
+  // (Costs are those of a CPU.)
+  if (!isOpen || isShort || situation.target.cuda || recurrence.getNumTimeAxes() > 1 ||
+      recurrence.getForm())
     return Error::success();
   Expected<Choice> choice = chooseForm(recurrence, options, situation);
   if (!choice)

@@ -9,14 +9,14 @@ namespace ssmc::driver {
 
 /// What a form is to be fast for.
 struct Situation {
-  cpu::TargetSpec target;
+  CodeTarget target;
   cpu::CallSizes sizes;
 };
 
 /// The sizes of the command line; where it names none, those of a prefill: 1024 steps, 16 heads.
-Situation situationOf(const cpu::TargetSpec& target, const Options& options);
+Situation situationOf(const CodeTarget& target, const Options& options);
 /// The sizes of a call; packed sequences count as ones of equal length.
-Situation situationOf(const cpu::TargetSpec& target, const Inputs& inputs);
+Situation situationOf(const CodeTarget& target, const Inputs& inputs);
 
 /// A form with its predicted cost, of a call for one sequence and all its heads.
 struct Candidate {

@@ -24,22 +24,43 @@ static Expected<Emit> kindOf(const Options& options) {
     return Emit::Asm;
   if (extension == ".ll")
     return Emit::Llvm;
+  if (extension == ".ptx")
+    return Emit::Ptx;
+  if (extension == ".cubin")
+    return Emit::Cubin;
   return createStringError(
-      "nothing to do: give --emit ssm|normal|form|tile|llvm|asm|obj, or see ssmc "
+      "nothing to do: give --emit ssm|normal|form|tile|llvm|asm|obj|ptx|cubin, or see ssmc "
       "--help for the other commands");
+}
+
+/// Sequences times heads, as far as the command line says.
+static int64_t itemsOf(const Options& options) {
+  return options.heads ? *options.heads * options.batch.value_or(1) : 0;
 }
 
 /// What a module is emitted as once it holds kernels.
 static Expected<std::string> compileKernels(mlir::ModuleOp module, const Options& options,
                                             Emit kind) {
-  Expected<cpu::TargetSpec> target = targetOf(options);
+  Expected<CodeTarget> target = targetOf(options);
   if (!target)
     return target.takeError();
+  std::string message;
+  if (target->cuda) {
+    std::optional<cuda::Image> image = cuda::compile(module, *target->cuda, itemsOf(options),
+                                                     /*llvmText=*/kind == Emit::Llvm, message);
+    if (!image)
+      return make_error<InternalError>("generating code failed: " + message);
+    if (kind != Emit::Cubin)
+      return std::move(image->code);
+    if (std::optional<std::string> cubin =
+            cuda::assemble(image->code, *target->cuda, nullptr, message))
+      return *cubin;
+    return createStringError(message);
+  }
   cpu::Output output = kind == Emit::Llvm  ? cpu::Output::LLVMText
                        : kind == Emit::Asm ? cpu::Output::Assembly
                                            : cpu::Output::Object;
-  std::string message;
-  if (std::optional<std::string> text = cpu::compile(module, *target, output, message))
+  if (std::optional<std::string> text = cpu::compile(module, target->cpu, output, message))
     return *text;
   return make_error<InternalError>("generating code failed: " + message);
 }
@@ -58,6 +79,7 @@ static Expected<std::string> emit(const Options& options, Console& console, Emit
   lowering.outputs = options.grad;
   lowering.precision = options.precision;
   lowering.summaries = options.summaries;
+  lowering.threads = options.target && options.target->kind == Target::CUDA;
   for (ssm::RecurrenceOp recurrence : spec->recurrences) {
     auto sizes = dimSizes(recurrence, options, /*needAll=*/kind >= Emit::Tile);
     if (!sizes)
@@ -75,7 +97,7 @@ static Expected<std::string> emit(const Options& options, Console& console, Emit
       warnOfNonlinear(recurrence, *spec, console);
   }
   if (kind >= Emit::Form) {
-    Expected<cpu::TargetSpec> target = targetOf(options);
+    Expected<CodeTarget> target = targetOf(options);
     if (!target)
       return target.takeError();
     if (Error error = settleForm(*module.getOps<ssm::RecurrenceOp>().begin(), lowering,
@@ -96,16 +118,22 @@ Expected<int> driver::compileCommand(const Options& options, Console& console) {
   Expected<Emit> kind = kindOf(options);
   if (!kind)
     return kind.takeError();
+  bool isGPU = options.target && options.target->kind == Target::CUDA;
+  if (isGPU && (*kind == Emit::Asm || *kind == Emit::Obj))
+    return createStringError("--target cuda is emitted as llvm, ptx or cubin");
+  if (!isGPU && *kind > Emit::Obj)
+    return createStringError("--emit ptx and --emit cubin need --target cuda");
   if (options.summaries && *kind < Emit::Form)
     return createStringError(
         "--summaries needs --emit form|tile|llvm|asm|obj: there are none before");
   std::string output = options.output;
   if (output.empty()) {
-    if (*kind == Emit::Obj)
+    if (*kind == Emit::Obj || *kind == Emit::Cubin)
       return createStringError("an object file needs a name: add -o OUT.o");
     output = "-";
   }
-  if (*kind == Emit::Obj && output == "-" && sys::Process::StandardOutIsDisplayed())
+  if ((*kind == Emit::Obj || *kind == Emit::Cubin) && output == "-" &&
+      sys::Process::StandardOutIsDisplayed())
     return createStringError("an object file is not for a terminal: add -o OUT.o");
   if (Error error = checkWritable(output))
     return error;

@@ -174,7 +174,7 @@ static void printChoice(const Explanation& facts, const Options& options, Page& 
              fmt::format("of one step and head: T={} H={}, {}, {} numbers a vector, one thread",
                          time, sizes.heads,
                          runtime::name(options.dtype.value_or(runtime::DType::F32)).str(),
-                         facts.situation->target.lanes()));
+                         facts.situation->target.cpu.lanes()));
   page.plain(fmt::format("{:<14}{:>9}{:>12}{:>11}{:>15}{:>15}", "", "cycles", "operations",
                          "functions", "through L2", "from memory"));
   double steps = sizes.steps();
@@ -302,7 +302,7 @@ Expected<int> driver::explainCommand(const Options& options, Console& console) {
   if (!options.json.empty())
     if (Error error = checkWritable(options.json))
       return error;
-  Expected<cpu::TargetSpec> target = targetOf(options);
+  Expected<CodeTarget> target = targetOf(options);
   if (!target)
     return target.takeError();
   json::Array all;

@@ -106,6 +106,8 @@ Expected<reference::Gradients> driver::runGradients(const CompiledRecurrence& ad
     launch->poison();
   if (Error error = launch->run(threads))
     return std::move(error);
+  if (Error error = launch->fetch())
+    return std::move(error);
 
   reference::Gradients gradients;
   for (auto in : declared.getBlock()->getOps<ssm::InOp>()) {

@@ -69,8 +69,7 @@ static Error addTo(ArrayMap& gradients, const std::string& name, const Array& te
 
 Error driver::addInitialGradients(ssm::RecurrenceOp declared, const Signature& signature,
                                   const Inputs& inputs, const ArrayMap& atStart,
-                                  const cpu::TargetSpec& target, unsigned threads,
-                                  ArrayMap& gradients) {
+                                  const CodeTarget& target, unsigned threads, ArrayMap& gradients) {
   std::vector<std::string> names;
   for (const Operand& state : signature.states) {
     ssm::StateOp op = stateOf(declared, state.name);

@@ -10,7 +10,7 @@ namespace ssmc::driver {
 /// before the first step.
 llvm::Error addInitialGradients(ssm::RecurrenceOp declared, const Signature& signature,
                                 const Inputs& inputs, const runtime::ArrayMap& atStart,
-                                const cpu::TargetSpec& target, unsigned threads,
+                                const CodeTarget& target, unsigned threads,
                                 runtime::ArrayMap& gradients);
 
 } // namespace ssmc::driver

@@ -1,4 +1,6 @@
 #include "Kernels.h"
+#include "DeviceArrays.h"
+#include "OptionTable.h"
 #include "Segments.h"
 
 #include "mlir/IR/BuiltinOps.h"
@@ -15,17 +17,42 @@ using runtime::ArrayMap;
 using runtime::DType;
 using tile::Role;
 
-Expected<cpu::TargetSpec> driver::targetOf(const Options& options) {
+Expected<CodeTarget> driver::targetOf(const Options& options) {
+  if (options.target && options.target->kind == Target::CUDA) {
+    std::string message;
+    auto target = cuda::TargetSpec::parse(options.target->text(), message);
+    if (!target)
+      return createStringError(message);
+    // Without an architecture, this machine's, if it has one.
+    if (options.target->triple.empty())
+      if (cuda::Device* device = cuda::Device::open(message);
+          device && is_contained(cuda::TargetSpec::architectures(), device->arch()))
+        target->arch = device->arch();
+    return CodeTarget{cpu::TargetSpec::host(), *target};
+  }
   if (!options.target || (options.target->triple.empty() && options.target->features.empty()))
-    return cpu::TargetSpec::host();
+    return CodeTarget{cpu::TargetSpec::host()};
   std::string message;
   if (auto target = cpu::TargetSpec::parse(options.target->text(), message))
-    return *target;
+    return CodeTarget{*target};
   return createStringError(message);
 }
 
-Error driver::checkRunsHere(const cpu::TargetSpec& target) {
-  cpu::TargetSpec host = cpu::TargetSpec::host();
+static Error checkRunsHere(const cuda::TargetSpec& target) {
+  std::string message;
+  cuda::Device* device = cuda::Device::open(message);
+  if (!device)
+    return createStringError(message + "; --emit ptx and --emit cubin need none");
+  if (device->arch() != target.arch && device->arch() + "a" != target.arch)
+    return createStringError("code for " + target.arch + " does not run on this GPU (" +
+                             device->name() + ", " + device->arch() + ")");
+  return Error::success();
+}
+
+Error driver::checkRunsHere(const CodeTarget& code) {
+  if (code.cuda)
+    return ::checkRunsHere(*code.cuda);
+  const cpu::TargetSpec &target = code.cpu, host = cpu::TargetSpec::host();
   if (Triple(target.triple).getArch() != Triple(host.triple).getArch())
     return createStringError("code for " + target.triple + " does not run on this machine (" +
                              host.triple + "); --emit obj makes an object for it");
@@ -59,14 +86,16 @@ static DType storageDType(mlir::Type type) {
 
 Expected<CompiledRecurrence> CompiledRecurrence::compile(ssm::RecurrenceOp declared,
                                                          const LoweringOptions& options,
-                                                         const cpu::TargetSpec& target) {
+                                                         const CodeTarget& target) {
   CompiledRecurrence compiled;
   compiled.declared = declared;
   compiled.target = target;
   compiled.segments = options.segments;
   ssm::RecurrenceOp copy;
   mlir::OwningOpRef<mlir::ModuleOp> module = copyOf(declared, copy);
-  if (Error error = lowerModule(*module, Stage::Tile, options))
+  LoweringOptions lowering = options;
+  lowering.threads = target.cuda.has_value();
+  if (Error error = lowerModule(*module, Stage::Tile, lowering))
     return error;
   for (tile::KernelOp kernel : module->getOps<tile::KernelOp>()) {
     KernelInfo& info = compiled.kernels.emplace_back();
@@ -92,8 +121,17 @@ Expected<CompiledRecurrence> CompiledRecurrence::compile(ssm::RecurrenceOp decla
   for (const KernelInfo& info : compiled.kernels)
     if (info.name == name)
       name = first + "_" + std::to_string(++compiled.formKernels);
+  if (target.cuda) {
+    Expected<std::shared_ptr<cuda::Module>> gpu =
+        loadOnDevice(*module, *target.cuda, options.items);
+    if (!gpu)
+      return gpu.takeError();
+    compiled.gpu = std::move(*gpu);
+    return std::move(compiled);
+  }
   std::string message;
-  std::optional<std::string> object = cpu::compile(*module, target, cpu::Output::Object, message);
+  std::optional<std::string> object =
+      cpu::compile(*module, target.cpu, cpu::Output::Object, message);
   if (!object)
     return make_error<InternalError>("compiling '" + declared.getSymName().str() +
                                      "' failed: " + message);
@@ -167,11 +205,17 @@ Expected<void*> CompiledRecurrence::place(const OperandInfo& operand, Launch& la
         return array.takeError();
       (*made)[operand.name] = std::move(*array);
     }
-    return made->find(operand.name)->second.getData();
+    Array& array = made->find(operand.name)->second;
+    if (launch.device)
+      launch.device->add(array.getData(), array.getNumBytes(), /*isResult=*/!isTemp(operand.role));
+    return array.getData();
   }
   if (const Array* found = find(operand.name, operand.role == Role::StateIn)) {
     if (found->getDType() != operand.dtype)
       return make_error<InternalError>("'" + operand.name + "' is not of the kernel's dtype");
+    if (launch.device)
+      launch.device->add(const_cast<void*>(found->getData()), found->getNumBytes(),
+                         /*isResult=*/false);
     return const_cast<void*>(found->getData());
   }
   if (operand.role != Role::StateIn)
@@ -201,16 +245,22 @@ std::array<int64_t, 4> CompiledRecurrence::stridesOf(const OperandInfo& operand,
 Expected<CompiledRecurrence::Launch> CompiledRecurrence::prepare(const reference::Sizes& sizes,
                                                                  ArrayRef<int64_t> offsets,
                                                                  Find find, bool keepStates) const {
+  if (segments > 1 && gpu)
+    return notAvailable("--segments with --target cuda");
   if (segments > 1)
     return SegmentPlanner(*this, sizes, offsets, find, keepStates).plan();
   Launch launch;
+  if (gpu)
+    launch.device = std::make_unique<DeviceArrays>(gpu);
   int64_t columns = sizes.time.size() > 1 ? sizes.time[1] : 1;
   for (const KernelInfo& info : ArrayRef(kernels).take_front(formKernels)) {
     Launch::Call& call = launch.calls.emplace_back();
     std::string message;
-    call.kernel = jit->lookup(info.name, message);
-    if (!call.kernel.run)
-      return make_error<InternalError>(message);
+    if (jit) {
+      call.kernel = jit->lookup(info.name, message);
+      if (!call.kernel.run)
+        return make_error<InternalError>(message);
+    }
     for (const OperandInfo& operand : info.operands) {
       if (operand.role == Role::Row)
         continue;
@@ -221,6 +271,9 @@ Expected<CompiledRecurrence::Launch> CompiledRecurrence::prepare(const reference
       append_range(call.strides, stridesOf(operand, sizes, offsets));
     }
   }
+  if (launch.device && !offsets.empty())
+    launch.device->add(const_cast<int64_t*>(offsets.data()), offsets.size() * sizeof(int64_t),
+                       /*isResult=*/false);
   for (Launch::Call& call : launch.calls)
     call.args = {countSequences(sizes, offsets),
                  sizes.heads,
@@ -232,7 +285,24 @@ Expected<CompiledRecurrence::Launch> CompiledRecurrence::prepare(const reference
   return std::move(launch);
 }
 
+CompiledRecurrence::Launch::Launch() = default;
+CompiledRecurrence::Launch::Launch(Launch&&) = default;
+CompiledRecurrence::Launch& CompiledRecurrence::Launch::operator=(Launch&&) = default;
+CompiledRecurrence::Launch::~Launch() = default;
+
+Error CompiledRecurrence::Launch::fetch() {
+  return device ? device->download() : Error::success();
+}
+
 Error CompiledRecurrence::Launch::run(unsigned threads) {
+  if (device) {
+    if (Error error = device->upload())
+      return error;
+    for (auto [index, call] : enumerate(calls))
+      if (Error error = device->launch(index, call.args, call.operands, call.strides))
+        return error;
+    return device->wait();
+  }
   if (!stages.empty())
     return runStages(threads);
   std::string message;
@@ -260,6 +330,8 @@ Expected<reference::Results> CompiledRecurrence::run(const Signature& signature,
   if (poison)
     launch->poison();
   if (Error error = launch->run(threads))
+    return error;
+  if (Error error = launch->fetch())
     return error;
   return reference::Results{std::move(launch->outputs), std::move(launch->states)};
 }

@@ -5,10 +5,17 @@
 
 #include "dialects/Tile/Tile.h"
 #include "ssmc/Target/CPU.h"
+#include "ssmc/Target/CUDA.h"
 
 #include <array>
 
 namespace ssmc::driver {
+
+/// What code is generated for: a GPU where `cuda` says which, else a CPU.
+struct CodeTarget {
+  cpu::TargetSpec cpu;
+  std::optional<cuda::TargetSpec> cuda = std::nullopt;
+};
 
 /// How far lowerModule goes.
 enum class Stage { Normal, Form, Tile };
@@ -28,6 +35,10 @@ struct LoweringOptions {
   int64_t segments = 1;
   /// Whether the summaries of spans are made too.
   bool summaries = false;
+  /// Whether kernels are for machines that run many threads in step, and not for a CPU's vectors.
+  bool threads = false;
+  /// Sequences times heads of the calls that such kernels are for; 0: not known.
+  int64_t items = 0;
 };
 
 /// Takes every recurrence of a module from the declaration to a stage, in place; at the last one
@@ -36,25 +47,33 @@ struct LoweringOptions {
 llvm::Error lowerModule(mlir::ModuleOp module, Stage stage, const LoweringOptions& options);
 
 /// The target that --target names.
-llvm::Expected<cpu::TargetSpec> targetOf(const Options& options);
+llvm::Expected<CodeTarget> targetOf(const Options& options);
 
 /// Fails where this machine cannot run code for a target.
-llvm::Error checkRunsHere(const cpu::TargetSpec& target);
+llvm::Error checkRunsHere(const CodeTarget& target);
 
 /// The threads of a run for which --threads says nothing: OMP_NUM_THREADS, else all cores.
 unsigned defaultThreads();
 
-/// A recurrence compiled for a CPU and loaded into this process.
+/// The arrays of a launch on a GPU.
+class DeviceArrays;
+
+/// A recurrence compiled for a CPU, or for the GPU of this machine, and loaded into this process.
 class CompiledRecurrence {
 public:
-  static llvm::Expected<CompiledRecurrence> compile(ssm::RecurrenceOp declared,
-                                                    const LoweringOptions& options,
-                                                    const cpu::TargetSpec& target);
+  static llvm::Expected<CompiledRecurrence>
+  compile(ssm::RecurrenceOp declared, const LoweringOptions& options, const CodeTarget& target);
 
   /// Kernels, their arrays and how these lie in memory: made once, launched as often as one likes.
   class Launch {
   public:
+    Launch();
+    Launch(Launch&&);
+    Launch& operator=(Launch&&);
+    ~Launch();
+    /// On a GPU results are there after `fetch` alone, so that runs can be timed.
     llvm::Error run(unsigned threads);
+    llvm::Error fetch();
     /// Fills everything that is to be written with NaN.
     void poison();
     runtime::ArrayMap outputs, states;
@@ -80,6 +99,7 @@ public:
 
     std::vector<Call> calls;
     runtime::ArrayMap temporaries;
+    std::unique_ptr<DeviceArrays> device; ///< where it runs on a GPU
     /// With segments: calls that do not wait for each other, stage by stage.
     std::vector<std::vector<std::unique_ptr<Call>>> stages;
     std::vector<Sum> sums;
@@ -99,7 +119,7 @@ public:
   llvm::Expected<reference::Results> run(const Signature& signature, const Inputs& inputs,
                                          unsigned threads, bool poison = false) const;
 
-  const cpu::TargetSpec& getTarget() const { return target; }
+  const CodeTarget& getTarget() const { return target; }
   /// Of launches from now on; any number where it was compiled for several.
   void setSegments(int64_t count) { segments = count; }
 
@@ -131,11 +151,12 @@ private:
                                           llvm::ArrayRef<int64_t> offsets) const;
 
   ssm::RecurrenceOp declared;
-  cpu::TargetSpec target;
+  CodeTarget target;
   int64_t segments = 1;
   std::vector<KernelInfo> kernels; ///< those of the form, then those of its summaries
   size_t formKernels = 0;
   std::unique_ptr<cpu::Jit> jit;
+  std::shared_ptr<cuda::Module> gpu;
 };
 
 } // namespace ssmc::driver

@@ -122,6 +122,6 @@ Error driver::lowerModule(mlir::ModuleOp module, Stage stage, const LoweringOpti
       return make_error<InternalError>("stage 'schedule' failed");
     form.erase();
   }
-  derive::expandSteps(module, cpu::lowersSteps);
+  derive::expandSteps(module, options.threads ? simt::lowersSteps : cpu::lowersSteps);
   return verifyAfter(module, "schedule");
 }

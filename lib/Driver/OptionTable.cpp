@@ -1,6 +1,7 @@
 #include "OptionTable.h"
 
 #include "ssmc/Frontend/Diagnostics.h"
+#include "ssmc/Target/CUDA.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
@@ -104,10 +105,18 @@ static Error setTarget(Options& options, StringRef text) {
     options.target = Target{Target::Reference, "", ""};
     return Error::success();
   }
-  if (kind == "cuda" || kind == "vulkan" || kind == "c")
+  if (kind == "cuda") {
+    std::string message;
+    if (!cuda::TargetSpec::parse(text.str(), message))
+      return createStringError(message);
+    options.target = Target{Target::CUDA, rest.str(), ""};
+    return Error::success();
+  }
+  if (kind == "vulkan" || kind == "c")
     return notAvailable("--target " + text);
   if (kind != "cpu")
-    return unknownValue("target", text, {"reference", "cpu", "cpu:TRIPLE:FEATURES"});
+    return unknownValue("target", text,
+                        {"reference", "cpu", "cpu:TRIPLE:FEATURES", "cuda", "cuda:ARCH"});
   Target target;
   auto [triple, features] = rest.split(':');
   if (!triple.empty() && Triple(triple).getArch() == Triple::UnknownArch)
@@ -150,8 +159,9 @@ static Error setPrecision(Options& options, StringRef text) {
 
 static Error setEmit(Options& options, StringRef text) {
   static constexpr std::pair<StringLiteral, Emit> known[] = {
-      {"ssm", Emit::Ssm},   {"normal", Emit::Normal}, {"form", Emit::Form}, {"tile", Emit::Tile},
-      {"llvm", Emit::Llvm}, {"asm", Emit::Asm},       {"obj", Emit::Obj}};
+      {"ssm", Emit::Ssm},   {"normal", Emit::Normal}, {"form", Emit::Form},
+      {"tile", Emit::Tile}, {"llvm", Emit::Llvm},     {"asm", Emit::Asm},
+      {"obj", Emit::Obj},   {"ptx", Emit::Ptx},       {"cubin", Emit::Cubin}};
   SmallVector<StringRef> names;
   for (auto& [name, emit] : known) {
     names.push_back(name);
@@ -160,7 +170,7 @@ static Error setEmit(Options& options, StringRef text) {
       return Error::success();
     }
   }
-  if (is_contained({"ptx", "cubin", "spirv", "c", "bundle"}, text))
+  if (is_contained({"spirv", "c", "bundle"}, text))
     return notAvailable("--emit " + text);
   return unknownValue("kind to --emit", text, names);
 }
@@ -185,7 +195,7 @@ static const OptionRow rows[] = {
      }},
     {"--dims", "K=128,V=128", all, "sizes of the declared dims (defaults are in the declaration)",
      setDims},
-    {"--batch", "B", run | bench | check, "sequences",
+    {"--batch", "B", all, "sequences",
      [](Options& o, StringRef v) -> Error {
        return setCount(o.batch, v, "--batch", 0, int64_t(1) << 32);
      }},
@@ -249,7 +259,9 @@ static const OptionRow rows[] = {
      "tile    kernels over tiles (needs all dims)\n"
      "llvm    LLVM IR\n"
      "asm     assembly of the target\n"
-     "obj     an object file; include/ssmc/Target/KernelABI.h tells how to call it",
+     "obj     an object file; include/ssmc/Target/KernelABI.h tells how to call it\n"
+     "ptx     assembly of --target cuda; include/ssmc/Target/SIMT.h tells how to call it\n"
+     "cubin   its machine code, by ptxas",
      setEmit},
     {"-o", "OUT", compile, "where to write; - is the standard output, the default for text",
      [](Options& o, StringRef v) -> Error {

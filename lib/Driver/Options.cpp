@@ -12,6 +12,8 @@ using namespace ssmc::driver;
 std::string Target::text() const {
   if (kind == Reference)
     return "reference";
+  if (kind == CUDA)
+    return triple.empty() ? "cuda" : "cuda:" + triple;
   return triple.empty() && features.empty() ? "cpu" : "cpu:" + triple + ":" + features;
 }
 

@@ -28,7 +28,7 @@ static Expected<Results> compute(Spec& spec, const Options& options, const Signa
                                  const Inputs& inputs) {
   if (options.target && options.target->kind == Target::Reference)
     return interpret(spec.recurrence(), signature, inputs, options.threads);
-  Expected<cpu::TargetSpec> target = targetOf(options);
+  Expected<CodeTarget> target = targetOf(options);
   if (!target)
     return target.takeError();
   if (Error error = checkRunsHere(*target))
@@ -36,6 +36,7 @@ static Expected<Results> compute(Spec& spec, const Options& options, const Signa
   LoweringOptions lowering = {inputs.sizes.dims, options.dtype.value_or(DType::F32), options.form,
                               options.chunk, options.precision};
   lowering.segments = options.segments;
+  lowering.items = inputs.sequences() * inputs.sizes.heads;
   if (Error error = settleForm(spec.recurrence(), lowering, situationOf(*target, inputs)))
     return error;
   Expected<CompiledRecurrence> compiled =

@@ -156,7 +156,8 @@ Expected<Gradients> driver::computeGradient(ssm::RecurrenceOp declared, const Si
                               options.form, options.chunk, options.precision};
   lowering.adjoint = 1;
   lowering.segments = options.segments;
-  Expected<cpu::TargetSpec> target = targetOf(options);
+  lowering.items = inputs.sequences() * inputs.sizes.heads;
+  Expected<CodeTarget> target = targetOf(options);
   if (!target)
     return target.takeError();
   if (Error error = settleForm(declared, lowering, situationOf(*target, inputs)))

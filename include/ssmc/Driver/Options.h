@@ -16,15 +16,15 @@ namespace ssmc::driver {
 enum class Command : unsigned { Compile = 1, Run = 2, Check = 4, Explain = 8, Bench = 16 };
 
 /// What compiling writes, in the order in which it comes to be.
-enum class Emit { Ssm, Normal, Form, Tile, Llvm, Asm, Obj };
+enum class Emit { Ssm, Normal, Form, Tile, Llvm, Asm, Obj, Ptx, Cubin };
 
 enum class Form { Auto, Recurrent, Scan, Chunked };
 
 enum class Precision { Fast, Exact };
 
 struct Target {
-  enum Kind { Reference, CPU } kind = CPU;
-  /// Of a CPU: empty means the host's.
+  enum Kind { Reference, CPU, CUDA } kind = CPU;
+  /// Of a CPU: empty means the host's. Of CUDA `triple` is the architecture.
   std::string triple;
   std::string features;
 

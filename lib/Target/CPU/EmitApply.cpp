@@ -12,7 +12,6 @@
 // Worked by hand for blocks of two rows, keys b, decays d and the second block: in memory lie
 // (b0 d1, b1). Row 2 is d2 (m20 b0 d1 + m21 b1) + m22 b2, row 3 is d2 d3 (m30 b0 d1 + m31 b1)
 // + (m32 d3 b2 + m33 b3). There is no quotient of decays and no logarithm.
-#include "EmitMath.h"
 #include "Emitter.h"
 
 using namespace mlir;

@@ -16,7 +16,6 @@
 // row 3: (b0 d1 d2 d3, b1 d2 d3, b2 d3, b3).
 //
 // Grams of other queries with the same keys and decays are computed beside: the keys decay once.
-#include "EmitMath.h"
 #include "Emitter.h"
 
 using namespace mlir;

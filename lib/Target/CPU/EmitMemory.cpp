@@ -1,5 +1,4 @@
 // Addresses of buffers; loads and stores with conversion between stored and computed types.
-#include "EmitMath.h"
 #include "Emitter.h"
 
 using namespace mlir;

@@ -4,7 +4,6 @@
 // labels. A reduction accumulates in registers, over the innermost label in several accumulators
 // that are added in a fixed order at the end; only where the lanes themselves are reduced is there
 // a horizontal sum, once, after the loop.
-#include "EmitMath.h"
 #include "Emitter.h"
 
 using namespace mlir;

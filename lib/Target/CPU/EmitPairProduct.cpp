@@ -5,11 +5,6 @@
 // there are as many: the right side, often a whole state, then comes from the second-level cache
 // once. All that a block sums is unrolled. The last rows are a whole tile too, which begins earlier
 // and computes some again, with the same result.
-//
-// How much is rounded. Operands that are stored as bf16 lose nothing. Of two sides that would lose
-// digits only one may, so that a result is as near as after one rounding. What flows into a state
-// loses none at all: there an error is fed back, and delta rules multiply it with differences.
-// Products of two rests, 2^-18 of the whole, are left out.
 #include "Emitter.h"
 
 using namespace mlir;
@@ -25,28 +20,6 @@ static Value call(ImplicitLocOpBuilder& b, Type result, StringRef name, ValueRan
   return LLVM::CallIntrinsicOp::create(b, result, intrinsic, operands).getResult(0);
 }
 
-/// Whether a value has a part in the states that the next block of steps begins with.
-static bool flowsIntoState(Value value, DenseSet<Value>& seen) {
-  return seen.insert(value).second && llvm::any_of(value.getUsers(), [&](Operation* user) {
-           return isa<tile::YieldOp>(user) || llvm::any_of(user->getResults(), [&](Value result) {
-                    return flowsIntoState(result, seen);
-                  });
-         });
-}
-
-/// The copies of each side that a product multiplies: (left, right), 1 for the rest.
-static SmallVector<std::pair<bool, bool>> termsOf(ssm::SumOp sum, const Product& product) {
-  DenseSet<Value> seen;
-  bool exactLeft = isStoredAsBF16(product.left), exactRight = isStoredAsBF16(product.right);
-  bool feedsBack = flowsIntoState(sum.getResult(), seen);
-  SmallVector<std::pair<bool, bool>> terms = {{false, false}};
-  if (!exactLeft && (!exactRight || feedsBack))
-    terms.push_back({true, false});
-  if (!exactRight && feedsBack)
-    terms.push_back({false, true});
-  return terms;
-}
-
 bool Emitter::usesPairs(ssm::SumOp sum, const Product& product) {
   if (shape.pairs == PairUnit::None || shape.lanes != 16 || !roundsProducts ||
       product.reduced.size() != 1)
@@ -57,7 +30,7 @@ bool Emitter::usesPairs(ssm::SumOp sum, const Product& product) {
       left.find(product.row).getSize() < 16 || right.find(product.lane).getSize() < 16)
     return false;
   // Vectors multiply twice as fast as f32, so that two terms gain nothing; tiles 16 times as fast.
-  return shape.pairs == PairUnit::Tiles || termsOf(sum, product).size() == 1;
+  return shape.pairs == PairUnit::Tiles || roundedTerms(sum, product).size() == 1;
 }
 
 void Emitter::emitPairProduct(ssm::SumOp sum, const Product& product) {
@@ -68,7 +41,7 @@ void Emitter::emitPairProduct(ssm::SumOp sum, const Product& product) {
   TileShape tile = tileFor(lane.getSize());
   // Rests first: they are made together with what they are the rest of.
   PairTerms terms;
-  SmallVector<std::pair<bool, bool>> copies = termsOf(sum, product);
+  SmallVector<std::pair<bool, bool>> copies = roundedTerms(sum, product);
   for (auto [leftRest, rightRest] : llvm::reverse(copies))
     terms.push_back(
         {pairsOf(product.left, product.row, reduced, 0, leftRest),

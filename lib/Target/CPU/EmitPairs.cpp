@@ -12,22 +12,11 @@
 //
 // A side that has more digits than bf16 can be the sum of two: what rounding leaves (`rest`) is
 // another copy, multiplied as well. EmitPairProduct.cpp says where that is needed.
-#include "EmitMath.h"
 #include "Emitter.h"
 
 using namespace mlir;
 using namespace ssmc;
 using namespace ssmc::cpu;
-
-bool ssmc::cpu::isStoredAsBF16(Value value) {
-  if (auto relabel = value.getDefiningOp<ssm::RelabelOp>())
-    return isStoredAsBF16(relabel.getOperand());
-  auto load = value.getDefiningOp<tile::LoadOp>();
-  if (!load || load.getOtherwise())
-    return false;
-  auto kernel = load->getParentOfType<tile::KernelOp>();
-  return kernel.getOperandAt(kernel.findLoaded(load.getName())).getStorage().isBF16();
-}
 
 /// Two vectors of floats as one of pairs: the first in the low halves.
 static Value interleave(ImplicitLocOpBuilder& b, Value low, Value high, bool exact) {

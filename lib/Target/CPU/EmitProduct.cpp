@@ -5,7 +5,6 @@
 // each pair of them. Strips of lanes run outside and blocks of rows inside, so that a strip's panel
 // stays in the first-level cache. Where the left side is 0 above the diagonal, the sum stops at the
 // block of the diagonal.
-#include "EmitMath.h"
 #include "Emitter.h"
 
 using namespace mlir;

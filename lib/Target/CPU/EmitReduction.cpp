@@ -3,32 +3,11 @@
 // A reduction accumulates in registers, over the innermost label in several accumulators that are
 // added in a fixed order at the end: enough of them that additions do not wait for one another.
 // Only where the lanes themselves are reduced is there a horizontal sum, once, after the loop.
-#include "EmitMath.h"
 #include "Emitter.h"
 
 using namespace mlir;
 using namespace ssmc;
 using namespace ssmc::cpu;
-
-bool ssmc::cpu::isReduction(Operation* op) {
-  return isa_and_nonnull<ssm::SumOp, ssm::MaximumOp>(op);
-}
-
-SmallVector<StringRef> ssmc::cpu::reducedLabels(Operation* op) {
-  return ssm::strings(op->getAttrOfType<ArrayAttr>("over"));
-}
-
-Value ssmc::cpu::reductionIdentity(ImplicitLocOpBuilder& b, Operation* op, Type type) {
-  Arithmetic a{b, vectorLike(b.getF32Type(), type)};
-  return a.constant(isa<ssm::SumOp>(op) ? 0.0 : -INFINITY);
-}
-
-Value ssmc::cpu::reductionCombine(ImplicitLocOpBuilder& b, Operation* op, Value x, Value y) {
-  Arithmetic a{b, x.getType()};
-  if (isa<ssm::SumOp>(op))
-    return a.add(x, y);
-  return arith::MaximumFOp::create(b, x, y);
-}
 
 /// Halves the vector until one lane is left: a fixed order.
 Value Emitter::reduceLanes(Operation* op, Value vector) {

@@ -3,7 +3,6 @@
 // The rows of a block are accumulators of a tile: what earlier blocks contribute is a product, with
 // the right side as what is added to; inside the block each finished row is added to those below
 // it, all of them in registers. A transposed system begins with the last row.
-#include "EmitMath.h"
 #include "Emitter.h"
 
 using namespace mlir;

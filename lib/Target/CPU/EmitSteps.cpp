@@ -1,5 +1,4 @@
 // Ops along the steps of a chunk as loops in registers, lanes along another label.
-#include "EmitMath.h"
 #include "Emitter.h"
 #include "ssmc/Target/CPU.h"
 

@@ -10,6 +10,8 @@
 #pragma once
 
 #include "dialects/Tile/Tile.h"
+#include "lib/Target/Values/Products.h"
+#include "lib/Target/Values/Values.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -24,6 +26,8 @@
 #include <vector>
 
 namespace ssmc::cpu {
+
+using namespace target;
 
 using llvm::ArrayRef;
 using llvm::SmallVector;
@@ -122,15 +126,6 @@ struct Item {
   std::optional<Buffer> view = std::nullopt;
 };
 
-/// A contraction that is computed in register-blocked tiles: sum over `reduced` of left * right,
-/// where `row` is a label of the left side alone and `lane` one of the right side alone.
-struct Product {
-  Value left, right;
-  Value scale; ///< what the sum was multiplied with, if anything
-  StringRef row, lane;
-  SmallVector<StringRef> reduced;
-};
-
 /// The accumulators of a tile of a product: so many rows by so many vectors.
 struct TileShape {
   int64_t rows = 1, parts = 1;
@@ -217,8 +212,6 @@ public:
   bool isWhole(Operation* op);
   /// Emits one that is no fold, and what is emitted beside it; their results have their buffers.
   void emitWhole(Operation* op, ArrayRef<Operation*> beside);
-  /// Brings sums of products to the shape of Product, and remembers them.
-  void findProducts(Operation* kernel);
   TileShape tileFor(int64_t laneExtent) const;
   /// The label that lanes of a carried state run along: what most products that read it want.
   StringRef stateLane(ssm::ArrayType type) const;
@@ -328,22 +321,8 @@ private:
   Key keyOf(Value value, const Point& point);
 };
 
-/// Reductions: their identity and how two values combine.
-Value reductionIdentity(mlir::ImplicitLocOpBuilder& b, Operation* op, Type type);
-Value reductionCombine(mlir::ImplicitLocOpBuilder& b, Operation* op, Value x, Value y);
-bool isReduction(Operation* op);
 /// A flatten or its inverse: the operand is laid out in memory and read under other labels.
 bool isFlat(Operation* op);
-/// A pointwise op that costs many instructions.
-bool isExpensive(Operation* op);
-SmallVector<StringRef> reducedLabels(Operation* op);
-ssm::ArrayType arrayType(Value value);
-/// A vector of the target's width, or the scalar type itself.
-Type vectorLike(Type element, Type like);
-/// Whether a value is 0 wherever the position along `columns` is past that along `rows`.
-bool isCausal(Value value, StringRef rows, StringRef columns);
-/// Whether a value has bf16's digits and no more, as an operand that is stored so has.
-bool isStoredAsBF16(Value value);
 /// Whether all readers of a value multiply it with zeros above the diagonal.
 bool isWantedBelow(Value value, StringRef rows, StringRef columns);
 /// Whether two ops are grams that differ in their queries alone.

@@ -190,6 +190,19 @@ Item Emitter::makeFlat(Operation* op) {
   return item;
 }
 
+StringRef Emitter::stateLane(ssm::ArrayType type) const {
+  StringRef best;
+  std::tuple<int64_t, int64_t> bestScore{-1, -1};
+  for (ssm::AxisAttr axis : type.getAxes()) { // Of equals the last, as for what is added to it.
+    std::tuple<int64_t, int64_t> score{readAlong.lookup(axis.getName()), axis.getSize()};
+    if (score >= bestScore) {
+      best = axis.getName();
+      bestScore = score;
+    }
+  }
+  return best;
+}
+
 /// Hands the lane label of each fold to what it reads, carries and stacks.
 void Emitter::choosePreferences(Operation* kernel) {
   auto prefer = [&](Value value, LanePreference lane, bool overrides = false) {

@@ -206,40 +206,6 @@ void KernelLowering::emitSegment(ArrayRef<Operation*> ops, ArrayRef<Item> given)
   e.pairs = std::move(savedPairs);
 }
 
-/// The label of the steps of a tile, and every name that it is given inside, each with the number
-/// of positions that a step has there: columns of a matrix over steps, micro-steps.
-static llvm::MapVector<StringRef, int64_t> namesOfSteps(tile::SequenceOp sequence) {
-  llvm::MapVector<StringRef, int64_t> names;
-  names[sequence.getAxis().getName()] = 1;
-  auto same = [&](StringRef from, StringRef to, int64_t times, int64_t parts = 1) {
-    if (auto found = names.find(from); found != names.end() && !names.count(to))
-      names[to] = found->second * times / parts;
-  };
-  for (size_t known = 0; known != names.size();) {
-    known = names.size();
-    sequence.walk([&](Operation* op) {
-      if (auto relabel = dyn_cast<ssm::RelabelOp>(op)) {
-        for (auto [from, to] :
-             llvm::zip(ssm::strings(relabel.getFrom()), ssm::strings(relabel.getTo())))
-          same(from, to, 1);
-      } else if (auto flatten = dyn_cast<ssm::FlattenOp>(op)) {
-        same(flatten.getOuter(), flatten.getAxis().getName(),
-             flatten.getOperand().getType().find(flatten.getInner()).getSize());
-      } else if (auto unflatten = dyn_cast<ssm::UnflattenOp>(op)) {
-        same(unflatten.getLabel(), unflatten.getOuter().getName(), 1,
-             unflatten.getInner().getSize());
-      }
-    });
-    sequence.walk([&](Operation* op) {
-      auto rows = op->getAttrOfType<StringAttr>("rows"),
-           columns = op->getAttrOfType<StringAttr>("columns");
-      if (rows && columns)
-        same(rows.getValue(), columns.getValue(), 1);
-    });
-  }
-  return names;
-}
-
 void KernelLowering::emitSequence(tile::SequenceOp sequence) {
   int64_t axis = sequence.getTimeAxis(), tile = sequence.getTileSize();
   Value total = times[axis];
@@ -254,7 +220,7 @@ void KernelLowering::emitSequence(tile::SequenceOp sequence) {
     timeStarts[axis] = start;
     if (tile > 1) {
       Value extent = min(e.i64(tile), arith::SubIOp::create(b, total, start));
-      for (auto [label, positions] : namesOfSteps(sequence))
+      for (auto [label, positions] : tile::namesOfSteps(sequence))
         e.dynamicExtents[label] = positions == 1 ? extent : mul(extent, e.i64(positions));
     }
     auto outside = std::exchange(innermost, tile > 1 ? sequence : nullptr);
@@ -343,7 +309,8 @@ LogicalResult KernelLowering::run() {
   });
   std::optional<Type> factors = kernel.getFactorType();
   e.roundsProducts = factors && factors->isBF16();
-  e.findProducts(kernel);
+  findProducts(kernel, e.roundsProducts && e.shape.pairs != PairUnit::None, e.products,
+               e.readAlong);
   findPersistent();
   e.choosePreferences(kernel);
   e.emitLoad = [this](tile::LoadOp load) { emitLoad(load); };

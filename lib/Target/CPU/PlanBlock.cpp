@@ -15,12 +15,6 @@ bool Emitter::isLeaf(Value value) {
   return bound.contains(value) || buffers.contains(value);
 }
 
-bool ssmc::cpu::isExpensive(Operation* op) {
-  return isa<ssm::ExpOp, ssm::LogOp, ssm::PowOp, ssm::SinOp, ssm::CosOp, ssm::TanhOp,
-             ssm::SigmoidOp, ssm::SoftplusOp, ssm::SiluOp, ssm::DivOp, ssm::SqrtOp, ssm::RsqrtOp>(
-      op);
-}
-
 static bool isRenaming(Operation* op) {
   return isa<ssm::AtOp, ssm::RelabelOp, ssm::BroadcastOp, ssm::ConstantOp>(op);
 }

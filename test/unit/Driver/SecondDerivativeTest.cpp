@@ -137,7 +137,8 @@ void SecondDerivative::compare(StringRef moved, bool isState, const Array& gradi
 void SecondDerivative::check(Form form, std::optional<int64_t> chunk) {
   LoweringOptions options{inputs.sizes.dims, DType::F32, form, chunk};
   options.adjoint = 2;
-  auto compiled = UNWRAP(CompiledRecurrence::compile(declared, options, cpu::TargetSpec::host()));
+  auto compiled =
+      UNWRAP(CompiledRecurrence::compile(declared, options, CodeTarget{cpu::TargetSpec::host()}));
   auto in = [](const ArrayMap& arrays, StringRef name) -> const Array* {
     auto found = arrays.find(name);
     return found == arrays.end() ? nullptr : &found->second;

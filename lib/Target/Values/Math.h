@@ -5,7 +5,7 @@
 
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
-namespace ssmc::cpu {
+namespace ssmc::target {
 
 /// Small helpers: a builder of arithmetic on values of one shape, with contraction to FMA allowed.
 struct Arithmetic {
@@ -36,4 +36,4 @@ mlir::Value emitSoftplus(const Arithmetic& a, mlir::Value x);
 mlir::Value emitSin(const Arithmetic& a, mlir::Value x, bool cosine);
 mlir::Value emitPow(const Arithmetic& a, mlir::Value x, mlir::Value y);
 
-} // namespace ssmc::cpu
+} // namespace ssmc::target

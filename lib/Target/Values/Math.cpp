@@ -1,13 +1,12 @@
 // Elementary functions from arithmetic: Cody-Waite reduction and short polynomials.
-#include "EmitMath.h"
+#include "lib/Target/Values/Math.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
-using namespace ssmc::cpu;
+using namespace ssmc::target;
 
 static constexpr auto contract = arith::FastMathFlags::contract;
 
@@ -76,7 +75,7 @@ static Value powerOfTwo(const Arithmetic& a, Value n) {
   return a.fromBits(arith::ShLIOp::create(a.b, biased, a.integer(23)));
 }
 
-Value ssmc::cpu::emitExp(const Arithmetic& a, Value x) {
+Value ssmc::target::emitExp(const Arithmetic& a, Value x) {
   // The clamps are comparisons that are false for NaN, so that NaN goes through. Beyond them the
   // result rounds to 0 and to infinity anyway.
   Value low = a.constant(-104.0), high = a.constant(88.8);
@@ -99,7 +98,7 @@ Value ssmc::cpu::emitExp(const Arithmetic& a, Value x) {
   return a.mul(a.mul(y, powerOfTwo(a, half)), powerOfTwo(a, rest));
 }
 
-Value ssmc::cpu::emitLog(const Arithmetic& a, Value x) {
+Value ssmc::target::emitLog(const Arithmetic& a, Value x) {
   Value zero = a.constant(0.0), inf = a.constant(INFINITY);
   Value tiny = a.less(x, a.constant(1.17549435e-38));
   Value scaled = a.select(tiny, a.mul(x, a.constant(33554432.0)), x);
@@ -130,7 +129,7 @@ Value ssmc::cpu::emitLog(const Arithmetic& a, Value x) {
   return a.select(finite, result, x);
 }
 
-Value ssmc::cpu::emitTanh(const Arithmetic& a, Value x) {
+Value ssmc::target::emitTanh(const Arithmetic& a, Value x) {
   Value magnitude = a.abs(x), z = a.mul(x, x);
   Value p = a.polynomial(z, {-5.70498872745E-3, 2.06390887954E-2, -5.37397155531E-2,
                              1.33314422036E-1, -3.33332819422E-1});
@@ -141,12 +140,12 @@ Value ssmc::cpu::emitTanh(const Arithmetic& a, Value x) {
   return a.select(a.less(magnitude, a.constant(0.625)), small, large);
 }
 
-Value ssmc::cpu::emitSigmoid(const Arithmetic& a, Value x) {
+Value ssmc::target::emitSigmoid(const Arithmetic& a, Value x) {
   Value one = a.constant(1.0);
   return a.div(one, a.add(one, emitExp(a, arith::NegFOp::create(a.b, x))));
 }
 
-Value ssmc::cpu::emitSoftplus(const Arithmetic& a, Value x) {
+Value ssmc::target::emitSoftplus(const Arithmetic& a, Value x) {
   // max(x, 0) + log1p(u), u = exp(-|x|). log1p by the quotient that repairs the rounding of 1 + u.
   Value zero = a.constant(0.0), one = a.constant(1.0);
   Value u = emitExp(a, arith::NegFOp::create(a.b, a.abs(x)));
@@ -158,7 +157,7 @@ Value ssmc::cpu::emitSoftplus(const Arithmetic& a, Value x) {
   return a.add(a.select(a.less(x, zero), zero, x), log1p);
 }
 
-Value ssmc::cpu::emitSin(const Arithmetic& a, Value x, bool cosine) {
+Value ssmc::target::emitSin(const Arithmetic& a, Value x, bool cosine) {
   // Reduction by pi/2 in f64: right for every argument where the spacing of f32 means anything.
   Arithmetic d = a.wide();
   Value wide = arith::ExtFOp::create(a.b, d.type, x);
@@ -192,17 +191,76 @@ Value ssmc::cpu::emitSin(const Arithmetic& a, Value x, bool cosine) {
   return a.select(bit(2), arith::NegFOp::create(a.b, result), result);
 }
 
-Value ssmc::cpu::emitPow(const Arithmetic& a, Value x, Value y) {
-  // exp(y log x) loses too many bits; powf is called for each lane.
-  auto scalar = [&](Value p, Value q) -> Value { return LLVM::PowOp::create(a.b, p, q); };
-  auto vector = dyn_cast<VectorType>(a.type);
-  if (!vector)
-    return scalar(x, y);
-  Value result = a.constant(0.0);
-  for (int64_t lane = 0; lane < vector.getNumElements(); ++lane)
-    result = vector::InsertOp::create(
-        a.b,
-        scalar(vector::ExtractOp::create(a.b, x, lane), vector::ExtractOp::create(a.b, y, lane)),
-        result, lane);
-  return result;
+/// log2 of a positive normal f32, in f64 to about 1e-13.
+static Value log2Wide(const Arithmetic& a, Value x) {
+  Arithmetic d = a.wide();
+  Value tiny = a.less(x, a.constant(1.17549435e-38));
+  Value bits = a.bits(a.select(tiny, a.mul(x, a.constant(33554432.0)), x));
+  Value exponent =
+      arith::SubIOp::create(a.b, arith::ShRUIOp::create(a.b, bits, a.integer(23)), a.integer(127));
+  Value m = a.fromBits(arith::OrIOp::create(
+      a.b, arith::AndIOp::create(a.b, bits, a.integer(0x7fffff)), a.integer(0x3f800000)));
+  // Mantissas in [sqrt(1/2), sqrt(2)).
+  Value large = a.less(a.constant(1.41421356237309505), m);
+  m = a.select(large, a.mul(m, a.constant(0.5)), m);
+  Value e = a.add(arith::SIToFPOp::create(a.b, a.type, exponent),
+                  a.select(large, a.constant(1.0), a.constant(0.0)));
+  e = a.add(e, a.select(tiny, a.constant(-25.0), a.constant(0.0)));
+  // log(m) = 2 atanh(s), s = (m - 1) / (m + 1), at most 0.172.
+  Value wide = arith::ExtFOp::create(a.b, d.type, m);
+  Value s = d.div(d.sub(wide, d.constant(1.0)), d.add(wide, d.constant(1.0)));
+  Value series = d.polynomial(
+      d.mul(s, s), {1.0 / 15, 1.0 / 13, 1.0 / 11, 1.0 / 9, 1.0 / 7, 1.0 / 5, 1.0 / 3, 1.0});
+  Value log2 = d.mul(d.mul(series, s), d.constant(2.88539008177792681));
+  return d.add(log2, arith::ExtFOp::create(a.b, d.type, e));
+}
+
+Value ssmc::target::emitPow(const Arithmetic& a, Value x, Value y) {
+  // 2^(y log2 |x|), with the exponent in f64: in f32 it would lose as many bits as its whole part
+  // has.
+  Arithmetic d = a.wide();
+  Value zero = a.constant(0.0), one = a.constant(1.0), magnitude = a.abs(x);
+  Value exponent = d.mul(arith::ExtFOp::create(a.b, d.type, y), log2Wide(a, magnitude));
+  exponent = d.select(d.less(exponent, d.constant(-300.0)), d.constant(-300.0), exponent);
+  exponent = d.select(d.less(d.constant(300.0), exponent), d.constant(300.0), exponent);
+  Value magic = d.constant(6755399441055744.0);
+  Value rounded = d.add(exponent, magic);
+  Type long_ = shaped(a.type, a.b.getI64Type());
+  Value n =
+      arith::TruncIOp::create(a.b, a.integerType(), arith::BitcastOp::create(a.b, long_, rounded));
+  Value f = arith::TruncFOp::create(a.b, a.type, d.sub(exponent, d.sub(rounded, magic)));
+  // 2^f for |f| <= 1/2, then by 2^n in three steps, as results may be subnormal or infinite.
+  Value p = a.polynomial(f, {1.5252733804e-5, 1.5403530394e-4, 1.3333558146e-3, 9.6181291076e-3,
+                             5.5504108665e-2, 2.4022650696e-1, 6.9314718056e-1, 1.0});
+  Value third = arith::DivSIOp::create(a.b, n, a.integer(3));
+  Value rest = arith::SubIOp::create(a.b, n, arith::AddIOp::create(a.b, third, third));
+  Value power =
+      a.mul(a.mul(a.mul(p, powerOfTwo(a, third)), powerOfTwo(a, third)), powerOfTwo(a, rest));
+  // Bases of 0, of infinity, and negative ones, which have powers of whole numbers alone.
+  auto equal = [&](Value u, Value v) -> Value {
+    return arith::CmpFOp::create(a.b, arith::CmpFPredicate::OEQ, u, v);
+  };
+  Value infinity = a.constant(INFINITY), negative = a.less(y, zero);
+  Value vanish = a.select(negative, infinity, zero), grow = a.select(negative, zero, infinity);
+  power = a.select(equal(magnitude, zero), vanish, power);
+  power = a.select(equal(magnitude, infinity), grow, power);
+  // From 2^24 on every number is whole and even.
+  auto fraction = [&](Value v) -> Value {
+    Value wide = arith::ExtFOp::create(a.b, d.type, v);
+    Value part = d.sub(wide, d.sub(d.add(wide, magic), magic));
+    Value small = a.less(a.abs(v), a.constant(16777216.0));
+    return d.select(small, part, d.constant(0.0));
+  };
+  auto isZero = [&](Value v) -> Value {
+    return arith::CmpFOp::create(a.b, arith::CmpFPredicate::OEQ, v, d.constant(0.0));
+  };
+  Value whole = isZero(fraction(y)), even = isZero(fraction(a.mul(y, a.constant(0.5))));
+  Value flipped = a.select(even, power, arith::NegFOp::create(a.b, power));
+  Value below = a.select(whole, flipped, a.constant(NAN));
+  power = a.select(a.less(x, zero), below, power);
+  // NaN goes through, but for x^0 and 1^y.
+  Value nan = arith::CmpFOp::create(a.b, arith::CmpFPredicate::UNO, x, y);
+  power = a.select(nan, a.add(x, y), power);
+  Value unit = arith::OrIOp::create(a.b, equal(y, zero), equal(x, one));
+  return a.select(unit, one, power);
 }

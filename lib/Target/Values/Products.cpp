@@ -5,11 +5,13 @@
 // alone its lanes. Nothing else is asked of it, so that any recurrence's contraction is found. The
 // factors of each side are multiplied first, and the sum is then of left * right. Factors that bear
 // no summed label scale the sum, so that its sides are read as they are.
-#include "Emitter.h"
+#include "lib/Target/Values/Products.h"
+
+#include "lib/Target/Values/Values.h"
 
 using namespace mlir;
 using namespace ssmc;
-using namespace ssmc::cpu;
+using namespace ssmc::target;
 
 namespace {
 struct Sides {
@@ -127,20 +129,8 @@ static std::optional<Product> match(ssm::SumOp sum, StringRef row, StringRef lan
   return product;
 }
 
-StringRef Emitter::stateLane(ssm::ArrayType type) const {
-  StringRef best;
-  std::tuple<int64_t, int64_t> bestScore{-1, -1};
-  for (ssm::AxisAttr axis : type.getAxes()) { // Of equals the last, as for what is added to it.
-    std::tuple<int64_t, int64_t> score{readAlong.lookup(axis.getName()), axis.getSize()};
-    if (score >= bestScore) {
-      best = axis.getName();
-      bestScore = score;
-    }
-  }
-  return best;
-}
-
-void Emitter::findProducts(Operation* kernel) {
+void target::findProducts(Operation* kernel, bool keepExactSides, ProductMap& products,
+                          llvm::StringMap<int64_t>& readAlong) {
   // States read by a product tell the lanes of what is added to them.
   auto isSteps = [&](Operation* op, StringRef label) {
     auto sequence = op->getParentOfType<tile::SequenceOp>();
@@ -179,8 +169,7 @@ void Emitter::findProducts(Operation* kernel) {
         if (lane == row || lane.getSize() < fewest || row.getSize() < fewest ||
             products.contains(sum))
           continue;
-        std::optional<Product> product = match(sum, row.getName(), lane.getName(),
-                                               roundsProducts && shape.pairs != PairUnit::None);
+        std::optional<Product> product = match(sum, row.getName(), lane.getName(), keepExactSides);
         if (!product)
           continue;
         OpBuilder b(sum);
@@ -200,7 +189,7 @@ void Emitter::findProducts(Operation* kernel) {
 
 //===-- Zeros --------------------------------------------------------------------------------===//
 
-bool ssmc::cpu::isCausal(Value value, StringRef rows, StringRef columns) {
+bool target::isCausal(Value value, StringRef rows, StringRef columns) {
   Operation* op = value.getDefiningOp();
   auto isTriangle = [&](auto triangle) {
     return triangle.getRows() == rows && triangle.getColumns() == columns;
@@ -229,4 +218,42 @@ bool ssmc::cpu::isCausal(Value value, StringRef rows, StringRef columns) {
     return isCausal(relabel.getOperand(), names[0], names[1]);
   }
   return false;
+}
+
+//===-- what is rounded ----------------------------------------------------------------------===//
+
+// How much is rounded. Operands that are stored as bf16 lose nothing. Of two sides that would lose
+// digits only one may, so that a result is as near as after one rounding. What flows into a state
+// loses none at all: there an error is fed back, and delta rules multiply it with differences.
+// Products of two rests, 2^-18 of the whole, are left out.
+
+bool target::isStoredAsBF16(Value value) {
+  if (auto relabel = value.getDefiningOp<ssm::RelabelOp>())
+    return isStoredAsBF16(relabel.getOperand());
+  auto load = value.getDefiningOp<tile::LoadOp>();
+  if (!load || load.getOtherwise())
+    return false;
+  auto kernel = load->getParentOfType<tile::KernelOp>();
+  return kernel.getOperandAt(kernel.findLoaded(load.getName())).getStorage().isBF16();
+}
+
+/// Whether a value has a part in the states that the next block of steps begins with.
+static bool flowsIntoState(Value value, DenseSet<Value>& seen) {
+  return seen.insert(value).second && llvm::any_of(value.getUsers(), [&](Operation* user) {
+           return isa<tile::YieldOp>(user) || llvm::any_of(user->getResults(), [&](Value result) {
+                    return flowsIntoState(result, seen);
+                  });
+         });
+}
+
+SmallVector<std::pair<bool, bool>> target::roundedTerms(ssm::SumOp sum, const Product& product) {
+  DenseSet<Value> seen;
+  bool exactLeft = isStoredAsBF16(product.left), exactRight = isStoredAsBF16(product.right);
+  bool feedsBack = flowsIntoState(sum.getResult(), seen);
+  SmallVector<std::pair<bool, bool>> terms = {{false, false}};
+  if (!exactLeft && (!exactRight || feedsBack))
+    terms.push_back({true, false});
+  if (!exactRight && feedsBack)
+    terms.push_back({false, true});
+  return terms;
 }

@@ -1,0 +1,119 @@
+/// The CUDA target: kernels of the `tile` dialect to PTX and cubin, and how to run them where there
+/// is a GPU.
+///
+///   TargetSpec::parse     which architecture
+///   compile               a module of tile kernels to PTX; assemble: PTX to a cubin, by ptxas
+///   Device, Module        the driver, found at run time (libcuda.so.1); nothing is linked
+///
+/// Parameters and grid of a kernel are those of ssmc/Target/SIMT.h. Results are bit-identical from
+/// run to run.
+#pragma once
+
+#include "ssmc/Target/SIMT.h"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mlir {
+class ModuleOp;
+} // namespace mlir
+
+namespace ssmc::cuda {
+
+/// An architecture by its name in PTX, "sm_90a".
+struct TargetSpec {
+  std::string arch = "sm_90a";
+
+  /// `cuda`, or `cuda:<arch>` with one of those listed by architectures(). On failure sets `error`.
+  static std::optional<TargetSpec> parse(std::string_view text, std::string& error);
+  static const std::vector<std::string>& architectures();
+
+  /// Bytes of shared memory that a block may have.
+  int64_t sharedBytes() const;
+  /// LLVM's feature for the PTX version that the architecture needs.
+  std::string features() const;
+};
+
+struct Image {
+  std::string code; ///< PTX, or LLVM IR
+  std::vector<simt::KernelInfo> kernels;
+};
+
+/// Compiles a module of tile kernels for calls of so many sequences times heads (0: not known). It
+/// becomes LLVM dialect on the way. On failure sets
+/// `error` (what MLIR has to say goes to the context's diagnostic handler).
+std::optional<Image> compile(mlir::ModuleOp module, const TargetSpec& target, int64_t items,
+                             bool llvmText, std::string& error);
+
+/// What ptxas said of one kernel.
+struct Resources {
+  std::string kernel;
+  int64_t registers = 0, spillBytes = 0, stackBytes = 0;
+};
+
+/// A cubin of PTX, by the ptxas on PATH or of an installed CUDA. Where `resources` is given it is
+/// filled. On failure sets `error`, which says so where there is no ptxas.
+std::optional<std::string> assemble(const std::string& ptx, const TargetSpec& target,
+                                    std::vector<Resources>* resources, std::string& error);
+
+/// The first GPU of this machine.
+class Device {
+public:
+  /// Null, with `error` set, where there is no driver or no GPU. Opened once for the process.
+  static Device* open(std::string& error);
+
+  std::string name() const;
+  /// The architecture that code must be for, "sm_90a".
+  std::string arch() const;
+  int64_t processors() const;
+
+  /// Device memory; null, with `error` set, where there is none left.
+  void* allocate(int64_t bytes, std::string& error);
+  void release(void* memory);
+  bool upload(void* device, const void* host, int64_t bytes, std::string& error);
+  bool download(void* host, const void* device, int64_t bytes, std::string& error);
+  bool fill(void* device, int byte, int64_t bytes, std::string& error);
+  bool wait(std::string& error);
+  /// Runs `body`, which launches kernels, and gives the milliseconds that they took on the device.
+  bool time(const std::function<bool()>& body, double& milliseconds, std::string& error);
+
+private:
+  friend class Module;
+  struct Api;
+  std::unique_ptr<Api> api;
+  Device();
+  ~Device();
+};
+
+/// A call of a kernel: see ssmc/Target/SIMT.h for the parameters.
+struct Call {
+  int64_t items = 0; ///< sequences times heads
+  int64_t steps = 0; ///< of the longest sequence
+  std::vector<int64_t> parameters;
+};
+
+/// A loaded PTX or cubin.
+class Module {
+public:
+  static std::unique_ptr<Module> load(Device& device, const std::string& code,
+                                      const std::vector<simt::KernelInfo>& kernels,
+                                      std::string& error);
+  ~Module();
+  const std::vector<simt::KernelInfo>& kernels() const;
+  /// Blocks of a call along the grid's second axis.
+  int64_t rows(size_t kernel, const Call& call) const;
+  /// Bytes of workspace that a call needs.
+  int64_t workspace(size_t kernel, const Call& call) const;
+  bool launch(size_t kernel, const Call& call, std::string& error);
+
+private:
+  struct Impl;
+  explicit Module(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl;
+};
+
+} // namespace ssmc::cuda

@@ -1,0 +1,90 @@
+/// Kernels of the `tile` dialect as programs of thread blocks: what GPUs of all makes have in
+/// common.
+///
+/// A kernel NAME becomes a function of the same name that every thread of a grid runs. A block of
+/// threads does one item (a sequence and a head); kernels whose tiles of steps do not wait for each
+/// other have a second grid axis, along which blocks share the tiles. Nothing depends on the number
+/// of blocks along it, and results are bit-identical from run to run.
+///
+/// Parameters, all of eight bytes, in this order:
+///
+///   batch, heads, groups, time[0], time[1]    as in KernelABI.h, i64
+///   offsets                                   pointer to i64, null unless packed
+///   workspace                                 pointer, of the bytes that KernelInfo says
+///   for each operand but those of role `row`: pointer, then four strides, i64
+#pragma once
+
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/Support/LogicalResult.h"
+
+#include <cstdint>
+#include <string>
+
+namespace ssmc::tile {
+class KernelOp;
+} // namespace ssmc::tile
+
+namespace mlir {
+class Operation;
+} // namespace mlir
+
+namespace ssmc::simt {
+
+/// The ops that only a vendor's dialect has. Each emits at the builder's place.
+class Machine {
+public:
+  virtual ~Machine() = default;
+  virtual mlir::Value thread(mlir::ImplicitLocOpBuilder& b) const = 0;           ///< i32
+  virtual mlir::Value block(mlir::ImplicitLocOpBuilder& b, int axis) const = 0;  ///< i32
+  virtual mlir::Value blocks(mlir::ImplicitLocOpBuilder& b, int axis) const = 0; ///< i32
+  virtual void barrier(mlir::ImplicitLocOpBuilder& b) const = 0;
+  /// The value of the thread whose number differs by `mask` (below 32) in an exclusive or.
+  virtual mlir::Value exchange(mlir::ImplicitLocOpBuilder& b, mlir::Value value,
+                               int mask) const = 0;
+  /// Whether pairs of bf16 are multiplied, by multiplyPairs.
+  virtual bool hasPairs() const = 0;
+  /// Adds to a tile of 16 x 8 sums a product of 16 x 16 by 16 x 8 bf16: what a thread of 32 holds
+  /// of them is four pairs, two pairs and four sums (see lib/Target/SIMT/EmitProduct.cpp).
+  virtual llvm::SmallVector<mlir::Value> multiplyPairs(mlir::ImplicitLocOpBuilder& b,
+                                                       llvm::ArrayRef<mlir::Value> left,
+                                                       llvm::ArrayRef<mlir::Value> right,
+                                                       llvm::ArrayRef<mlir::Value> sums) const = 0;
+  /// The address of the block's shared memory.
+  virtual mlir::Value shared(mlir::ImplicitLocOpBuilder& b) const = 0;
+  /// The address space of the caller's arrays.
+  virtual unsigned globalSpace() const = 0;
+};
+
+/// What a block may take.
+struct Limits {
+  int64_t sharedBytes = 48 << 10;
+  int64_t threads = 128;
+  /// Sequences times heads of the calls that kernels are for, and processors to be filled by them:
+  /// a free axis is cut in parts where they are fewer. 0: not known.
+  int64_t items = 0, processors = 132;
+};
+
+/// What launching a kernel needs to know.
+struct KernelInfo {
+  std::string name;
+  int64_t threads = 128;
+  /// Blocks for each item, side by side: grid axis 0 has items times slices.
+  int64_t slices = 1;
+  int64_t sharedBytes = 0;
+  /// Whether operands must begin at multiples of 16 bytes, and their strides be such.
+  bool isAligned = false;
+  /// Steps of a tile, where blocks share the tiles of a sequence (grid axis 1); else 0.
+  int64_t sharedTile = 0;
+  /// Bytes of workspace for each block: fixed, and times the size of the second time axis.
+  int64_t workspaceBytes = 0, workspacePerColumn = 0;
+};
+
+/// Whether this lowering has loops of its own for an op over the steps of a chunk.
+bool lowersSteps(mlir::Operation* op);
+
+/// Lowers a kernel to a function before it, which is left in place. Fails, with a message, where it
+/// cannot be done.
+mlir::FailureOr<KernelInfo> lowerKernel(tile::KernelOp kernel, const Machine& machine,
+                                        const Limits& limits);
+
+} // namespace ssmc::simt

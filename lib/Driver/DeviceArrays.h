@@ -1,0 +1,43 @@
+/// A launch on the GPU of this machine: copies of its arrays there, and its calls.
+#pragma once
+
+#include "Kernels.h"
+
+namespace ssmc::driver {
+
+/// Compiles a module of kernels and loads them.
+llvm::Expected<std::shared_ptr<cuda::Module>>
+loadOnDevice(mlir::ModuleOp module, const cuda::TargetSpec& target, int64_t items);
+
+class DeviceArrays {
+public:
+  explicit DeviceArrays(std::shared_ptr<cuda::Module> module) : module(std::move(module)) {}
+  ~DeviceArrays();
+
+  /// An array of the host that kernels read or write; adding one again does nothing.
+  void add(void* host, size_t bytes, bool isResult);
+  /// Copies all arrays to the device, at the first call.
+  llvm::Error upload();
+  llvm::Error launch(size_t kernel, const ssmc_kernel_args& args, llvm::ArrayRef<void*> operands,
+                     llvm::ArrayRef<int64_t> strides);
+  llvm::Error wait();
+  /// Copies results back.
+  llvm::Error download();
+
+private:
+  struct Copy {
+    void* device = nullptr;
+    size_t bytes = 0;
+    bool isResult = false;
+  };
+  llvm::Expected<cuda::Device*> open();
+  int64_t deviceAddress(const void* host) const;
+
+  std::shared_ptr<cuda::Module> module;
+  llvm::MapVector<void*, Copy> copies;
+  void* workspace = nullptr;
+  int64_t workspaceBytes = 0;
+  bool isThere = false;
+};
+
+} // namespace ssmc::driver

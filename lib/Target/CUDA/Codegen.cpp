@@ -1,0 +1,200 @@
+// Tile kernels to the LLVM dialect, to LLVM IR, to PTX.
+#include "ssmc/Target/CUDA.h"
+
+#include "dialects/Tile/Tile.h"
+
+#include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
+#include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
+#include "mlir/Conversion/FuncToLLVM/ConvertFuncToLLVMPass.h"
+#include "mlir/Conversion/MathToLLVM/MathToLLVM.h"
+#include "mlir/Conversion/ReconcileUnrealizedCasts/ReconcileUnrealizedCasts.h"
+#include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Export.h"
+#include "mlir/Transforms/Passes.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/IR/Module.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Target/TargetMachine.h"
+
+#include <mutex>
+
+using namespace mlir;
+using namespace ssmc;
+using namespace ssmc::cuda;
+
+namespace {
+
+/// What NVVM has intrinsics for.
+class NVVMMachine : public simt::Machine {
+public:
+  Value thread(ImplicitLocOpBuilder& b) const override {
+    return call(b, "llvm.nvvm.read.ptx.sreg.tid.x", b.getI32Type(), {});
+  }
+  Value block(ImplicitLocOpBuilder& b, int axis) const override {
+    return call(b, axis ? "llvm.nvvm.read.ptx.sreg.ctaid.y" : "llvm.nvvm.read.ptx.sreg.ctaid.x",
+                b.getI32Type(), {});
+  }
+  Value blocks(ImplicitLocOpBuilder& b, int axis) const override {
+    return call(b, axis ? "llvm.nvvm.read.ptx.sreg.nctaid.y" : "llvm.nvvm.read.ptx.sreg.nctaid.x",
+                b.getI32Type(), {});
+  }
+  void barrier(ImplicitLocOpBuilder& b) const override {
+    Value all = arith::ConstantIntOp::create(b, 0, 32);
+    LLVM::CallIntrinsicOp::create(b, b.getStringAttr("llvm.nvvm.barrier.cta.sync.aligned.all"),
+                                  ValueRange{all});
+  }
+  Value exchange(ImplicitLocOpBuilder& b, Value value, int mask) const override {
+    auto i32 = [&](int64_t number) -> Value { return arith::ConstantIntOp::create(b, number, 32); };
+    return call(b, "llvm.nvvm.shfl.sync.bfly.f32", b.getF32Type(),
+                {i32(-1), value, i32(mask), i32(31)});
+  }
+  bool hasPairs() const override { return true; }
+  SmallVector<Value> multiplyPairs(ImplicitLocOpBuilder& b, ArrayRef<Value> left,
+                                   ArrayRef<Value> right, ArrayRef<Value> sums) const override {
+    SmallVector<Value> arguments(left);
+    arguments.append(right.begin(), right.end());
+    arguments.append(sums.begin(), sums.end());
+    Type four =
+        LLVM::LLVMStructType::getLiteral(b.getContext(), SmallVector<Type>(4, b.getF32Type()));
+    Value all = call(b, "llvm.nvvm.mma.m16n8k16.row.col.bf16", four, arguments);
+    SmallVector<Value> results;
+    for (int64_t i = 0; i < 4; ++i)
+      results.push_back(LLVM::ExtractValueOp::create(b, all, i));
+    return results;
+  }
+  Value shared(ImplicitLocOpBuilder& b) const override {
+    auto module = b.getInsertionBlock()->getParentOp()->getParentOfType<ModuleOp>();
+    auto global = module.lookupSymbol<LLVM::GlobalOp>(name);
+    if (!global) {
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToStart(module.getBody());
+      global = LLVM::GlobalOp::create(b, LLVM::LLVMArrayType::get(b.getI8Type(), 0),
+                                      /*isConstant=*/false, LLVM::Linkage::External, name,
+                                      Attribute(), /*alignment=*/128, /*addrSpace=*/3);
+    }
+    return LLVM::AddressOfOp::create(b, global);
+  }
+  unsigned globalSpace() const override { return 1; }
+
+private:
+  static constexpr const char* name = "ssmc_shared";
+  static Value call(ImplicitLocOpBuilder& b, StringRef intrinsic, Type type, ValueRange arguments) {
+    return LLVM::CallIntrinsicOp::create(b, type, b.getStringAttr(intrinsic), arguments)
+        .getResult(0);
+  }
+};
+
+} // namespace
+
+static std::unique_ptr<llvm::TargetMachine> makeMachine(const TargetSpec& target,
+                                                        std::string& error) {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    LLVMInitializeNVPTXTargetInfo();
+    LLVMInitializeNVPTXTarget();
+    LLVMInitializeNVPTXTargetMC();
+    LLVMInitializeNVPTXAsmPrinter();
+  });
+  llvm::Triple triple("nvptx64-nvidia-cuda");
+  const llvm::Target* found = llvm::TargetRegistry::lookupTarget(triple, error);
+  if (!found)
+    return nullptr;
+  llvm::TargetOptions options;
+  options.AllowFPOpFusion = llvm::FPOpFusion::Standard;
+  return std::unique_ptr<llvm::TargetMachine>(
+      found->createTargetMachine(triple, target.arch, target.features(), options, llvm::Reloc::PIC_,
+                                 std::nullopt, llvm::CodeGenOptLevel::Aggressive));
+}
+
+static void optimise(llvm::Module& module, llvm::TargetMachine& machine) {
+  llvm::PipelineTuningOptions tuning;
+  tuning.LoopVectorization = false;
+  tuning.SLPVectorization = false;
+  llvm::PassBuilder builder(&machine, tuning);
+  llvm::LoopAnalysisManager loops;
+  llvm::FunctionAnalysisManager functions;
+  llvm::CGSCCAnalysisManager components;
+  llvm::ModuleAnalysisManager modules;
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(components);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, components, modules);
+  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2).run(module, modules);
+}
+
+std::optional<Image> cuda::compile(ModuleOp module, const TargetSpec& target, int64_t items,
+                                   bool llvmText, std::string& error) {
+  MLIRContext* context = module.getContext();
+  DialectRegistry registry;
+  registerBuiltinDialectTranslation(registry);
+  registerLLVMDialectTranslation(registry);
+  registry.insert<arith::ArithDialect, func::FuncDialect, LLVM::LLVMDialect, math::MathDialect,
+                  scf::SCFDialect>();
+  context->appendDialectRegistry(registry);
+  context->loadAllAvailableDialects();
+
+  Image image;
+  simt::Limits limits;
+  limits.sharedBytes = target.sharedBytes();
+  limits.items = items;
+  SmallVector<tile::KernelOp> kernels(module.getOps<tile::KernelOp>());
+  for (tile::KernelOp kernel : kernels) {
+    FailureOr<simt::KernelInfo> info = simt::lowerKernel(kernel, NVVMMachine(), limits);
+    if (failed(info)) {
+      error = "lowering to a program of threads failed";
+      return std::nullopt;
+    }
+    image.kernels.push_back(*info);
+    kernel.erase();
+  }
+  PassManager manager(context);
+  manager.addPass(createCSEPass());
+  manager.addPass(createSCFToControlFlowPass());
+  manager.addPass(createConvertMathToLLVMPass());
+  manager.addPass(createArithToLLVMConversionPass());
+  manager.addPass(createConvertControlFlowToLLVMPass());
+  manager.addPass(createConvertFuncToLLVMPass());
+  manager.addPass(createReconcileUnrealizedCastsPass());
+  if (failed(manager.run(module))) {
+    error = "lowering to the LLVM dialect failed";
+    return std::nullopt;
+  }
+  llvm::LLVMContext llvmContext;
+  std::unique_ptr<llvm::Module> translated = translateModuleToLLVMIR(module, llvmContext, "ssmc");
+  if (!translated) {
+    error = "translation to LLVM IR failed";
+    return std::nullopt;
+  }
+  std::unique_ptr<llvm::TargetMachine> machine = makeMachine(target, error);
+  if (!machine)
+    return std::nullopt;
+  translated->setTargetTriple(machine->getTargetTriple());
+  translated->setDataLayout(machine->createDataLayout());
+  for (const simt::KernelInfo& info : image.kernels) {
+    llvm::Function* function = translated->getFunction(info.name);
+    function->setCallingConv(llvm::CallingConv::PTX_Kernel);
+    function->addFnAttr("nvvm.maxntid", std::to_string(info.threads));
+    function->addFnAttr(llvm::Attribute::NoUnwind);
+  }
+  optimise(*translated, *machine);
+
+  llvm::SmallVector<char, 0> buffer;
+  llvm::raw_svector_ostream stream(buffer);
+  if (llvmText) {
+    translated->print(stream, nullptr);
+  } else {
+    llvm::legacy::PassManager emit;
+    if (machine->addPassesToEmitFile(emit, stream, nullptr, llvm::CodeGenFileType::AssemblyFile)) {
+      error = "this target cannot emit PTX";
+      return std::nullopt;
+    }
+    emit.run(*translated);
+  }
+  image.code.assign(buffer.begin(), buffer.end());
+  return image;
+}

@@ -1,0 +1,256 @@
+// Folds: step by step, by each thread for itself or by the whole block.
+//
+// Labels that a fold's body neither reduces nor renames stand for folds side by side: they are
+// dealt out to the threads, and each runs all steps alone, with what is carried in registers (a
+// *private* fold). The other labels of what it carries are held by each thread, position by
+// position. Where that takes too many registers, or too few threads would have work, the block goes
+// through the steps together and what is carried lies in memory (a *shared* fold).
+#include "lib/Target/SIMT/Emitter.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace ssmc;
+using namespace ssmc::simt;
+
+/// Registers that a thread may hold of what is carried, and ops that a step may unroll to.
+static constexpr int64_t mostHeld = 160, mostUnrolled = 6000, fewUnrolled = 400;
+
+bool KernelEmitter::planPrivate(ssm::FoldOp fold, SmallVector<ssm::AxisAttr>& dealt) {
+  llvm::StringSet<> mixed = mixedLabels(fold), seen;
+  auto deals = [&](Value value) {
+    for (ssm::AxisAttr axis : arrayType(value).getAxes())
+      if (!mixed.contains(axis.getName()) && seen.insert(axis.getName()).second)
+        dealt.push_back(axis);
+  };
+  for (Value value : fold.getYield().getValues())
+    deals(value);
+  auto heldCount = [&](Value value) {
+    int64_t count = 1;
+    for (ssm::AxisAttr axis : arrayType(value).getAxes())
+      if (!seen.contains(axis.getName()))
+        count *= axis.getSize();
+    return count;
+  };
+  int64_t held = 0, unrolled = 0;
+  for (Value init : fold.getInits())
+    held += heldCount(init);
+  fold.getBody().walk([&](Operation* op) {
+    int64_t times = 1;
+    for (Operation* parent = op->getParentOp(); parent != fold; parent = parent->getParentOp())
+      if (auto nested = dyn_cast<ssm::FoldOp>(parent))
+        times *= nested.getAxis().getSize();
+    if (op->getNumResults())
+      unrolled += times * heldCount(isReduction(op) ? op->getOperand(0) : op->getResult(0));
+  });
+  if (held > mostHeld || unrolled > mostUnrolled)
+    return false;
+  return countOf(dealt) * 4 >= limits.threads || unrolled <= fewUnrolled;
+}
+
+void KernelEmitter::emitFold(ssm::FoldOp fold) {
+  SmallVector<ssm::AxisAttr> dealt;
+  if (planPrivate(fold, dealt))
+    emitPrivateFold(fold, dealt);
+  else
+    emitSharedFold(fold);
+}
+
+//===-- private folds ------------------------------------------------------------------------===//
+
+SmallVector<ssm::AxisAttr> KernelEmitter::heldAxes(Value value) {
+  SmallVector<ssm::AxisAttr> axes;
+  for (ssm::AxisAttr axis : arrayType(value).getAxes())
+    if (!dealtLabels.contains(axis.getName()))
+      axes.push_back(axis);
+  return axes;
+}
+
+/// All positions of the axes, the last one fastest.
+static void forPositions(ArrayRef<ssm::AxisAttr> axes, Point point,
+                         llvm::function_ref<void(const Point&)> body) {
+  if (axes.empty())
+    return body(point);
+  for (int64_t i = 0; i < axes.front().getSize(); ++i) {
+    point.set(axes.front().getName(), {Value(), i});
+    forPositions(axes.drop_front(), point, body);
+  }
+}
+
+Private KernelEmitter::evaluateAll(Value value, ArrayRef<ssm::AxisAttr> axes, const Point& point) {
+  Private held{SmallVector<ssm::AxisAttr>(axes), {}};
+  Type element = arrayType(value).getElementType();
+  forPositions(axes, point, [&](const Point& at) {
+    Value one = evaluate(value, at);
+    if (one.getType() != element && element.isF32())
+      one = one.getType().isInteger(1) ? arith::UIToFPOp::create(b, element, one).getResult()
+                                       : arith::SIToFPOp::create(b, element, one).getResult();
+    held.elements.push_back(one);
+  });
+  return held;
+}
+
+void KernelEmitter::emitPrivateFold(ssm::FoldOp fold, ArrayRef<ssm::AxisAttr> dealt) {
+  Scope scope(*this);
+  auto savedPositions = foldPositions;
+  auto savedPrivates = privates;
+  dealtLabels.clear();
+  for (ssm::AxisAttr axis : dealt)
+    dealtLabels.insert(axis.getName());
+  inPrivate = true;
+  unsigned carriedCount = fold.getNumCarried();
+  SmallVector<Buffer> targets;
+  SmallVector<StringRef> order;
+  for (ssm::AxisAttr axis : dealt)
+    order.push_back(axis.getName());
+  for (Value result : fold.getResults())
+    targets.push_back(result.use_empty() ? Buffer() : makeBuffer(arrayType(result), order));
+  // Threads that stand for the same element leave it to the first of them.
+  auto keep = [&](const Buffer& target, Value value, const Private& held, const Point& point) {
+    Value mine;
+    for (ssm::AxisAttr axis : dealt)
+      if (!arrayType(value).has(axis.getName()) && axis.getSize() > 1) {
+        Value first = arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
+                                            indexValue(*point.find(axis.getName())), i32(0));
+        mine = mine ? arith::AndIOp::create(b, mine, first) : first;
+      }
+    when(mine, [&] {
+      size_t next = 0;
+      forPositions(held.axes, point,
+                   [&](const Point& at) { store(target, at, held.elements[next++]); });
+    });
+  };
+  ssm::AxisAttr steps = fold.getAxis();
+  deal(dealt, [&](const Point& point) {
+    SmallVector<Value> inits;
+    SmallVector<Private> carried;
+    for (auto [argument, init] : llvm::zip(fold.getBlock()->getArguments(), fold.getInits())) {
+      carried.push_back(evaluateAll(init, heldAxes(argument), point));
+      llvm::append_range(inits, carried.back().elements);
+    }
+    auto hold = [&](ValueRange values) {
+      size_t next = 0;
+      for (auto [i, held] : llvm::enumerate(carried))
+        for (Value& element : held.elements)
+          element = values[next++];
+    };
+    Value count = extentOf(steps.getName(), steps.getSize());
+    SmallVector<Value> last =
+        loop(i32(0), count, i32(1), inits, [&](Value step, ValueRange values) {
+          Value at = step;
+          if (fold.getReverse())
+            at = arith::SubIOp::create(b, arith::SubIOp::create(b, count, i32(1)), step);
+          foldPositions[steps.getName()] = {at, 0};
+          hold(values);
+          for (auto [argument, held] : llvm::zip(fold.getBlock()->getArguments(), carried))
+            privates[argument.getAsOpaquePointer()] = held;
+          SmallVector<Value> next;
+          SmallVector<Private> stacks;
+          for (auto [i, value] : llvm::enumerate(fold.getYield().getValues())) {
+            if (i >= carriedCount && fold.getResult(i).use_empty()) {
+              stacks.emplace_back();
+              continue;
+            }
+            Private held = evaluateAll(value, heldAxes(value), point);
+            if (i < carriedCount)
+              llvm::append_range(next, held.elements);
+            stacks.push_back(std::move(held));
+          }
+          Point here = point;
+          here.set(steps.getName(), {at, 0});
+          for (size_t i = carriedCount; i < stacks.size(); ++i)
+            if (!fold.getResult(i).use_empty())
+              keep(targets[i], fold.getYield().getValues()[i], stacks[i], here);
+          return next;
+        });
+    hold(last);
+    for (auto [i, held] : llvm::enumerate(carried))
+      if (!fold.getResult(i).use_empty())
+        keep(targets[i], fold.getInits()[i], held, point);
+  });
+  for (auto [result, target] : llvm::zip(fold.getResults(), targets))
+    if (!result.use_empty())
+      buffers[result] = target;
+  inPrivate = false;
+  dealtLabels.clear();
+  foldPositions = std::move(savedPositions);
+  privates = std::move(savedPrivates);
+}
+
+/// A fold inside a private one: its steps one after the other, its results held.
+void KernelEmitter::unrollFold(ssm::FoldOp fold, const Point& point) {
+  ssm::AxisAttr steps = fold.getAxis();
+  auto saved = foldPositions;
+  unsigned carriedCount = fold.getNumCarried();
+  SmallVector<Private> carried;
+  for (auto [argument, init] : llvm::zip(fold.getBlock()->getArguments(), fold.getInits()))
+    carried.push_back(evaluateAll(init, heldAxes(argument), point));
+  // Stacked values, step by step.
+  SmallVector<SmallVector<Private>> stacks(fold.getNumResults() - carriedCount,
+                                           SmallVector<Private>(steps.getSize()));
+  for (int64_t i = 0; i < steps.getSize(); ++i) {
+    int64_t at = fold.getReverse() ? steps.getSize() - 1 - i : i;
+    foldPositions[steps.getName()] = {Value(), at};
+    Scope scope(*this);
+    auto outside = privates;
+    for (auto [argument, held] : llvm::zip(fold.getBlock()->getArguments(), carried))
+      privates[argument.getAsOpaquePointer()] = held;
+    SmallVector<Private> next;
+    for (auto [j, value] : llvm::enumerate(fold.getYield().getValues())) {
+      Private held = evaluateAll(value, heldAxes(value), point);
+      if (j < carriedCount)
+        next.push_back(std::move(held));
+      else
+        stacks[j - carriedCount][at] = std::move(held);
+    }
+    carried = std::move(next);
+    privates = std::move(outside);
+  }
+  foldPositions = saved;
+  for (auto [j, result] : llvm::enumerate(fold.getResults())) {
+    Private& held = privates[result.getAsOpaquePointer()];
+    if (j < carriedCount) {
+      held = carried[j];
+      continue;
+    }
+    SmallVector<Private>& parts = stacks[j - carriedCount];
+    held.axes = {steps};
+    llvm::append_range(held.axes, parts.front().axes);
+    held.elements.clear();
+    for (Private& part : parts)
+      llvm::append_range(held.elements, part.elements);
+  }
+}
+
+//===-- shared folds -------------------------------------------------------------------------===//
+
+void KernelEmitter::emitSharedFold(ssm::FoldOp fold) {
+  ssm::AxisAttr steps = fold.getAxis();
+  unsigned carriedCount = fold.getNumCarried();
+  ValueRange yields = fold.getYield().getValues();
+  SmallVector<Result> carried =
+      emitCarried(fold.getBlock(), fold.getInits(), fold.getResults().take_front(carriedCount),
+                  yields.take_front(carriedCount));
+  SmallVector<Result> stacked;
+  for (size_t i = carriedCount; i < yields.size(); ++i)
+    if (!fold.getResult(i).use_empty())
+      stacked.push_back({yields[i], makeBuffer(arrayType(fold.getResult(i))), steps.getName()});
+  auto saved = foldPositions;
+  enterLoop();
+  Value count = extentOf(steps.getName(), steps.getSize());
+  loop(i32(0), count, i32(1), {}, [&](Value step, ValueRange) {
+    Value at = step;
+    if (fold.getReverse())
+      at = arith::SubIOp::create(b, arith::SubIOp::create(b, count, i32(1)), step);
+    foldPositions[steps.getName()] = {at, 0};
+    emitBlock(fold.getBlock(), carried, stacked);
+    return SmallVector<Value>();
+  });
+  leaveLoop();
+  foldPositions = saved;
+  size_t next = 0;
+  for (size_t i = carriedCount; i < yields.size(); ++i)
+    if (!fold.getResult(i).use_empty())
+      buffers[fold.getResult(i)] = stacked[next++].target;
+}

@@ -1,0 +1,209 @@
+// Elements in memory, and where the block's own places lie.
+#include "lib/Target/SIMT/Emitter.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+
+using namespace mlir;
+using namespace ssmc;
+using namespace ssmc::simt;
+
+Value KernelEmitter::gep(Value base, Type unit, Value index) {
+  return LLVM::GEPOp::create(b, base.getType(), unit, base, ValueRange{index});
+}
+
+/// Truth values are stored as bytes.
+static Type stored(OpBuilder& b, Type storage) {
+  return storage.isInteger(1) ? b.getI8Type() : storage;
+}
+
+static int64_t bytesOf(Type storage) {
+  return std::max<int64_t>(1, storage.getIntOrFloatBitWidth() / 8);
+}
+
+void KernelEmitter::touch(const Buffer& buffer) {
+  if (buffer.id < 0)
+    return;
+  Place& place = places[buffer.id];
+  place.last = std::max(place.last, clock);
+  // What is older than a loop must last until the loop ends.
+  for (Loop& loop : loops)
+    if (place.first < loop.start) {
+      loop.touched.insert(buffer.id);
+      break;
+    }
+}
+
+void KernelEmitter::enterLoop() {
+  loops.push_back({++clock, {}});
+}
+
+void KernelEmitter::leaveLoop() {
+  ++clock;
+  for (int id : loops.back().touched) {
+    places[id].last = std::max(places[id].last, clock);
+  }
+  loops.pop_back();
+}
+
+Value KernelEmitter::address(const Buffer& buffer, const Point& point) {
+  int64_t constant = 0;
+  Value offset, far;
+  for (const Dim& dim : buffer.dims) {
+    const Index* index = point.find(dim.label);
+    assert(index && "a label of a buffer has no index");
+    if (dim.dynamicStride) {
+      Value at = arith::ExtSIOp::create(b, b.getI64Type(), indexValue(*index));
+      Value term = arith::MulIOp::create(b, at, dim.dynamicStride);
+      far = far ? arith::AddIOp::create(b, far, term) : term;
+      continue;
+    }
+    constant += index->constant * dim.stride;
+    if (!index->dynamic)
+      continue;
+    Value term = dim.stride == 1
+                     ? index->dynamic
+                     : arith::MulIOp::create(b, index->dynamic, i32(dim.stride)).getResult();
+    offset = offset ? arith::AddIOp::create(b, offset, term).getResult() : term;
+  }
+  Type unit = stored(b, buffer.storage);
+  Value place = buffer.base;
+  if (far)
+    place = gep(place, unit, far);
+  if (offset)
+    place = gep(place, unit, offset);
+  if (constant)
+    place = gep(place, unit, i32(constant));
+  return place;
+}
+
+Value KernelEmitter::load(const Buffer& buffer, const Point& point) {
+  touch(buffer);
+  Type unit = stored(b, buffer.storage);
+  Value raw = LLVM::LoadOp::create(b, unit, address(buffer, point), bytesOf(buffer.storage));
+  if (buffer.storage.isInteger(1)) {
+    Value zero = arith::ConstantIntOp::create(b, 0, 8);
+    return arith::CmpIOp::create(b, arith::CmpIPredicate::ne, raw, zero);
+  }
+  if (isa<FloatType>(unit) && unit != buffer.element && isa<FloatType>(buffer.element))
+    return arith::ExtFOp::create(b, buffer.element, raw);
+  return raw;
+}
+
+void KernelEmitter::store(const Buffer& buffer, const Point& point, Value value) {
+  touch(buffer);
+  Type unit = stored(b, buffer.storage);
+  if (buffer.storage.isInteger(1)) {
+    if (!value.getType().isInteger(1)) {
+      Value zero = arith::ConstantOp::create(b, b.getF32FloatAttr(0));
+      value = arith::CmpFOp::create(b, arith::CmpFPredicate::UNE, value, zero);
+    }
+    value = arith::ExtUIOp::create(b, b.getI8Type(), value);
+  } else if (isa<FloatType>(unit)) {
+    if (value.getType().isInteger(1))
+      value = arith::UIToFPOp::create(b, b.getF32Type(), value);
+    else if (isa<IntegerType>(value.getType()))
+      value = arith::SIToFPOp::create(b, b.getF32Type(), value);
+    if (value.getType() != unit)
+      value = arith::TruncFOp::create(b, unit, value);
+  }
+  LLVM::StoreOp::create(b, value, address(buffer, point), bytesOf(buffer.storage));
+}
+
+Buffer KernelEmitter::makeBuffer(ssm::ArrayType type, ArrayRef<StringRef> order, Type storage) {
+  Buffer buffer;
+  buffer.id = places.size();
+  buffer.element = type.getElementType();
+  buffer.storage = storage ? storage : buffer.element;
+  // Labels of `order` last, its last one contiguous.
+  SmallVector<ssm::AxisAttr> axes;
+  for (ssm::AxisAttr axis : type.getAxes())
+    if (!llvm::is_contained(order, axis.getName()))
+      axes.push_back(axis);
+  for (StringRef label : order)
+    if (ssm::AxisAttr axis = type.find(label))
+      axes.push_back(axis);
+  int64_t stride = 1;
+  for (ssm::AxisAttr axis : llvm::reverse(axes)) {
+    buffer.dims.insert(buffer.dims.begin(), Dim{axis.getName(), axis.getSize(), stride, Value()});
+    stride *= axis.getSize();
+    // Rows of whole sets of banks are set apart by four: then what the threads of a warp read of a
+    // tile, by rows or by columns, lies in different banks.
+    int64_t bytes = bytesOf(buffer.storage);
+    if (roundsProducts && axes.size() > 1 && axis == axes.back() && stride * bytes % 128 == 0)
+      stride += 16 / bytes;
+  }
+  Place& place = places.emplace_back();
+  place.bytes = (stride * bytesOf(buffer.storage) + 15) / 16 * 16;
+  place.first = place.last = clock;
+  OpBuilder::InsertionGuard guard(b);
+  b.restoreInsertionPoint(entryPoint);
+  bool away = inWorkspace.contains(buffer.id);
+  Value offset = away ? i64(0) : i32(0);
+  place.offset = offset.getDefiningOp();
+  buffer.base = gep(away ? blockSpace : shared, b.getI8Type(), offset);
+  entryPoint = b.saveInsertionPoint();
+  return buffer;
+}
+
+/// First fit, largest places first: two places overlap in memory only if they do not in time.
+static int64_t packPlaces(ArrayRef<Place*> places) {
+  SmallVector<Place*> sorted(places);
+  llvm::stable_sort(sorted, [](Place* x, Place* y) { return x->bytes > y->bytes; });
+  SmallVector<Place*> done;
+  int64_t total = 0;
+  for (Place* place : sorted) {
+    SmallVector<std::pair<int64_t, int64_t>> taken;
+    for (Place* other : done)
+      if (other->first <= place->last && place->first <= other->last)
+        taken.push_back({other->position, other->position + other->bytes});
+    llvm::sort(taken);
+    int64_t position = 0;
+    for (auto [from, to] : taken) {
+      if (from - position >= place->bytes)
+        break;
+      position = std::max(position, to);
+    }
+    place->position = position;
+    total = std::max(total, position + place->bytes);
+    done.push_back(place);
+  }
+  return total;
+}
+
+bool KernelEmitter::pack(llvm::DenseSet<int>& moved) {
+  SmallVector<Place*> near, far;
+  for (auto [id, place] : llvm::enumerate(places))
+    (inWorkspace.contains(id) ? far : near).push_back(&place);
+  info.sharedBytes = packPlaces(near);
+  info.workspaceBytes = packPlaces(far);
+  auto patch = [&](Operation* constant, int64_t value) {
+    auto op = cast<arith::ConstantOp>(constant);
+    op.setValueAttr(b.getIntegerAttr(op.getType(), value));
+  };
+  for (Place& place : places)
+    patch(place.offset, place.position);
+  if (workspaceBytes)
+    patch(workspaceBytes, info.workspaceBytes);
+  if (info.sharedBytes <= limits.sharedBytes)
+    return true;
+  // The largest place of those that are in use when most is.
+  int64_t worst = 0, most = 0;
+  for (Place* place : near) {
+    int64_t sum = 0;
+    for (Place* other : near)
+      if (other->first <= place->first && place->first <= other->last)
+        sum += other->bytes;
+    if (sum > most) {
+      most = sum;
+      worst = place->first;
+    }
+  }
+  int largest = -1;
+  for (auto [id, place] : llvm::enumerate(places))
+    if (!inWorkspace.contains(id) && place.first <= worst && worst <= place.last &&
+        (largest < 0 || place.bytes > places[largest].bytes))
+      largest = id;
+  moved.insert(largest);
+  return false;
+}

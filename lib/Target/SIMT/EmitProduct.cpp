@@ -1,0 +1,297 @@
+// Products by the machine's units for pairs of bf16: tiles of 16 x 8 with sums in f32, held by a
+// warp of 32 threads.
+//
+// A thread holds pairs along the label that is summed: of the left side rows r and r + 8 at columns
+// c and c + 8, of the right side columns c and c + 8 at lane r, of the sums rows r and r + 8 at
+// lanes c and c + 1, where r is the thread's number in the warp over four and c twice what is left.
+// Elements come from wherever they are, computed on the way if need be; only pairs that lie side by
+// side as bf16 are read as such.
+//
+// What is made of the sums element by element is made where they are, in registers: `root` may be
+// any pointwise value that several products of one shape flow into.
+#include "lib/Target/SIMT/Emitter.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace ssmc;
+using namespace ssmc::simt;
+
+static constexpr int64_t fewest = 8; ///< positions of each label that tiles pay for
+
+bool KernelEmitter::usesPairs(Operation* op) {
+  auto found = products.find(op);
+  if (!roundsProducts || found == products.end() || found->second.reduced.size() != 1)
+    return false;
+  const Product& product = found->second;
+  StringRef reduced = product.reduced.front();
+  auto left = arrayType(product.left), right = arrayType(product.right);
+  return left.has(reduced) && right.has(reduced) && left.find(reduced).getSize() >= fewest &&
+         left.find(product.row).getSize() >= fewest && right.find(product.lane).getSize() >= fewest;
+}
+
+void KernelEmitter::productsOf(Value value, SmallVectorImpl<Operation*>& found, bool isRoot) {
+  Operation* op = value.getDefiningOp();
+  if (!op || buffers.contains(value) || llvm::is_contained(found, op))
+    return;
+  if (usesPairs(op) && (isRoot || fused.contains(op))) {
+    found.push_back(op);
+    return;
+  }
+  if (isReduction(op) || op->getNumRegions() || isa<tile::LoadOp>(op))
+    return;
+  for (Value operand : op->getOperands())
+    productsOf(operand, found, false);
+}
+
+void KernelEmitter::emitElements(Value root, ArrayRef<ssm::AxisAttr> axes,
+                                 llvm::function_ref<void(const Point&)> body) {
+  SmallVector<Operation*> sums;
+  productsOf(root, sums, /*isRoot=*/true);
+  if (sums.empty())
+    return deal(axes, body);
+  emitProducts(sums, axes, body);
+}
+
+namespace {
+/// Tiles of a warp: rows of 16, lanes of 8.
+struct WarpTile {
+  int64_t rows = 1, lanes = 1;
+};
+} // namespace
+
+/// The tile with the least work for the busiest warp: a tile's products take about 8 cycles, an
+/// element that is read about 4.
+static WarpTile chooseTile(int64_t rows, int64_t lanes, int64_t warps, int64_t products) {
+  int64_t rowTiles = llvm::divideCeil(rows, 16), laneTiles = llvm::divideCeil(lanes, 8);
+  WarpTile best;
+  int64_t least = INT64_MAX;
+  for (int64_t a : {1, 2, 4})
+    for (int64_t b : {1, 2, 4, 8}) {
+      if (a * b * 4 * products > 96 || a > rowTiles || b > laneTiles)
+        continue;
+      int64_t tasks = llvm::divideCeil(rowTiles, a) * llvm::divideCeil(laneTiles, b);
+      int64_t cost = int64_t(llvm::divideCeil(tasks, warps)) * (8 * a * b + 16 * a + 8 * b);
+      if (cost < least) {
+        least = cost;
+        best = {a, b};
+      }
+    }
+  return best;
+}
+
+/// Two f32 as a pair of bf16, the first in the low half.
+static Value pairOf(ImplicitLocOpBuilder& b, Value low, Value high) {
+  auto pair = VectorType::get(2, b.getF32Type());
+  Value both = LLVM::PoisonOp::create(b, pair);
+  for (auto [i, value] : llvm::enumerate(ArrayRef<Value>{low, high}))
+    both = LLVM::InsertElementOp::create(b, both, value, arith::ConstantIntOp::create(b, i, 32));
+  Value rounded = LLVM::FPTruncOp::create(b, VectorType::get(2, b.getBF16Type()), both);
+  return LLVM::BitcastOp::create(b, b.getI32Type(), rounded);
+}
+
+static Value restOf(ImplicitLocOpBuilder& b, Value value) {
+  Value rounded = arith::TruncFOp::create(b, b.getBF16Type(), value);
+  return arith::SubFOp::create(b, value, arith::ExtFOp::create(b, b.getF32Type(), rounded));
+}
+
+std::optional<Value> KernelEmitter::storedPair(Value value, const Point& point, StringRef label) {
+  if (auto found = buffers.find(value); found != buffers.end()) {
+    const Buffer& buffer = found->second;
+    if (buffer.id < 0 || !buffer.storage.isBF16())
+      return {};
+    for (const Dim& dim : buffer.dims)
+      if (dim.label == label ? dim.stride != 1 : dim.stride % 2 != 0)
+        return {};
+    touch(buffer);
+    return LLVM::LoadOp::create(b, b.getI32Type(), address(buffer, point), 4).getResult();
+  }
+  auto relabel = value.getDefiningOp<ssm::RelabelOp>();
+  if (!relabel)
+    return {};
+  StringRef from = label;
+  for (auto [old, name] : llvm::zip(ssm::strings(relabel.getFrom()), ssm::strings(relabel.getTo())))
+    if (name == label)
+      from = old;
+  return storedPair(relabel.getOperand(), operandPoint(relabel, point), from);
+}
+
+KernelEmitter::Pair KernelEmitter::pairAt(Value value, const Point& point, StringRef label,
+                                          int64_t extent, bool wantsRest) {
+  Index first = *point.find(label);
+  bool isPart = isPartial(label) || extent % 16 != 0;
+  if (!isPart && !wantsRest)
+    if (std::optional<Value> stored = storedPair(value, point, label))
+      return {*stored, Value()};
+  Value zero = arith::ConstantOp::create(b, b.getF32FloatAttr(0));
+  SmallVector<Value, 2> elements, rests;
+  for (int64_t i = 0; i < 2; ++i) {
+    Point at = point;
+    Index index{first.dynamic, first.constant + i};
+    Value exists;
+    if (isPart) {
+      // Places past the end count as 0 on both sides.
+      Value number = indexValue(index), end = extentOf(label, extent);
+      exists = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, number, end);
+      index = {arith::MinSIOp::create(b, number, arith::SubIOp::create(b, end, i32(1))), 0};
+    }
+    at.set(label, index);
+    Value element = evaluate(value, at);
+    if (exists)
+      element = arith::SelectOp::create(b, exists, element, zero);
+    elements.push_back(element);
+    if (wantsRest)
+      rests.push_back(restOf(b, element));
+  }
+  return {pairOf(b, elements[0], elements[1]), wantsRest ? pairOf(b, rests[0], rests[1]) : Value()};
+}
+
+void KernelEmitter::emitProducts(ArrayRef<Operation*> sums, ArrayRef<ssm::AxisAttr> axes,
+                                 llvm::function_ref<void(const Point&)> body) {
+  const Product& model = products.find(sums.front())->second;
+  StringRef row = model.row, lane = model.lane;
+  ssm::AxisAttr rowAxis, laneAxis;
+  SmallVector<ssm::AxisAttr> others;
+  for (ssm::AxisAttr axis : axes)
+    (axis.getName() == row    ? rowAxis
+     : axis.getName() == lane ? laneAxis
+                              : others.emplace_back()) = axis;
+  int64_t rows = rowAxis.getSize(), lanes = laneAxis.getSize();
+  int64_t warps = limits.threads / 32;
+  WarpTile tile = chooseTile(rows, lanes, warps, sums.size());
+  int64_t laneTasks = llvm::divideCeil(lanes, 8 * tile.lanes);
+  int64_t tasks = llvm::divideCeil(rows, 16 * tile.rows) * laneTasks;
+
+  Scope scope(*this);
+  Value inWarp = arith::RemUIOp::create(b, thread, i32(32));
+  Value warp = arith::DivUIOp::create(b, thread, i32(32));
+  Value r = arith::DivUIOp::create(b, inWarp, i32(4));
+  Value c = arith::MulIOp::create(b, arith::RemUIOp::create(b, inWarp, i32(4)), i32(2));
+
+  auto emitTask = [&](Value task, Point point) {
+    Value firstRow = i32(0), firstLane = i32(0);
+    if (tasks > 1) {
+      firstRow = arith::MulIOp::create(b, arith::DivUIOp::create(b, task, i32(laneTasks)),
+                                       i32(16 * tile.rows));
+      firstLane = arith::MulIOp::create(b, arith::RemUIOp::create(b, task, i32(laneTasks)),
+                                        i32(8 * tile.lanes));
+    }
+    Value myRow = arith::AddIOp::create(b, firstRow, r);
+    Value readLane = arith::AddIOp::create(b, firstLane, r);
+    Value myLane = arith::AddIOp::create(b, firstLane, c);
+    // Beyond the last one the last is read; nothing of it is kept.
+    auto within = [&](Value base, int64_t offset, int64_t extent, int64_t unit) -> Index {
+      if (extent % unit == 0)
+        return {base, offset};
+      Value at = arith::AddIOp::create(b, base, i32(offset));
+      return {arith::MinSIOp::create(b, at, i32(extent - 1)), 0};
+    };
+    auto savedPrivates = privates;
+    SmallVector<SmallVector<Value>> results;
+    for (Operation* sum : sums) {
+      const Product& product = products.find(sum)->second;
+      bool swapped = product.row != row;
+      Value left = swapped ? product.right : product.left;
+      Value right = swapped ? product.left : product.right;
+      StringRef reduced = product.reduced.front();
+      int64_t extent = arrayType(left).find(reduced).getSize();
+      bool restLeft = false, restRight = false;
+      SmallVector<std::pair<bool, bool>> terms = roundedTerms(cast<ssm::SumOp>(sum), product);
+      for (auto& [x, y] : terms) {
+        if (swapped)
+          std::swap(x, y);
+        restLeft |= x;
+        restRight |= y;
+      }
+      SmallVector<Value> zeros(tile.rows * tile.lanes * 4,
+                               arith::ConstantOp::create(b, b.getF32FloatAttr(0)));
+      auto step = [&](Index first, ValueRange carried) {
+        SmallVector<Value> totals(carried);
+        auto at = [&](int64_t offset) -> Index { return {first.dynamic, first.constant + offset}; };
+        // Left: rows r, r + 8 by columns c, c + 8; right: columns c, c + 8.
+        SmallVector<SmallVector<Pair>> lefts(tile.rows), rights(tile.lanes);
+        for (int64_t i = 0; i < tile.rows; ++i)
+          for (int64_t column : {0, 8})
+            for (int64_t down : {0, 8}) {
+              Point p = point;
+              p.set(row, within(myRow, 16 * i + down, rows, 16));
+              p.set(reduced, at(column));
+              lefts[i].push_back(pairAt(left, p, reduced, extent, restLeft));
+            }
+        for (int64_t j = 0; j < tile.lanes; ++j)
+          for (int64_t column : {0, 8}) {
+            Point p = point;
+            p.set(lane, within(readLane, 8 * j, lanes, 8));
+            p.set(reduced, at(column));
+            rights[j].push_back(pairAt(right, p, reduced, extent, restRight));
+          }
+        for (auto [x, y] : terms)
+          for (int64_t i = 0; i < tile.rows; ++i)
+            for (int64_t j = 0; j < tile.lanes; ++j) {
+              SmallVector<Value> a, w, sum4;
+              for (const Pair& pair : lefts[i])
+                a.push_back(x ? pair.rest : pair.value);
+              for (const Pair& pair : rights[j])
+                w.push_back(y ? pair.rest : pair.value);
+              size_t place = (i * tile.lanes + j) * 4;
+              sum4.assign(totals.begin() + place, totals.begin() + place + 4);
+              llvm::copy(machine.multiplyPairs(b, a, w, sum4), totals.begin() + place);
+            }
+        return totals;
+      };
+      int64_t steps = llvm::divideCeil(extent, 16);
+      if (steps == 1)
+        results.push_back(step({c, 0}, zeros));
+      else
+        results.push_back(
+            loop(i32(0), i32(steps * 16), i32(16), zeros, [&](Value first, ValueRange carried) {
+              return step({arith::AddIOp::create(b, first, c), 0}, carried);
+            }));
+    }
+    for (int64_t i = 0; i < tile.rows; ++i)
+      for (int64_t j = 0; j < tile.lanes; ++j)
+        for (int64_t e = 0; e < 4; ++e) {
+          Point p = point;
+          p.set(row, {myRow, 16 * i + 8 * (e / 2)});
+          p.set(lane, {myLane, 8 * j + e % 2});
+          for (auto [sum, values] : llvm::zip(sums, results))
+            privates[sum->getResult(0).getAsOpaquePointer()] =
+                Private{{}, {values[(i * tile.lanes + j) * 4 + e]}};
+          Value exists = existsAt(axes, p);
+          auto bound = [&](StringRef label, int64_t extent, int64_t unit) {
+            if (extent % unit == 0 || isPartial(label))
+              return;
+            Value inside = arith::CmpIOp::create(b, arith::CmpIPredicate::slt,
+                                                 indexValue(*p.find(label)), i32(extent));
+            exists = exists ? arith::AndIOp::create(b, exists, inside).getResult() : inside;
+          };
+          bound(row, rows, 16 * tile.rows);
+          bound(lane, lanes, 8 * tile.lanes);
+          when(exists, [&] { body(p); });
+        }
+    privates = std::move(savedPrivates);
+  };
+
+  std::function<void(size_t, Point)> outer = [&](size_t depth, Point point) {
+    if (depth < others.size()) {
+      ssm::AxisAttr axis = others[depth];
+      loop(i32(0), extentOf(axis.getName(), axis.getSize()), i32(1), {},
+           [&](Value index, ValueRange) {
+             Point inner = point;
+             inner.set(axis.getName(), {index, 0});
+             outer(depth + 1, inner);
+             return SmallVector<Value>();
+           });
+      return;
+    }
+    if (tasks == warps)
+      return emitTask(warp, point);
+    loop(warp, i32(tasks), i32(warps), {}, [&](Value task, ValueRange) {
+      emitTask(task, point);
+      return SmallVector<Value>();
+    });
+  };
+  outer(0, Point());
+}

@@ -1,0 +1,194 @@
+// What a stage computes, dealt out to the threads of the block.
+#include "lib/Target/SIMT/Emitter.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace ssmc;
+using namespace ssmc::simt;
+
+void KernelEmitter::barrier() {
+  machine.barrier(b);
+  ++clock;
+}
+
+/// The position of a number among all of some labels, the last one fastest.
+static Point pointAt(ImplicitLocOpBuilder& b, Value number, ArrayRef<ssm::AxisAttr> axes,
+                     Point point = {}) {
+  for (size_t i = axes.size(); i-- > 0;) {
+    int64_t extent = axes[i].getSize();
+    if (i == 0) {
+      point.set(axes[i].getName(), {number, 0});
+      break;
+    }
+    if (extent == 1) {
+      point.set(axes[i].getName(), {Value(), 0});
+      continue;
+    }
+    Value size = arith::ConstantIntOp::create(b, extent, 32);
+    point.set(axes[i].getName(), {arith::RemUIOp::create(b, number, size), 0});
+    number = arith::DivUIOp::create(b, number, size);
+  }
+  return point;
+}
+
+void KernelEmitter::deal(ArrayRef<ssm::AxisAttr> axes,
+                         llvm::function_ref<void(const Point&)> body) {
+  int64_t total = countOf(axes), threads = limits.threads;
+  auto at = [&](Value number) {
+    Point point = pointAt(b, number, axes);
+    when(existsAt(axes, point), [&] { body(point); });
+  };
+  if (total < threads) {
+    Value mine = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, thread, i32(total));
+    when(mine, [&] { at(thread); });
+    return;
+  }
+  if (total == threads) {
+    Scope scope(*this);
+    return at(thread);
+  }
+  // Where all threads take as many, no one asks whether it is done.
+  if (total % threads == 0) {
+    loop(i32(0), i32(total), i32(threads), {}, [&](Value first, ValueRange) {
+      at(arith::AddIOp::create(b, first, thread));
+      return SmallVector<Value>();
+    });
+    return;
+  }
+  loop(thread, i32(total), i32(threads), {}, [&](Value number, ValueRange) {
+    at(number);
+    return SmallVector<Value>();
+  });
+}
+
+static SmallVector<ssm::AxisAttr> axesOf(ssm::ArrayType type, const Buffer& buffer) {
+  SmallVector<ssm::AxisAttr> axes;
+  for (const Dim& dim : buffer.dims)
+    if (ssm::AxisAttr axis = type.find(dim.label))
+      axes.push_back(axis);
+  return axes;
+}
+
+void KernelEmitter::emitNest(Value value, const Buffer& target) {
+  Operation* op = value.getDefiningOp();
+  if (isReduction(op) && !usesPairs(op)) {
+    // Few sums of many terms: several threads share each.
+    int64_t terms = countOf(arrayType(op->getOperand(0)).getAxes()) /
+                    std::max<int64_t>(1, countOf(arrayType(value).getAxes()));
+    int64_t sums = countOf(arrayType(value).getAxes()), group = 1;
+    while (group < 32 && sums * group * 2 <= limits.threads && group * 4 <= terms)
+      group *= 2;
+    if (group > 1)
+      return emitGroupReduction(op, target, group);
+  }
+  emitElements(value, axesOf(arrayType(value), target),
+               [&](const Point& point) { store(target, point, evaluate(value, point)); });
+}
+
+void KernelEmitter::emitGroupReduction(Operation* op, const Buffer& target, int64_t group) {
+  ssm::ArrayType type = arrayType(op->getResult(0)), from = arrayType(op->getOperand(0));
+  SmallVector<ssm::AxisAttr> axes = axesOf(type, target), summed;
+  for (ssm::AxisAttr axis : from.getAxes())
+    if (llvm::is_contained(reducedLabels(op), axis.getName()))
+      summed.push_back(axis);
+  int64_t sums = countOf(axes), terms = countOf(summed);
+  Scope scope(*this);
+  Value lane = arith::RemUIOp::create(b, thread, i32(group));
+  Value number = arith::DivUIOp::create(b, thread, i32(group));
+  // All threads of a warp go along; those without a sum of their own compute the last one again.
+  Value inside = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, number, i32(sums));
+  Point point = pointAt(b, arith::MinSIOp::create(b, number, i32(sums - 1)), axes);
+  Value identity = reductionIdentity(b, op, b.getF32Type());
+  Value sum =
+      loop(lane, i32(terms), i32(group), identity, [&](Value term, ValueRange carried) {
+        Point at = pointAt(b, term, summed, point);
+        Value exists = existsAt(summed, at);
+        Value value;
+        if (exists)
+          value = choose(
+                      exists, [&] { return SmallVector<Value>{evaluate(op->getOperand(0), at)}; },
+                      [&] { return SmallVector<Value>{identity}; })
+                      .front();
+        else
+          value = evaluate(op->getOperand(0), at);
+        return SmallVector<Value>{reductionCombine(b, op, carried[0], value)};
+      }).front();
+  for (int64_t mask = group / 2; mask > 0; mask /= 2)
+    sum = reductionCombine(b, op, sum, machine.exchange(b, sum, mask));
+  Value first = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, lane, i32(0));
+  inside = arith::AndIOp::create(b, inside, first);
+  if (Value exists = existsAt(axes, point))
+    inside = arith::AndIOp::create(b, inside, exists);
+  when(inside, [&] { store(target, point, sum); });
+}
+
+void KernelEmitter::emitResult(const Result& result) {
+  emitElements(result.value, axesOf(arrayType(result.value), result.target),
+               [&](const Point& point) {
+                 Value value = evaluate(result.value, point);
+                 Point at = point;
+                 if (!result.label.empty())
+                   at.set(result.label, foldPositions.find(result.label)->second);
+                 store(result.target, at, value);
+               });
+}
+
+void KernelEmitter::emitStore(tile::StoreOp op) {
+  int index = kernel.findStored(op.getName());
+  Value value = op.getValue();
+  Buffer target = userBuffer(op, index, op.getPart(), arrayType(value).getElementType(), /*row=*/0);
+  auto write = [&] {
+    emitElements(value, axesOf(arrayType(value), target),
+                 [&](const Point& point) { store(target, point, evaluate(value, point)); });
+  };
+  auto isWanted = [&] {
+    if (kernel.getOperandAt(index).getRole() == tile::Role::StateOut)
+      when(isPresent(op, index, 0), write);
+    else
+      write();
+  };
+  // What all slices compute the first one writes.
+  if (isFirstSlice && !arrayType(value).has(slice.label))
+    when(isFirstSlice, isWanted);
+  else
+    isWanted();
+}
+
+bool KernelEmitter::emitCopy(tile::LoadOp load, const Buffer& target) {
+  int index = kernel.findLoaded(load.getName());
+  tile::OperandAttr operand = kernel.getOperandAt(index);
+  ssm::ArrayType type = arrayType(load.getResult());
+  if (operand.getRole() != tile::Role::In || load.getPart() != tile::Part::Whole ||
+      operand.getAxes().empty() || operand.getStorage() != target.storage ||
+      !isa<FloatType>(target.storage))
+    return false;
+  int64_t bytes = target.storage.getIntOrFloatBitWidth() / 8, unit = 16 / bytes;
+  ssm::AxisAttr last = operand.getAxes().back();
+  int64_t extent = type.find(last.getName()).getSize();
+  // (A row of the caller's memory is a multiple of the last axis away.)
+  if (extent % unit || last.getSize() % unit)
+    return false;
+  for (const Dim& dim : target.dims)
+    if (dim.label == last.getName() ? dim.stride != 1 : dim.stride % unit != 0)
+      return false;
+  info.isAligned = true;
+  Buffer source = userBuffer(load, index, load.getPart(), type.getElementType(), /*row=*/0);
+  SmallVector<ssm::AxisAttr> axes = axesOf(type, target);
+  for (ssm::AxisAttr& axis : axes)
+    if (axis.getName() == last.getName())
+      axis =
+          ssm::AxisAttr::get(b.getContext(), axis.getLabel(), b.getI64IntegerAttr(extent / unit));
+  touch(target);
+  auto vector = VectorType::get(unit, target.storage);
+  deal(axes, [&](const Point& point) {
+    Point at = point;
+    const Index* group = point.find(last.getName());
+    at.set(last.getName(), {arith::MulIOp::create(b, indexValue(*group), i32(unit)), 0});
+    Value value = LLVM::LoadOp::create(b, vector, address(source, at), 16);
+    LLVM::StoreOp::create(b, value, address(target, at), 16);
+  });
+  return true;
+}

@@ -1,0 +1,264 @@
+/// Emits one tile kernel as the program of a thread block: the core of the targets whose machines
+/// run many threads in step.
+///
+/// Every value of a kernel is a labelled array. At any place of the emitted code a value is
+/// *buffered* (it lies in memory that the block shares), *private* (each thread holds its part in
+/// registers, see EmitFold.cpp), or *inline*: computed from its operands where it is used. To emit
+/// one element of an array, at an index for each label, is `evaluate`. What is buffered and in
+/// which order is decided in Plan.cpp: a block of ops becomes stages, between which all threads
+/// meet; the elements of what one stage computes are dealt out to the threads (EmitStages.cpp).
+/// Items, operands and sequences are in LowerKernel.cpp.
+#pragma once
+
+#include "dialects/Tile/Tile.h"
+#include "lib/Target/Values/Products.h"
+#include "lib/Target/Values/Values.h"
+#include "ssmc/Target/SIMT.h"
+
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/SetVector.h"
+#include "llvm/ADT/StringSet.h"
+
+#include <map>
+#include <vector>
+
+namespace ssmc::simt {
+
+using namespace target;
+using llvm::ArrayRef;
+using llvm::SmallVector;
+using llvm::SmallVectorImpl;
+using llvm::StringRef;
+using mlir::Block;
+using mlir::Operation;
+using mlir::Type;
+using mlir::Value;
+
+/// An index along one label: `dynamic + constant`, i32.
+struct Index {
+  Value dynamic;
+  int64_t constant = 0;
+};
+
+/// An index for each label of a value.
+struct Point {
+  SmallVector<std::pair<StringRef, Index>, 4> indices;
+  const Index* find(StringRef label) const;
+  void set(StringRef label, Index index);
+  void erase(StringRef label);
+};
+
+/// How one label of a buffer is laid out, in elements.
+struct Dim {
+  StringRef label;
+  int64_t extent = 1;
+  int64_t stride = 1;
+  Value dynamicStride; ///< i64, in place of `stride`
+};
+
+/// Where a value lies: in the block's own memory, or in the caller's.
+struct Buffer {
+  int id = -1; ///< number of a place of the block's own; -1: the caller's memory
+  Value base;
+  SmallVector<Dim, 4> dims;
+  Type element; ///< of the tile: f32, i1, i32
+  Type storage; ///< in memory
+};
+
+/// The elements that a thread holds of a value: one for each position of its labels but those that
+/// are dealt out to threads.
+struct Private {
+  SmallVector<ssm::AxisAttr> axes;
+  SmallVector<Value> elements;
+};
+
+/// A value that a block yields, and where it goes.
+struct Result {
+  Value value;
+  Buffer target;
+  StringRef label = {}; ///< the label of the steps that a fold stacks along
+};
+
+/// A place of the block's own memory: from when until when it is in use, in stages.
+struct Place {
+  int64_t bytes = 0;
+  int64_t first = 0, last = 0;
+  mlir::Operation* offset = nullptr; ///< the constant to patch; null where it is in the workspace
+  int64_t position = 0;
+};
+
+/// A part of a label for each block.
+struct Slice {
+  StringRef label;
+  int64_t parts = 1, size = 0;
+};
+
+Slice chooseSlice(tile::KernelOp kernel, const Limits& limits);
+/// Gives the label the size of a part, everywhere but in the kernel's operands.
+void applySlice(tile::KernelOp kernel, const Slice& slice);
+
+/// Labels along which elements meet somewhere below an op: those that are reduced, renamed or
+/// walked over.
+llvm::StringSet<> mixedLabels(Operation* root);
+
+class KernelEmitter {
+public:
+  KernelEmitter(tile::KernelOp kernel, mlir::ImplicitLocOpBuilder& b, const Machine& machine,
+                const Limits& limits, const Slice& slice, const ProductMap& products,
+                bool roundsProducts)
+      : kernel(kernel), b(b), machine(machine), limits(limits), slice(slice), products(products),
+        roundsProducts(roundsProducts) {}
+
+  /// Emits the function. `inWorkspace` are the places that shared memory has no room for.
+  mlir::LogicalResult run(const llvm::DenseSet<int>& inWorkspace);
+  /// After a run: the places, packed; whether they fit, and if not which should move.
+  bool pack(llvm::DenseSet<int>& inWorkspace);
+  KernelInfo info;
+
+private:
+  //===-- values (EmitValues.cpp) -------------------------------------------------------------===//
+  Value evaluate(Value value, const Point& point);
+  Value compute(Value value, const Point& point);
+  Point operandPoint(Operation* op, const Point& point);
+  Value reduceInline(Operation* op, const Point& point);
+  Value reduceInLoop(Operation* op, const Point& point);
+  Value emitShift(ssm::ShiftOp shift, const Point& point);
+  Value emitFlat(Operation* op, const Point& point);
+  Value readPrivate(const Private& held, const Point& point);
+  Value i32(int64_t value);
+  Value i64(int64_t value);
+  Value indexValue(const Index& index);
+  /// The extent of a label: what exists of the steps of a tile, or the number.
+  Value extentOf(StringRef label, int64_t extent);
+  bool isPartial(StringRef label) const { return partialExtents.count(label) != 0; }
+  /// Whether the index exists, as a condition; null where it does for sure.
+  Value existsAt(ArrayRef<ssm::AxisAttr> axes, const Point& point);
+
+  //===-- memory (EmitMemory.cpp) -------------------------------------------------------------===//
+  Value load(const Buffer& buffer, const Point& point);
+  void store(const Buffer& buffer, const Point& point, Value value);
+  /// A place for a value, with the labels of `order` last; kept as `storage`, if given.
+  Buffer makeBuffer(ssm::ArrayType type, ArrayRef<StringRef> order = {}, Type storage = {});
+  void touch(const Buffer& buffer);
+  Value address(const Buffer& buffer, const Point& point);
+  Value gep(Value base, Type unit, Value index);
+
+  //===-- stages (Plan.cpp, EmitStages.cpp) ---------------------------------------------------===//
+  /// Emits the ops of a block; then what it carries on (its arguments' next values, to where these
+  /// lie) and, in between, what its fold stacks.
+  void emitBlock(Block* block, ArrayRef<Result> carried, ArrayRef<Result> stacked);
+  void deal(ArrayRef<ssm::AxisAttr> axes, llvm::function_ref<void(const Point&)> body);
+  /// Computes all elements of a value that has no place yet, into `target`.
+  void emitNest(Value value, const Buffer& target);
+  void emitGroupReduction(Operation* op, const Buffer& target, int64_t group);
+  void emitResult(const Result& result);
+  void emitStore(tile::StoreOp store);
+  /// Copies an operand to its place, 16 bytes at a time; false where it does not lie so.
+  bool emitCopy(tile::LoadOp load, const Buffer& target);
+  Type storageOf(Operation* op);
+  void barrier();
+  using LoopBody = llvm::function_ref<SmallVector<Value>(Value index, mlir::ValueRange carried)>;
+  SmallVector<Value> loop(Value lower, Value upper, Value step, mlir::ValueRange inits,
+                          LoopBody body);
+  void when(Value condition, llvm::function_ref<void()> body);
+  SmallVector<Value> choose(Value condition, llvm::function_ref<SmallVector<Value>()> yes,
+                            llvm::function_ref<SmallVector<Value>()> no);
+  /// A loop of the whole block: what is in use before it and read in it stays so until its end.
+  void enterLoop();
+  void leaveLoop();
+
+  //===-- products (EmitProduct.cpp) ----------------------------------------------------------===//
+  struct Pair {
+    Value value, rest; ///< two bf16 as an i32; what rounding left, where wanted
+  };
+  /// Whether a sum is a product for the machine's units.
+  bool usesPairs(Operation* op);
+  /// The products that flow into a value where it is computed.
+  void productsOf(Value value, SmallVectorImpl<Operation*>& found, bool isRoot);
+  /// Runs `body` for all elements of a value, each in one thread, with the products in it at hand.
+  void emitElements(Value root, ArrayRef<ssm::AxisAttr> axes,
+                    llvm::function_ref<void(const Point&)> body);
+  void emitProducts(ArrayRef<Operation*> sums, ArrayRef<ssm::AxisAttr> axes,
+                    llvm::function_ref<void(const Point&)> body);
+  std::optional<Value> storedPair(Value value, const Point& point, StringRef label);
+  Pair pairAt(Value value, const Point& point, StringRef label, int64_t extent, bool wantsRest);
+
+  //===-- folds (EmitFold.cpp) ----------------------------------------------------------------===//
+  bool planPrivate(ssm::FoldOp fold, SmallVector<ssm::AxisAttr>& dealt);
+  void emitFold(ssm::FoldOp fold);
+  void emitPrivateFold(ssm::FoldOp fold, ArrayRef<ssm::AxisAttr> dealt);
+  void emitSharedFold(ssm::FoldOp fold);
+  void unrollFold(ssm::FoldOp fold, const Point& point);
+  Private evaluateAll(Value value, ArrayRef<ssm::AxisAttr> axes, const Point& point);
+  SmallVector<ssm::AxisAttr> heldAxes(Value value);
+
+  //===-- kernels (LowerKernel.cpp) -----------------------------------------------------------===//
+  void emitEntry();
+  void enterSequence();
+  void emitSequence(tile::SequenceOp sequence);
+  /// Gives the arguments of a loop's block their places and first values, and its results the same.
+  SmallVector<Result> emitCarried(Block* block, mlir::ValueRange inits, mlir::ValueRange results,
+                                  mlir::ValueRange yields);
+  Buffer userBuffer(Operation* op, int index, tile::Part part, Type element, int64_t row);
+  Value loadOperand(tile::LoadOp load, const Point& point);
+  Value isPresent(Operation* op, int index, int64_t row);
+
+  friend struct BlockPlan;
+  struct Scope {
+    Scope(KernelEmitter& e) : e(e) { e.memo.emplace_back(); }
+    ~Scope() { e.memo.pop_back(); }
+    KernelEmitter& e;
+  };
+  using Key = std::pair<void*, std::vector<std::tuple<const char*, void*, int64_t>>>;
+
+  tile::KernelOp kernel;
+  mlir::ImplicitLocOpBuilder& b;
+  const Machine& machine;
+  Limits limits;
+  Slice slice;
+  const ProductMap& products;
+  /// Whether factors of products may be rounded to bf16, and the machine multiplies such.
+  bool roundsProducts;
+  /// Products that are computed where their one reader is.
+  llvm::DenseSet<Operation*> fused;
+
+  llvm::DenseMap<Value, Buffer> buffers;
+  std::map<void*, Private> privates;
+  std::vector<std::map<Key, Value>> memo{1};
+  std::map<StringRef, Index> foldPositions;
+  std::map<StringRef, Value> partialExtents; ///< i32
+  llvm::StringSet<> dealtLabels;             ///< of the private fold that is being emitted
+  bool inPrivate = false;
+
+  std::vector<Place> places;
+  llvm::DenseSet<int> inWorkspace;
+  int64_t clock = 0;
+  struct Loop {
+    int64_t start;
+    llvm::DenseSet<int> touched;
+  };
+  std::vector<Loop> loops;
+  mlir::OpBuilder::InsertPoint entryPoint;
+
+  Value thread; ///< i32, within the block
+  SmallVector<Value> pointers;
+  SmallVector<SmallVector<Value>> strides;
+  Value heads, groups, times[2], offsets, workspace, shared;
+  Value packed, sequence, head, group;
+  Value sliceStart, isFirstSlice; ///< null where there are no slices
+  SmallVector<Value> origins;
+  std::map<int64_t, Value> timeStarts; ///< i64
+  struct Ring {
+    int64_t rows = 1, elements = 1;
+  };
+  std::map<int, Ring> rings;
+  Value ringBase, blockSpace;
+  mlir::Operation* workspaceBytes = nullptr; ///< constant, patched
+};
+
+/// Whether a value is a number, or one spread over labels.
+bool isConstant(Value value);
+int64_t countOf(ArrayRef<ssm::AxisAttr> axes);
+
+} // namespace ssmc::simt

@@ -1,0 +1,390 @@
+// A kernel to its function: items, operands, sequences.
+#include "lib/Target/SIMT/Emitter.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+
+using namespace mlir;
+using namespace ssmc;
+using namespace ssmc::simt;
+using tile::Role;
+
+bool simt::lowersSteps(Operation* op) {
+  return isa<ssm::ShiftOp>(op) && !op->getParentOfType<ssm::FoldOp>();
+}
+
+//===-- entry --------------------------------------------------------------------------------===//
+
+void KernelEmitter::emitEntry() {
+  Type pointer = LLVM::LLVMPointerType::get(b.getContext(), machine.globalSpace());
+  SmallVector<Type> parameters(5, b.getI64Type());
+  parameters.append(2, pointer);
+  for (auto operand : kernel.getOperandsAttr().getAsRange<tile::OperandAttr>())
+    if (operand.getRole() != Role::Row) {
+      parameters.push_back(pointer);
+      parameters.append(4, b.getI64Type());
+    }
+  auto function =
+      func::FuncOp::create(b, kernel.getSymName(), b.getFunctionType(parameters, TypeRange()));
+  Block* entry = function.addEntryBlock();
+  b.setInsertionPointToStart(entry);
+  auto argument = entry->args_begin();
+  auto next = [&]() -> Value { return *argument++; };
+  next(); // The batch is known by the grid.
+  heads = next();
+  groups = next();
+  times[0] = next();
+  times[1] = next();
+  offsets = next();
+  workspace = next();
+  for (auto operand : kernel.getOperandsAttr().getAsRange<tile::OperandAttr>()) {
+    pointers.push_back({});
+    strides.push_back({});
+    if (operand.getRole() == Role::Row)
+      continue;
+    pointers.back() = next();
+    for (int i = 0; i < 4; ++i)
+      strides.back().push_back(next());
+  }
+  origins.resize(pointers.size());
+
+  thread = machine.thread(b);
+  shared = machine.shared(b);
+  Value block = arith::ExtUIOp::create(b, b.getI64Type(), machine.block(b, 0));
+  Value item = block;
+  if (slice.parts > 1) {
+    item = arith::DivUIOp::create(b, block, i64(slice.parts));
+    Value part = arith::RemUIOp::create(b, block, i64(slice.parts));
+    sliceStart = arith::MulIOp::create(b, part, i64(slice.size));
+    isFirstSlice = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, part, i64(0));
+  }
+  sequence = arith::DivUIOp::create(b, item, heads);
+  head = arith::RemUIOp::create(b, item, heads);
+  group = arith::DivUIOp::create(b, arith::MulIOp::create(b, head, groups), heads);
+
+  // Each block's part of the workspace: places, then rings of rows.
+  Value row = arith::ExtUIOp::create(b, b.getI64Type(), machine.block(b, 1));
+  Value columns = arith::ExtUIOp::create(b, b.getI64Type(), machine.blocks(b, 0));
+  Value number = arith::AddIOp::create(b, arith::MulIOp::create(b, row, columns), block);
+  Value bytes = i64(0);
+  workspaceBytes = bytes.getDefiningOp();
+  Value all = bytes;
+  for (auto& [index, ring] : rings)
+    info.workspacePerColumn += ring.rows * ring.elements * 4;
+  if (info.workspacePerColumn)
+    all = arith::AddIOp::create(b, bytes,
+                                arith::MulIOp::create(b, times[1], i64(info.workspacePerColumn)));
+  blockSpace = gep(workspace, b.getI8Type(), arith::MulIOp::create(b, number, all));
+  ringBase = gep(blockSpace, b.getI8Type(), bytes);
+
+  enterSequence();
+  // (Places are addressed at the top, so that they are known everywhere.)
+  Operation* end = arith::ConstantIntOp::create(b, 0, 32).getOperation();
+  entryPoint = {entry, end->getIterator()};
+}
+
+void KernelEmitter::enterSequence() {
+  bool twoAxes = false;
+  int64_t tile = 1;
+  kernel->walk([&](tile::SequenceOp op) {
+    twoAxes |= op.getTimeAxis() != 0;
+    tile = op.getTileSize();
+  });
+  Value entry = sequence, start;
+  if (!twoAxes) {
+    Value null = LLVM::ZeroOp::create(b, offsets.getType());
+    packed = LLVM::ICmpOp::create(b, LLVM::ICmpPredicate::ne, offsets, null);
+    SmallVector<Value> known = choose(
+        packed,
+        [&] {
+          Value at = gep(offsets, b.getI64Type(), sequence);
+          Value first = LLVM::LoadOp::create(b, b.getI64Type(), at, 8);
+          Value last = LLVM::LoadOp::create(b, b.getI64Type(), gep(at, b.getI64Type(), i64(1)), 8);
+          return SmallVector<Value>{i64(0), first, arith::SubIOp::create(b, last, first)};
+        },
+        [&] { return SmallVector<Value>{sequence, i64(0), times[0]}; });
+    entry = known[0];
+    start = known[1];
+    times[0] = known[2];
+  }
+  for (auto [index, operand] :
+       llvm::enumerate(kernel.getOperandsAttr().getAsRange<tile::OperandAttr>())) {
+    Role role = operand.getRole();
+    if (role == Role::Row || role == Role::Param)
+      continue;
+    bool isState = role == Role::StateIn || role == Role::StateOut;
+    origins[index] = arith::MulIOp::create(b, isState ? sequence : entry, strides[index][0]);
+    if (isState || twoAxes)
+      continue;
+    Value row = start;
+    // No two sequences share a chunk: one more for each makes room for the parts at their ends.
+    if (role == Role::ChunkTemp)
+      row = arith::AddIOp::create(b, arith::DivUIOp::create(b, start, i64(tile)),
+                                  arith::SubIOp::create(b, sequence, entry));
+    origins[index] =
+        arith::AddIOp::create(b, origins[index], arith::MulIOp::create(b, row, strides[index][1]));
+  }
+}
+
+//===-- operands -----------------------------------------------------------------------------===//
+
+static bool isTimed(Role role) {
+  return role == Role::In || role == Role::Out || role == Role::Temp;
+}
+
+/// Whether the rows of a kernel of two time axes are taken from the last to the first.
+static bool takesRowsBackwards(Operation* op) {
+  bool reverse = false;
+  for (Operation* parent = op; (parent = parent->getParentOp());)
+    if (auto outer = dyn_cast<tile::SequenceOp>(parent); outer && outer.getTimeAxis() == 0)
+      reverse = outer.getReverse();
+  return reverse;
+}
+
+Buffer KernelEmitter::userBuffer(Operation* op, int index, tile::Part part, Type element,
+                                 int64_t row) {
+  tile::OperandAttr operand = kernel.getOperandAt(index);
+  Role role = operand.getRole();
+  Buffer buffer;
+  buffer.element = element;
+  auto complex = dyn_cast<ComplexType>(operand.getStorage());
+  buffer.storage = role == Role::Row ? b.getF32Type()
+                   : complex         ? complex.getElementType()
+                                     : operand.getStorage();
+  int64_t unit = complex ? 2 : 1, stride = unit;
+  SmallVector<Dim> dims;
+  Value partStart;
+  for (ssm::AxisAttr axis : llvm::reverse(operand.getAxes())) {
+    dims.push_back({axis.getName(), axis.getSize(), stride, Value()});
+    if (sliceStart && axis.getName() == slice.label)
+      partStart = arith::MulIOp::create(b, sliceStart, i64(stride));
+    stride *= axis.getSize();
+  }
+  auto around = op->getParentOfType<tile::SequenceOp>();
+  bool lifted = around && around.getTileSize() > 1;
+  Value offset = origins[index];
+  auto accumulate = [&](Value count, Value by) {
+    Value term = arith::MulIOp::create(b, count, by);
+    offset = offset ? arith::AddIOp::create(b, offset, term).getResult() : term;
+  };
+  if (role == Role::Row) {
+    // Rings lie one after the other, each `rows` rows of all columns.
+    Ring& ring = rings[index];
+    int64_t before = 0;
+    for (auto& [other, one] : rings)
+      before += other < index ? one.rows * one.elements * 4 : 0;
+    buffer.base = gep(ringBase, b.getI8Type(), arith::MulIOp::create(b, times[1], i64(before)));
+    bool reverse = takesRowsBackwards(op);
+    Value y =
+        arith::AddIOp::create(b, timeStarts[0], i64(reverse ? row : ring.rows - row % ring.rows));
+    Value slot = arith::RemSIOp::create(b, y, i64(ring.rows));
+    offset = Value();
+    accumulate(arith::MulIOp::create(b, slot, times[1]), i64(ring.elements));
+    accumulate(timeStarts[1], i64(ring.elements));
+    if (lifted)
+      dims.push_back({around.getAxis().getName(), around.getTileSize(), ring.elements, Value()});
+  } else {
+    buffer.base = pointers[index];
+    if (isTimed(role))
+      for (auto [axis, start] : timeStarts)
+        accumulate(start, strides[index][1 + axis]);
+    if (role == Role::ChunkTemp)
+      accumulate(arith::DivUIOp::create(b, timeStarts[0], i64(around.getTileSize())),
+                 strides[index][1]);
+    if (operand.getScope() != ssm::Scope::Shared)
+      accumulate(operand.getScope() == ssm::Scope::Group ? group : head, strides[index][3]);
+    if (complex && offset)
+      offset = arith::MulIOp::create(b, offset, i64(2));
+    if (isTimed(role) && lifted) {
+      Value step = strides[index][1 + around.getTimeAxis()];
+      if (complex)
+        step = arith::MulIOp::create(b, step, i64(2));
+      dims.push_back({around.getAxis().getName(), around.getTileSize(), 1, step});
+    }
+  }
+  if (partStart)
+    offset = offset ? arith::AddIOp::create(b, offset, partStart).getResult() : partStart;
+  if (part == tile::Part::Im)
+    offset = offset ? arith::AddIOp::create(b, offset, i64(1)).getResult() : i64(1);
+  if (offset)
+    buffer.base =
+        gep(buffer.base, buffer.storage.isInteger(1) ? b.getI8Type() : buffer.storage, offset);
+  buffer.dims.assign(dims.rbegin(), dims.rend());
+  return buffer;
+}
+
+Value KernelEmitter::isPresent(Operation* op, int index, int64_t row) {
+  Role role = kernel.getOperandAt(index).getRole();
+  if (role == Role::StateIn || role == Role::StateOut) {
+    Value null = LLVM::ZeroOp::create(b, pointers[index].getType());
+    return LLVM::ICmpOp::create(b, LLVM::ICmpPredicate::ne, pointers[index], null);
+  }
+  if (role != Role::Row || row == 0)
+    return {};
+  Value y = timeStarts[0];
+  if (takesRowsBackwards(op))
+    return arith::CmpIOp::create(b, arith::CmpIPredicate::slt,
+                                 arith::AddIOp::create(b, y, i64(row)), times[0]);
+  return arith::CmpIOp::create(b, arith::CmpIPredicate::sge, y, i64(row));
+}
+
+Value KernelEmitter::loadOperand(tile::LoadOp op, const Point& point) {
+  int index = kernel.findLoaded(op.getName());
+  int64_t row = op.getRow().value_or(0);
+  Type element = arrayType(op.getResult()).getElementType();
+  // Steps that do not exist are not read: the last one is, in their place.
+  Point inside = point;
+  for (ssm::AxisAttr axis : arrayType(op.getResult()).getAxes())
+    if (isPartial(axis.getName())) {
+      const Index* at = point.find(axis.getName());
+      if (!at->dynamic && at->constant == 0)
+        continue;
+      Value last = arith::SubIOp::create(b, partialExtents[axis.getName()], i32(1));
+      inside.set(axis.getName(), {arith::MinSIOp::create(b, indexValue(*at), last), 0});
+    }
+  auto read = [&]() -> Value {
+    Value value = load(userBuffer(op, index, op.getPart(), element, row), inside);
+    return value;
+  };
+  Value present = isPresent(op, index, row);
+  if (!present)
+    return read();
+  return choose(
+             present, [&] { return SmallVector<Value>{read()}; },
+             [&] {
+               if (op.getOtherwise())
+                 return SmallVector<Value>{evaluate(op.getOtherwise(), point)};
+               if (element.isInteger())
+                 return SmallVector<Value>{
+                     arith::ConstantOp::create(b, b.getIntegerAttr(element, 0)).getResult()};
+               return SmallVector<Value>{
+                   arith::ConstantOp::create(b, b.getF32FloatAttr(0)).getResult()};
+             })
+      .front();
+}
+
+//===-- sequences ----------------------------------------------------------------------------===//
+
+SmallVector<Result> KernelEmitter::emitCarried(Block* block, ValueRange inits, ValueRange results,
+                                               ValueRange yields) {
+  SmallVector<Result> carried;
+  for (auto [argument, init, yield] : llvm::zip(block->getArguments(), inits, yields)) {
+    carried.push_back({yield, makeBuffer(arrayType(argument))});
+    Scope scope(*this);
+    emitResult({init, carried.back().target});
+  }
+  for (auto [argument, result, place] : llvm::zip(block->getArguments(), results, carried))
+    for (Value value : {Value(argument), Value(result)})
+      buffers[value] = place.target;
+  if (!carried.empty())
+    barrier();
+  return carried;
+}
+
+void KernelEmitter::emitSequence(tile::SequenceOp op) {
+  int64_t axis = op.getTimeAxis(), tile = op.getTileSize();
+  auto yield = cast<tile::YieldOp>(op.getBlock()->getTerminator());
+  SmallVector<Result> carried =
+      emitCarried(op.getBlock(), op.getInits(), op.getResults(), yield.getValues());
+  Value total = times[axis];
+  Value count =
+      arith::DivSIOp::create(b, arith::AddIOp::create(b, total, i64(tile - 1)), i64(tile));
+  // Tiles that do not wait for each other are shared among blocks.
+  bool alone = op->getParentOp() == kernel && op.getInits().empty() && rings.empty() &&
+               llvm::hasSingleElement(kernel.getBlock()->getOps<tile::SequenceOp>());
+  Value first = i64(0), step = i64(1);
+  if (alone) {
+    info.sharedTile = tile;
+    first = arith::ExtUIOp::create(b, b.getI64Type(), machine.block(b, 1));
+    step = arith::ExtUIOp::create(b, b.getI64Type(), machine.blocks(b, 1));
+  }
+  auto savedStarts = timeStarts;
+  auto savedExtents = partialExtents;
+  enterLoop();
+  loop(first, count, step, {}, [&](Value counter, ValueRange) {
+    Value index = counter;
+    if (op.getReverse())
+      index = arith::SubIOp::create(b, arith::SubIOp::create(b, count, i64(1)), counter);
+    Value start = arith::MulIOp::create(b, index, i64(tile));
+    timeStarts[axis] = start;
+    if (tile == 1) {
+      emitBlock(op.getBlock(), carried, {});
+      return SmallVector<Value>();
+    }
+    // Whole tiles and the last one, which may be partial, have code of their own: in the first
+    // nothing asks which steps there are.
+    Value rest = arith::SubIOp::create(b, total, start);
+    Value isWhole = arith::CmpIOp::create(b, arith::CmpIPredicate::sge, rest, i64(tile));
+    auto savedBuffers = buffers;
+    auto emitWhole = [&] {
+      emitBlock(op.getBlock(), carried, {});
+      return SmallVector<Value>();
+    };
+    auto emitPart = [&] {
+      buffers = savedBuffers;
+      Value extent = arith::TruncIOp::create(b, b.getI32Type(), rest);
+      for (auto [label, positions] : tile::namesOfSteps(op))
+        partialExtents[label] =
+            positions == 1 ? extent : arith::MulIOp::create(b, extent, i32(positions)).getResult();
+      emitBlock(op.getBlock(), carried, {});
+      return SmallVector<Value>();
+    };
+    choose(isWhole, emitWhole, emitPart);
+    buffers = std::move(savedBuffers);
+    partialExtents = savedExtents;
+    return SmallVector<Value>();
+  });
+  leaveLoop();
+  timeStarts = savedStarts;
+  partialExtents = savedExtents;
+}
+
+//===-- kernels ------------------------------------------------------------------------------===//
+
+LogicalResult KernelEmitter::run(const llvm::DenseSet<int>& away) {
+  inWorkspace = away;
+  info = {};
+  info.name = kernel.getSymName().str();
+  info.threads = limits.threads;
+  info.slices = slice.parts;
+  kernel->walk([&](tile::LoadOp load) {
+    int index = kernel.findLoaded(load.getName());
+    tile::OperandAttr operand = kernel.getOperandAt(index);
+    if (operand.getRole() != Role::Row)
+      return;
+    Ring& ring = rings[index];
+    ring.rows = std::max<int64_t>(ring.rows, load.getRow().value_or(0) + 1);
+    ring.elements = isa<ComplexType>(operand.getStorage()) ? 2 : 1;
+    for (ssm::AxisAttr axis : operand.getAxes())
+      ring.elements *= axis.getSize();
+  });
+  b.setInsertionPoint(kernel);
+  emitEntry();
+  emitBlock(kernel.getBlock(), {}, {});
+  func::ReturnOp::create(b);
+  return success();
+}
+
+FailureOr<KernelInfo> simt::lowerKernel(tile::KernelOp kernel, const Machine& machine,
+                                        const Limits& limits) {
+  llvm::DenseSet<int> inWorkspace;
+  std::optional<Type> factors = kernel.getFactorType();
+  bool roundsProducts = factors && factors->isBF16() && machine.hasPairs();
+  ProductMap products;
+  llvm::StringMap<int64_t> readAlong;
+  Slice slice = chooseSlice(kernel, limits);
+  applySlice(kernel, slice);
+  findProducts(kernel, roundsProducts, products, readAlong);
+  for (;;) {
+    ImplicitLocOpBuilder b(kernel.getLoc(), kernel);
+    KernelEmitter emitter(kernel, b, machine, limits, slice, products, roundsProducts);
+    if (failed(emitter.run(inWorkspace)))
+      return failure();
+    if (emitter.pack(inWorkspace))
+      return emitter.info;
+    // What was emitted is thrown away: the next try has one place more outside.
+    Operation* function = kernel->getPrevNode();
+    function->erase();
+  }
+}

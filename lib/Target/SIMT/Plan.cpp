@@ -1,0 +1,285 @@
+// What of a block of ops lies in memory, and in which order it is computed.
+//
+// Reductions, folds and what is read many times over lie in memory; the rest is computed where it
+// is used. What lies in memory is computed in stages: all that needs nothing of the same stage. All
+// threads meet after each.
+#include "lib/Target/SIMT/Emitter.h"
+
+using namespace mlir;
+using namespace ssmc;
+using namespace ssmc::simt;
+
+/// Reads of memory and expensive functions beyond which a value is rather kept than computed again.
+static constexpr int64_t cheap = 3;
+
+namespace ssmc::simt {
+
+struct BlockPlan {
+  BlockPlan(KernelEmitter& e, Block* block) : e(e), block(block) {}
+
+  /// An op of this block, seen from anywhere inside; null where it stands further out.
+  Operation* here(Operation* op) { return block->findAncestorOpInBlock(*op); }
+  Operation* definedHere(Value value) {
+    Operation* op = value.getDefiningOp();
+    return op && op->getBlock() == block ? op : nullptr;
+  }
+
+  void markLive(Operation* op) {
+    if (!live.insert(op).second)
+      return;
+    op->walk([&](Operation* inner) {
+      for (Value operand : inner->getOperands())
+        if (Operation* def = definedHere(operand))
+          markLive(def);
+    });
+  }
+
+  /// Whether elements of the value are read more often than there are of them.
+  bool isReadAgain(Value value) {
+    ssm::ArrayType type = arrayType(value);
+    for (Operation* user : value.getUsers()) {
+      if (user->getBlock() != block)
+        return true;
+      if (!live.contains(user) || user->getNumResults() != 1 || isReduction(user) ||
+          isa<ssm::FoldOp, tile::SequenceOp>(user))
+        continue;
+      ssm::ArrayType result = arrayType(user->getResult(0));
+      for (ssm::AxisAttr axis : result.getAxes())
+        if (!isa<ssm::RelabelOp, ssm::FlattenOp, ssm::UnflattenOp>(user) &&
+            !type.has(axis.getName()) && axis.getSize() > 1)
+          return true;
+      if (!inMemory.contains(user->getResult(0)) && isReadAgain(user->getResult(0)))
+        return true;
+    }
+    return false;
+  }
+
+  /// Reads and functions for one element.
+  int64_t costOf(Value value) {
+    Operation* op = definedHere(value);
+    if (!op || inMemory.contains(value))
+      return isConstant(value) ? 0 : 1;
+    if (isa<ssm::ConstantOp, ssm::PositionOp>(op))
+      return 0;
+    int64_t cost = isExpensive(op) ? 8 : isa<tile::LoadOp>(op);
+    for (Value operand : op->getOperands())
+      cost += costOf(operand);
+    return cost;
+  }
+
+  bool isKept(Operation* op) {
+    if (isa<ssm::FoldOp>(op) || isReduction(op))
+      return true;
+    if (op->getNumResults() != 1 || isa<tile::SequenceOp>(op) || isConstant(op->getResult(0)))
+      return false;
+    Value value = op->getResult(0);
+    if (isa<tile::LoadOp>(op))
+      return isReadAgain(value) || !value.hasOneUse();
+    int64_t cost = costOf(value);
+    bool once = value.hasOneUse() && (*value.getUsers().begin())->getBlock() == block;
+    return cost > cheap && (isReadAgain(value) || (!once && cost >= 8));
+  }
+
+  /// Whether a product is read once, by what is made of it element by element.
+  bool isFusible(Operation* sum) {
+    Value value = sum->getResult(0);
+    ssm::ArrayType type = arrayType(value);
+    for (;;) {
+      if (!value.hasOneUse())
+        return false;
+      Operation* user = *value.getUsers().begin();
+      if (user->getBlock() != block)
+        return false;
+      if (isa<tile::StoreOp>(user) || user->hasTrait<OpTrait::IsTerminator>())
+        return true;
+      if (!user->hasTrait<ssm::Pointwise>() ||
+          arrayType(user->getResult(0)).getRank() != type.getRank())
+        return false;
+      value = user->getResult(0);
+      if (inMemory.contains(value))
+        return true;
+    }
+  }
+
+  /// The stage after which a value can be read.
+  int64_t readyAfter(Value value) {
+    Operation* op = definedHere(value);
+    if (!op)
+      return 0;
+    if (auto found = stages.find(op); found != stages.end())
+      return found->second;
+    if (auto found = ready.find(op); found != ready.end())
+      return found->second;
+    // What an earlier sequence wrote may be read.
+    int64_t stage = isa<tile::LoadOp>(op) ? loadsAfter.lookup(op) : 0;
+    for (Value operand : op->getOperands())
+      stage = std::max(stage, readyAfter(operand));
+    return ready[op] = stage;
+  }
+  int64_t stageOf(Operation* op) {
+    int64_t stage = isa<tile::LoadOp>(op) ? loadsAfter.lookup(op) : 0;
+    op->walk([&](Operation* inner) {
+      for (Value operand : inner->getOperands())
+        stage = std::max(stage, readyAfter(operand));
+      if (inner != op && isa<tile::LoadOp>(inner))
+        stage = std::max(stage, lastSequence);
+    });
+    return stage + 1;
+  }
+
+  void build(ArrayRef<Result> carried, ArrayRef<Result> stacked) {
+    for (Operation& op : *block)
+      if (isa<tile::StoreOp, tile::SequenceOp>(op))
+        markLive(&op);
+    for (ArrayRef<Result> results : {carried, stacked})
+      for (const Result& result : results)
+        if (Operation* def = definedHere(result.value))
+          markLive(def);
+    for (Operation& op : *block)
+      if (live.contains(&op) && isKept(&op))
+        for (Value value : op.getResults())
+          inMemory.insert(value);
+    for (Operation& op : *block)
+      if (live.contains(&op) && e.usesPairs(&op) && isFusible(&op)) {
+        inMemory.erase(op.getResult(0));
+        e.fused.insert(&op);
+      }
+    for (Operation& op : *block) {
+      if (!live.contains(&op))
+        continue;
+      loadsAfter[&op] = lastSequence;
+      bool kept = op.getNumResults() && inMemory.contains(op.getResult(0));
+      if (isa<tile::StoreOp>(op)) {
+        stages[&op] = stageOf(&op);
+      } else if (isa<tile::SequenceOp>(op)) {
+        // After everything before it, which may write what it reads.
+        int64_t last = stageOf(&op) - 1;
+        for (auto [other, stage] : stages)
+          last = std::max(last, stage);
+        lastSequence = stages[&op] = last + 1;
+      } else if (kept) {
+        stages[&op] = stageOf(&op);
+      } else {
+        continue;
+      }
+      ordered.push_back(&op);
+    }
+  }
+
+  KernelEmitter& e;
+  Block* block;
+  llvm::DenseSet<Operation*> live;
+  llvm::DenseSet<Value> inMemory;
+  llvm::DenseMap<Operation*, int64_t> stages, ready, loadsAfter;
+  int64_t lastSequence = 0;
+  SmallVector<Operation*> ordered;
+};
+
+} // namespace ssmc::simt
+
+/// Whether an inline value reads an argument of the block other than `own` at its own place.
+static bool readsOthers(Value value, Block* block, BlockArgument own,
+                        const llvm::DenseSet<Value>& inMemory, bool moved = false) {
+  if (auto argument = dyn_cast<BlockArgument>(value))
+    return argument.getOwner() == block && (argument != own || moved);
+  Operation* op = value.getDefiningOp();
+  if (op->getBlock() != block || inMemory.contains(value))
+    return false;
+  moved |=
+      isReduction(op) ||
+      isa<ssm::RelabelOp, ssm::AtOp, ssm::ShiftOp, ssm::LastOp, ssm::FlattenOp, ssm::UnflattenOp>(
+          op);
+  return llvm::any_of(op->getOperands(), [&](Value operand) {
+    return readsOthers(operand, block, own, inMemory, moved);
+  });
+}
+
+/// The type in which a value is kept: where pairs are wanted, operands stay as they are stored.
+Type KernelEmitter::storageOf(Operation* op) {
+  auto load = dyn_cast<tile::LoadOp>(op);
+  if (!load || !roundsProducts || !isStoredAsBF16(load.getResult()))
+    return {};
+  return b.getBF16Type();
+}
+
+void KernelEmitter::emitBlock(Block* block, ArrayRef<Result> carried, ArrayRef<Result> stacked) {
+  BlockPlan plan(*this, block);
+  plan.build(carried, stacked);
+
+  int64_t last = 0;
+  for (auto [op, stage] : plan.stages)
+    last = std::max(last, stage);
+  // Next values that cannot be written over the old ones are computed aside first.
+  std::map<int64_t, SmallVector<Result>> aside, stack;
+  SmallVector<std::pair<Value, size_t>> copies;
+  for (auto [i, result] : llvm::enumerate(carried))
+    if (readsOthers(result.value, block, block->getArgument(i), plan.inMemory)) {
+      int64_t stage = plan.readyAfter(result.value) + 1;
+      aside[stage].push_back({result.value, Buffer()});
+      copies.push_back({result.value, i});
+      last = std::max(last, stage);
+    }
+  for (const Result& result : stacked) {
+    int64_t stage = plan.readyAfter(result.value) + 1;
+    stack[stage].push_back(result);
+    last = std::max(last, stage);
+  }
+
+  llvm::DenseMap<size_t, Buffer> computed;
+  for (int64_t stage = 1; stage <= last; ++stage) {
+    SmallVector<std::pair<Value, Buffer>> made;
+    for (Operation* op : plan.ordered) {
+      if (plan.stages[op] != stage)
+        continue;
+      Scope scope(*this);
+      if (auto sequence = dyn_cast<tile::SequenceOp>(op)) {
+        emitSequence(sequence);
+      } else if (auto fold = dyn_cast<ssm::FoldOp>(op)) {
+        emitFold(fold);
+      } else if (auto store = dyn_cast<tile::StoreOp>(op)) {
+        emitStore(store);
+      } else {
+        SmallVector<StringRef> order;
+        if (auto operand = dyn_cast<tile::LoadOp>(op)) {
+          int index = kernel.findLoaded(operand.getName());
+          for (ssm::AxisAttr axis : kernel.getOperandAt(index).getAxes())
+            order.push_back(axis.getName());
+        }
+        Buffer target = makeBuffer(arrayType(op->getResult(0)), order, storageOf(op));
+        auto operand = dyn_cast<tile::LoadOp>(op);
+        if (!operand || !emitCopy(operand, target))
+          emitNest(op->getResult(0), target);
+        made.push_back({op->getResult(0), target});
+      }
+    }
+    for (Result& result : aside[stage]) {
+      Scope scope(*this);
+      result.target = makeBuffer(arrayType(result.value));
+      emitNest(result.value, result.target);
+      for (auto [value, i] : copies)
+        if (value == result.value)
+          computed[i] = result.target;
+    }
+    for (const Result& result : stack[stage]) {
+      Scope scope(*this);
+      emitResult(result);
+    }
+    for (auto& [value, buffer] : made)
+      buffers[value] = buffer;
+    barrier();
+  }
+  bool any = false;
+  for (auto [i, result] : llvm::enumerate(carried)) {
+    if (result.value == block->getArgument(i))
+      continue;
+    any = true;
+    Scope scope(*this);
+    auto saved = buffers;
+    if (auto found = computed.find(i); found != computed.end())
+      buffers[result.value] = found->second;
+    emitResult(result);
+    buffers = std::move(saved);
+  }
+  if (any)
+    barrier();
+}

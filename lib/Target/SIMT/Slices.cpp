@@ -1,0 +1,88 @@
+// Parts of one label, each for a block of its own.
+//
+// A label that nothing reduces or renames stands for columns side by side that never meet: the free
+// axis of a state. Blocks that each take a part of it do what does not bear it all over again, so
+// there are only as many parts as it takes to give every processor a block.
+#include "lib/Target/SIMT/Emitter.h"
+
+using namespace mlir;
+using namespace ssmc;
+using namespace ssmc::simt;
+
+/// Positions of a part below which products would run empty.
+static constexpr int64_t fewest = 16;
+
+llvm::StringSet<> ssmc::simt::mixedLabels(Operation* root) {
+  llvm::StringSet<> mixed;
+  root->walk([&](Operation* op) {
+    if (isReduction(op)) {
+      for (StringRef label : reducedLabels(op))
+        mixed.insert(label);
+    } else if (auto relabel = dyn_cast<ssm::RelabelOp>(op)) {
+      for (ArrayAttr names : {relabel.getFrom(), relabel.getTo()})
+        for (StringRef label : ssm::strings(names))
+          mixed.insert(label);
+    } else if (auto at = dyn_cast<ssm::AtOp>(op)) {
+      mixed.insert(at.getLabel());
+    } else if (auto nested = dyn_cast<ssm::FoldOp>(op)) {
+      mixed.insert(nested.getAxis().getName());
+    } else if (auto last = dyn_cast<ssm::LastOp>(op)) {
+      mixed.insert(last.getLabel());
+    } else if (auto shift = dyn_cast<ssm::ShiftOp>(op)) {
+      mixed.insert(shift.getLabel());
+    } else if (auto flatten = dyn_cast<ssm::FlattenOp>(op)) {
+      for (StringRef label : {flatten.getOuter(), flatten.getInner(), flatten.getAxis().getName()})
+        mixed.insert(label);
+    } else if (auto unflatten = dyn_cast<ssm::UnflattenOp>(op)) {
+      for (StringRef label :
+           {unflatten.getLabel(), unflatten.getOuter().getName(), unflatten.getInner().getName()})
+        mixed.insert(label);
+    }
+  });
+  return mixed;
+}
+
+Slice simt::chooseSlice(tile::KernelOp kernel, const Limits& limits) {
+  if (limits.items <= 0 || limits.items >= limits.processors)
+    return {};
+  // Kernels whose tiles are shared among blocks have enough of them.
+  for (tile::SequenceOp sequence : kernel.getBlock()->getOps<tile::SequenceOp>())
+    if (sequence.getInits().empty())
+      return {};
+  llvm::StringSet<> mixed = mixedLabels(kernel);
+  ssm::AxisAttr best;
+  for (auto operand : kernel.getOperandsAttr().getAsRange<tile::OperandAttr>())
+    if (operand.getRole() == tile::Role::StateOut)
+      for (ssm::AxisAttr axis : operand.getAxes())
+        if (!mixed.contains(axis.getName()) && (!best || axis.getSize() > best.getSize()))
+          best = axis;
+  Slice slice;
+  if (!best)
+    return slice;
+  slice.label = best.getName();
+  int64_t size = best.getSize();
+  // (Nearly all of them: twice the blocks do the shared work twice as often.)
+  while (size % 2 == 0 && size / 2 >= fewest &&
+         limits.items * slice.parts * 4 < limits.processors * 3) {
+    size /= 2;
+    slice.parts *= 2;
+  }
+  slice.size = size;
+  return slice;
+}
+
+void simt::applySlice(tile::KernelOp kernel, const Slice& slice) {
+  if (slice.parts == 1)
+    return;
+  AttrTypeReplacer replacer;
+  replacer.addReplacement([&](ssm::AxisAttr axis) -> ssm::AxisAttr {
+    if (axis.getName() != slice.label)
+      return axis;
+    Attribute size = IntegerAttr::get(IntegerType::get(axis.getContext(), 64), slice.size);
+    return ssm::AxisAttr::get(axis.getContext(), axis.getLabel(), size);
+  });
+  kernel.getBody().walk([&](Operation* op) {
+    replacer.replaceElementsIn(op, /*replaceAttrs=*/true, /*replaceLocs=*/false,
+                               /*replaceTypes=*/true);
+  });
+}
