@@ -5,8 +5,9 @@
 // map again from the states that it started from, pulls the cotangents of outputs and of the states
 // after it back, and hands those of the states before it to the chunk before. So nothing of the
 // size of all steps times a state is kept: states are kept once a chunk (`ssm.out … temp` of a
-// value without the label of the steps). The adjoint is a form like any other: it can be scheduled,
-// and differentiated again.
+// value without the label of the steps). What a solve gives is kept too: it is no longer than an
+// operand, and what it is computed from, a product with the whole state, need not be computed
+// again. The adjoint is a form like any other: it can be scheduled, and differentiated again.
 //
 // Names: the cotangent of `x` is `d:x` (`d2:x` where an adjoint is differentiated). Cotangents of
 // outputs are operands, those of operands outputs. The state `d:S` starts as the cotangent of the
@@ -55,6 +56,10 @@ private:
     return name;
   }
 
+  /// What the solves over the steps of a chunk give, with the names of the temporaries that keep
+  /// it.
+  void forKept(ChunkOp chunk, llvm::function_ref<void(const std::string& name, Value result)> body);
+
   RecurrenceOp old, fresh;
   bool withOutputs;
   std::string prefix = "d:";
@@ -99,6 +104,27 @@ void Adjoint::declareState(StringRef name, ArrayType type, ArrayAttr order, bool
   StateOp::create(outer, loc, name, order, type, hidden, Value());
 }
 
+void Adjoint::forKept(ChunkOp chunk,
+                      llvm::function_ref<void(const std::string& name, Value result)> body) {
+  unsigned count = 0;
+  for (SolveOp solve : chunk.getBlock()->getOps<SolveOp>())
+    for (Value result : solve.getResults()) {
+      std::string name = "solve." + std::to_string(count++) + "@" + std::to_string(chunkNumber);
+      while (taken.contains(name))
+        name += "'";
+      if (cast<ArrayType>(result.getType()).find(chunk.getLabel()) == chunk.getAxis())
+        body(name, result);
+    }
+}
+
+/// The names of the labels of a type in its own order.
+static ArrayAttr orderOf(OpBuilder& b, ArrayType type) {
+  SmallVector<StringRef> labels;
+  for (AxisAttr axis : type.getAxes())
+    labels.push_back(axis.getName());
+  return b.getStrArrayAttr(labels);
+}
+
 /// The chunk as it was, without what nobody reads: outputs of the form, unless they are asked for.
 void Adjoint::cloneForward(ChunkOp chunk, const llvm::StringSet<>& needed) {
   auto made = ChunkOp::create(outer, chunk.getLoc(), chunk.getAxis(), chunk.getReverseAttr());
@@ -118,6 +144,12 @@ void Adjoint::cloneForward(ChunkOp chunk, const llvm::StringSet<>& needed) {
         OutOp::create(b, op.getLoc(), start, state.getOrder(), /*temp=*/true, prev.getResult());
     out->setAttr("per_chunk", b.getUnitAttr());
   }
+  forKept(chunk, [&](const std::string& name, Value result) {
+    auto type = cast<ArrayType>(result.getType()).without({chunk.getLabel()});
+    if (needed.contains(name))
+      OutOp::create(b, chunk.getLoc(), name, orderOf(b, type), /*temp=*/true,
+                    mapping.lookup(result));
+  });
 }
 
 /// The derivative of a chunk, as a chunk that runs the other way.
@@ -183,8 +215,17 @@ LogicalResult Adjoint::reverse(ChunkOp chunk) {
       pull.add(value, g);
     }
   }
+  SmallVector<std::pair<std::string, Value>> solved; // The derivative has solves of its own.
+  forKept(made, [&](const std::string& name, Value result) { solved.push_back({name, result}); });
   if (failed(pull.run(ops)))
     return failure();
+  for (auto& [name, result] : solved) {
+    auto type = cast<ArrayType>(result.getType()).without({axis.getName()});
+    Value kept = operand(name, type, orderOf(b, type), /*temp=*/true, /*perChunk=*/false, loc);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(made.getBlock());
+    result.replaceAllUsesWith(StepsOp::create(b, loc, kept, axis));
+  }
 
   auto gradient = [&](Value value, ArrayType type) -> Value {
     if (Value g = pull.get(value))
@@ -309,6 +350,7 @@ LogicalResult Adjoint::run() {
       isNeeded |= (out && (out.getTemp() ? needed.contains(out.getName()) : withOutputs)) ||
                   (prev && needed.contains(startOf(prev.getState())));
     }
+    forKept(chunk, [&](const std::string& name, Value) { isNeeded |= needed.contains(name); });
     if (!isNeeded)
       continue;
     kept.push_back(chunk);

@@ -21,6 +21,14 @@ bool Nest::reduces() const {
   return llvm::any_of(items, [](const Item& item) { return item.reduces; });
 }
 
+SmallVector<Operation*> Nest::wholes() const {
+  SmallVector<Operation*> ops;
+  if (whole)
+    ops.push_back(whole);
+  llvm::append_range(ops, beside);
+  return ops;
+}
+
 int64_t Nest::extentOf(StringRef label) const {
   for (const Item& item : items)
     if (auto axis = arrayType(item.computed()).find(label))
@@ -115,6 +123,10 @@ StringRef Emitter::chooseLane(const Nest& nest, const Point& outer) {
 //===-- nests --------------------------------------------------------------------------------===//
 
 void Emitter::emitNest(Nest& nest, const Point& outer) {
+  llvm::erase_if(nest.items,
+                 [&](Item& item) { return outer.indices.empty() && copyTransposed(item); });
+  if (nest.items.empty())
+    return;
   {
     Scope scope(*this);
     bool reduces = nest.reduces();

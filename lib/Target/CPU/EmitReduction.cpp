@@ -25,6 +25,43 @@ Value Emitter::reduceLanes(Operation* op, Value vector) {
   return vector::ExtractOp::create(b, vector, ArrayRef<int64_t>{0});
 }
 
+/// Halves of every stretch of `length` lanes are added, of two vectors at a time: stretches of the
+/// first, then those of the second, half as long. First of all four lanes are added to one, of four
+/// vectors: that needs no lane from afar.
+SmallVector<Value> ssmc::cpu::sumEach(ImplicitLocOpBuilder& b, ArrayRef<Value> vectors) {
+  auto type = cast<VectorType>(vectors.front().getType());
+  int64_t lanes = type.getNumElements();
+  Arithmetic a{b, type};
+  SmallVector<Value> sums(vectors);
+  sums.resize(roundUp(sums.size(), lanes), a.constant(0));
+  /// Adds two shuffles of each pair of neighbours.
+  auto addPairs = [&](llvm::function_ref<int64_t(int64_t lane, int64_t half)> source) {
+    SmallVector<int64_t> masks[2];
+    for (int64_t half = 0; half < 2; ++half)
+      for (int64_t lane = 0; lane < lanes; ++lane)
+        masks[half].push_back(source(lane, half));
+    SmallVector<Value> next;
+    for (size_t i = 0; i < sums.size(); i += 2)
+      next.push_back(a.add(vector::ShuffleOp::create(b, sums[i], sums[i + 1], masks[0]),
+                           vector::ShuffleOp::create(b, sums[i], sums[i + 1], masks[1])));
+    sums = std::move(next);
+  };
+  // Of four lanes x: (x0 + x2, y0 + y2, x1 + x3, y1 + y3), then the sums of four vectors.
+  addPairs([&](int64_t lane, int64_t half) {
+    return lane / 4 * 4 + lane % 4 / 2 + 2 * half + (lane % 2) * lanes;
+  });
+  addPairs([&](int64_t lane, int64_t half) {
+    return lane / 4 * 4 + lane % 2 + 2 * half + lane % 4 / 2 * lanes;
+  });
+  for (int64_t length = lanes; length > 4; length /= 2)
+    addPairs([&](int64_t lane, int64_t half) {
+      int64_t stretch = lane / (length / 2), inside = lane % (length / 2);
+      int64_t count = lanes / length; // of a vector
+      return stretch % count * length + half * (length / 2) + inside + stretch / count * lanes;
+    });
+  return sums;
+}
+
 /// The positions of the labels that a reduction unrolls inside the nest's body.
 static SmallVector<Point> innerPoints(const Item& item, const Point& point) {
   SmallVector<Point> points{point};

@@ -21,21 +21,29 @@ bool ssmc::cpu::lowersSteps(Operation* op) {
     SmallVector<StringRef> over = ssm::strings(gram.getOver());
     return over.size() == 1 && arrayType(gram.getDecay()).has(over.front());
   }
+  if (auto apply = dyn_cast<ssm::ApplyOp>(op))
+    return !applyLane(apply).empty();
   auto solve = dyn_cast<ssm::SolveOp>(op);
-  return solve && !solve.getReverse() && !solveLane(solve).empty();
+  return solve && !solveLane(solve).empty();
 }
 
 bool Emitter::isWhole(Operation* op) {
   return isa_and_nonnull<ssm::FoldOp, ssm::ShiftOp, ssm::ScanOp, ssm::CumprodOp, ssm::SpanOp,
-                         ssm::GramOp, ssm::SolveOp>(op) ||
+                         ssm::GramOp, ssm::ApplyOp, ssm::SolveOp>(op) ||
          products.contains(op);
 }
 
-void Emitter::emitWhole(Operation* op) {
+void Emitter::emitWhole(Operation* op, ArrayRef<Operation*> beside) {
   Scope scope(*this);
   llvm::TypeSwitch<Operation*>(op)
       .Case([&](ssm::SumOp sum) { emitProduct(sum); })
-      .Case([&](ssm::GramOp gram) { emitGram(gram); })
+      .Case([&](ssm::GramOp gram) {
+        SmallVector<ssm::GramOp> grams{gram};
+        for (Operation* other : beside)
+          grams.push_back(cast<ssm::GramOp>(other));
+        emitGrams(grams);
+      })
+      .Case([&](ssm::ApplyOp apply) { emitApply(apply); })
       .Case([&](ssm::SolveOp solve) { emitSolve(solve); })
       .Case([&](ssm::SpanOp span) { emitSpan(span); })
       .Case(

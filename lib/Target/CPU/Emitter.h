@@ -144,8 +144,11 @@ struct Nest {
   SmallVector<StringRef> kept;  ///< those of them that the reductions keep
   std::vector<Item> items;
   Operation* whole = nullptr;
+  SmallVector<Operation*> beside; ///< ops that are emitted together with it
 
   bool reduces() const;
+  /// `whole` and what is beside it.
+  SmallVector<Operation*> wholes() const;
   /// The extent of one of its labels.
   int64_t extentOf(StringRef label) const;
 };
@@ -163,6 +166,8 @@ public:
   //===-- memory (EmitMemory.cpp) -------------------------------------------------------------===//
   Lanes load(const Buffer& buffer, const Point& point);
   void store(const Buffer& buffer, const Point& point, Lanes value);
+  /// Where lane `lane` of a point lies.
+  Value address(const Buffer& buffer, const Point& point, int64_t lane);
 
   //===-- values (EmitPointwise.cpp) ----------------------------------------------------------===//
   Lanes evaluate(Value value, const Point& point);
@@ -201,11 +206,12 @@ public:
   void placeFold(ssm::FoldOp fold, const Point& point, Between between, bool nested);
   Lanes asLanes(Lanes value, ssm::ArrayType type, const Point& point, StringRef lane);
 
-  // Ops that are emitted as a whole (EmitProduct.cpp, EmitGram.cpp, EmitSolve.cpp, EmitSteps.cpp).
+  // Ops that are emitted as a whole (EmitProduct.cpp, EmitGram.cpp, EmitApply.cpp, EmitSolve.cpp,
+  // EmitSteps.cpp).
   /// A fold, a product, or an op over the steps of a chunk.
   bool isWhole(Operation* op);
-  /// Emits one that is no fold; its results have their buffers.
-  void emitWhole(Operation* op);
+  /// Emits one that is no fold, and what is emitted beside it; their results have their buffers.
+  void emitWhole(Operation* op, ArrayRef<Operation*> beside);
   TileShape tileFor(int64_t laneExtent) const;
   /// The label that lanes of a carried state run along: what most products that read it want.
   StringRef stateLane(ssm::ArrayType type) const;
@@ -229,6 +235,10 @@ public:
   /// to a whole block.
   void forBlocks(StringRef label, int64_t extent, int64_t step, Value lower,
                  llvm::function_ref<void(Index first, int64_t count)> body);
+  /// The same from the last position down. Those at the end that fill no block come first, one by
+  /// one.
+  void forBlocksDown(StringRef label, int64_t extent, int64_t step,
+                     llvm::function_ref<void(Index first, int64_t count)> body);
 
   //===-- layout (Layout.cpp) -----------------------------------------------------------------===//
   Buffer makeBuffer(ssm::ArrayType type, Buffer::Place place, LanePreference preference,
@@ -277,11 +287,12 @@ public:
 
 private:
   Value offsetOf(const Buffer& buffer, const Point& point, int64_t lane, int64_t& constant);
-  Value address(const Buffer& buffer, const Point& point, int64_t lane);
   Lanes compute(Value value, const Point& point);
   Lanes reduceInline(Operation* op, const Point& point);
   Lanes emitPosition(ssm::PositionOp position, const Point& point);
   Value reduceLanes(Operation* op, Value vector);
+  /// Copies a value from buffer to buffer by transposing vectors, where that is what an item is.
+  bool copyTransposed(const Item& item);
   void packTransposed(const Buffer& from, const Buffer& to, ssm::ArrayType type, StringRef unit,
                       StringRef lane);
   void emitProduct(ssm::SumOp sum);
@@ -292,10 +303,10 @@ private:
   std::pair<Value, Value> floatsAcross(Value value, Point point, StringRef reduced, Value pair);
   std::pair<Value, Value> floatsAlong(Value value, Point point, StringRef reduced, Index first);
   std::optional<Buffer> storedPairs(Value value, StringRef label, StringRef reduced);
-  void emitGram(ssm::GramOp gram);
-  void emitGramRows(ssm::GramOp gram, const Point& point, Index first, int64_t count,
-                    const Buffer& keys, const Buffer& decayed, const Buffer& queries,
-                    const Buffer& passed);
+  void emitGrams(llvm::MutableArrayRef<ssm::GramOp> grams);
+  void emitApply(ssm::ApplyOp apply);
+  void emitApplyRows(ssm::ApplyOp apply, const Point& strip, Index first, int64_t count,
+                     const Buffer& keys);
   void emitSolve(ssm::SolveOp solve);
   void emitSolveTile(ssm::SolveOp solve, const Point& point, StringRef lane, Index first,
                      int64_t count);
@@ -314,8 +325,15 @@ private:
 bool isFlat(Operation* op);
 /// Whether all readers of a value multiply it with zeros above the diagonal.
 bool isWantedBelow(Value value, StringRef rows, StringRef columns);
+/// Whether two ops are grams that differ in their queries alone.
+bool shareKeys(Operation* x, Operation* y);
 /// The label of a solve's right sides that lanes run along; empty where there is none.
 StringRef solveLane(ssm::SolveOp solve);
+/// The label of an apply's decay that lanes run along: none of the matrix. Empty where there is
+/// none.
+StringRef applyLane(ssm::ApplyOp apply);
+/// The sum over the lanes of each vector, in vectors of as many sums as they have lanes.
+SmallVector<Value> sumEach(mlir::ImplicitLocOpBuilder& b, ArrayRef<Value> vectors);
 /// Transposes as many vectors as they have lanes.
 void transpose(mlir::ImplicitLocOpBuilder& b, SmallVector<Value>& vectors);
 /// The label that a relabel's operand bears for `name`.

@@ -215,7 +215,8 @@ void Emitter::choosePreferences(Operation* kernel) {
     }
     return false;
   };
-  // Grams write vectors of columns.
+  // Grams write vectors of columns, applies along what varies over the decay.
+  kernel->walk([&](ssm::ApplyOp apply) { prefer(apply.getResult(), {applyLane(apply), 0}); });
   kernel->walk([&](ssm::GramOp gram) { prefer(gram.getResult(), {gram.getColumns(), 0}); });
   kernel->walk([&](ssm::FoldOp fold) {
     if (isa<ssm::FoldOp>(fold->getParentOp()))

@@ -79,6 +79,23 @@ void Emitter::forBlocks(StringRef label, int64_t extent, int64_t step, Value low
   body({Value(), full}, extent - full);
 }
 
+void Emitter::forBlocksDown(StringRef label, int64_t extent, int64_t step,
+                            llvm::function_ref<void(Index first, int64_t count)> body) {
+  Value count = extentOf(label, extent);
+  Value full = arith::AndIOp::create(b, count, i64(-step));
+  auto down = [&](Value lower, Value upper, int64_t by) {
+    Value last = arith::SubIOp::create(b, arith::AddIOp::create(b, lower, upper), i64(by));
+    loop(lower, upper, by, {}, [&](Value counter, ValueRange) {
+      body({arith::SubIOp::create(b, last, counter)}, by);
+      return SmallVector<Value>();
+    });
+  };
+  if (step > 1 && (dynamicExtents.count(label) || extent % step))
+    down(full, count, 1);
+  if (extent >= step)
+    down(i64(0), full, step);
+}
+
 //===-- Panels -------------------------------------------------------------------------------===//
 
 StringRef ssmc::cpu::renamedFrom(ssm::RelabelOp relabel, StringRef name) {
@@ -117,7 +134,8 @@ Buffer Emitter::panelOf(Value value, StringRef lane, int64_t width) {
   StringRef unit;
   if (isBuffer && !found->second.isUnit(lane) && found->second.storage.isF32())
     for (ssm::AxisAttr axis : type.getAxes())
-      if (found->second.isUnit(axis.getName()) && !found->second.find(axis.getName())->block)
+      if (found->second.isUnit(axis.getName()) &&
+          found->second.find(axis.getName())->block % shape.lanes == 0)
         unit = axis.getName();
   if (!unit.empty()) {
     packTransposed(found->second, panel, type, unit, lane);
@@ -177,4 +195,30 @@ void Emitter::packTransposed(const Buffer& from, const Buffer& to, ssm::ArrayTyp
       });
     });
   });
+}
+
+bool Emitter::copyTransposed(const Item& item) {
+  auto found = buffers.find(item.value);
+  if (item.reduces || !item.toBuffer || item.view || item.overwrites || found == buffers.end())
+    return false;
+  auto type = arrayType(item.value);
+  const Buffer from = found->second, &to = item.target;
+  StringRef unit, lane;
+  for (ssm::AxisAttr axis : type.getAxes()) {
+    StringRef label = axis.getName();
+    if (!from.isUnit(label) && !to.isUnit(label))
+      continue;
+    // In whole vectors, as what is past the end may not be written.
+    if ((from.isUnit(label) && to.isUnit(label)) || dynamicExtents.count(label) ||
+        axis.getSize() % shape.lanes || from.find(label)->block % shape.lanes ||
+        to.find(label)->block % shape.lanes)
+      return false;
+    (from.isUnit(label) ? unit : lane) = label;
+  }
+  if (unit.empty() || lane.empty() || !from.storage.isF32() || !to.storage.isF32())
+    return false;
+  packTransposed(from, to, type, unit, lane);
+  if (item.defines)
+    buffers[item.value] = to;
+  return true;
 }

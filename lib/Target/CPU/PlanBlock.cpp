@@ -273,8 +273,16 @@ void Emitter::emitBlock(ArrayRef<Operation*> opList, SmallVector<Item> roots, co
         for (Value operand : inner->getOperands())
           stage = std::max(stage, plan.stageOf(operand));
       });
+      plan.stages[op] = stage;
+      auto alike = llvm::find_if(plan.nests, [&](const Nest& nest) {
+        return nest.whole && nest.stage == stage && shareKeys(nest.whole, op);
+      });
+      if (alike != plan.nests.end()) {
+        alike->beside.push_back(op);
+        continue;
+      }
       Nest nest;
-      nest.stage = plan.stages[op] = stage;
+      nest.stage = stage;
       nest.whole = op;
       plan.nests.push_back(nest);
       continue;
@@ -310,8 +318,9 @@ void Emitter::emitBlock(ArrayRef<Operation*> opList, SmallVector<Item> roots, co
     for (Item& item : nest.items)
       plan.collect(item.computed(), seen);
     if (nest.whole && !isa<ssm::FoldOp>(nest.whole))
-      for (Value operand : nest.whole->getOperands())
-        plan.collect(operand, seen);
+      for (Operation* op : nest.wholes())
+        for (Value operand : op->getOperands())
+          plan.collect(operand, seen);
     for (Value value : seen)
       if (plan.isInline(value) && isExpensive(value.getDefiningOp()) &&
           !plan.kept.contains(value) && !plan.free(arrayType(value)).empty())
@@ -346,13 +355,14 @@ void Emitter::emitBlock(ArrayRef<Operation*> opList, SmallVector<Item> roots, co
         if (other < position)
           continue;
         if (reader.whole && other > position) {
-          reader.whole->walk([&](Operation* inner) {
-            for (Value operand : inner->getOperands()) {
-              llvm::SetVector<Value> seen;
-              plan.collect(operand, seen);
-              readLater |= seen.contains(item.overwrites);
-            }
-          });
+          for (Operation* op : reader.wholes())
+            op->walk([&](Operation* inner) {
+              for (Value operand : inner->getOperands()) {
+                llvm::SetVector<Value> seen;
+                plan.collect(operand, seen);
+                readLater |= seen.contains(item.overwrites);
+              }
+            });
           continue;
         }
         for (Item& one : reader.items) {
@@ -380,9 +390,10 @@ void Emitter::emitBlock(ArrayRef<Operation*> opList, SmallVector<Item> roots, co
   DenseMap<Value, Buffer> shadows;
   for (Nest& nest : plan.nests) {
     if (nest.whole && !isa<ssm::FoldOp>(nest.whole)) {
-      for (Value result : nest.whole->getResults())
-        buffers[result] = bufferFor(result);
-      emitWhole(nest.whole);
+      for (Operation* op : nest.wholes())
+        for (Value result : op->getResults())
+          buffers[result] = bufferFor(result);
+      emitWhole(nest.whole, nest.beside);
       continue;
     }
     if (nest.whole) {

@@ -5,7 +5,7 @@
 
 using namespace ssmc::test;
 
-static constexpr int64_t K = 5, V = 3;
+static constexpr int64_t K = 21, V = 3;
 
 /// Calls `body(first, count)` for each chunk.
 static void forChunks(const Sizes& sizes, llvm::function_ref<void(int64_t, int64_t)> body) {
@@ -16,9 +16,9 @@ static void forChunks(const Sizes& sizes, llvm::function_ref<void(int64_t, int64
 /// A kernel of operands and the body of a sequence over chunks; `KT`, `ST` … stand for types.
 static std::string kernel(std::string operands, std::string body) {
   auto replace = [](std::string text) {
-    for (auto [from, to] : {std::pair("KST", "[i: 5, s: 8, t: 8]"), std::pair("KT", "[i: 5, t: 8]"),
-                            std::pair("VT", "[j: 3, t: 8]"), std::pair("ST", "[s: 8, t: 8]"),
-                            std::pair("TT", "[t: 8]")})
+    for (auto [from, to] : {std::pair("KST", "[i: 21, s: 20, t: 20]"),
+                            std::pair("KT", "[i: 21, t: 20]"), std::pair("VT", "[j: 3, t: 20]"),
+                            std::pair("ST", "[s: 20, t: 20]"), std::pair("TT", "[t: 20]")})
       for (size_t at; (at = text.find(from)) != std::string::npos;)
         text.replace(at, std::string(from).size(), to);
     return text;
@@ -32,14 +32,14 @@ static std::string kernel(std::string operands, std::string body) {
     std::string axes = one.substr(second + 1);
     list += (list.empty() ? "" : ", ") + ("#tile.operand<\"" + one.substr(0, colon) + "\" ") +
             one.substr(colon + 1, second - colon - 1) + " [" +
-            (axes == "K"   ? "i: 5"
+            (axes == "K"   ? "i: 21"
              : axes == "V" ? "j: 3"
-             : axes == "S" ? "s: 8"
+             : axes == "S" ? "s: 20"
                            : "") +
             "] f32 head>";
     at = end + 1;
   }
-  return "tile.kernel @k operands [" + list + "] {\n  tile.sequence over [t: 8] axis 0 {\n" +
+  return "tile.kernel @k operands [" + list + "] {\n  tile.sequence over [t: 20] axis 0 {\n" +
          replace(body) + "    tile.yield\n  }\n}\n";
 }
 
@@ -104,11 +104,11 @@ static ChunkCase scan() {
   return {"scan", kernel("x:in:K d:in: h:param:K a:out:K b:out:K c:out:K e:out:K", R"(
     %x = tile.load "x" : KT
     %d = tile.load "d" : TT
-    %h = tile.load "h" : [i: 5]
-    %a = ssm.scan plus_times %d, %x from %h along "t" : TT, KT, [i: 5]
-    %b = ssm.scan plus_times %d, %x from %h along "t" reverse : TT, KT, [i: 5]
-    %c = ssm.scan max_plus %d, %x from %h along "t" : TT, KT, [i: 5]
-    %e = ssm.scan max_plus %d, %x from %h along "t" reverse : TT, KT, [i: 5]
+    %h = tile.load "h" : [i: 21]
+    %a = ssm.scan plus_times %d, %x from %h along "t" : TT, KT, [i: 21]
+    %b = ssm.scan plus_times %d, %x from %h along "t" reverse : TT, KT, [i: 21]
+    %c = ssm.scan max_plus %d, %x from %h along "t" : TT, KT, [i: 21]
+    %e = ssm.scan max_plus %d, %x from %h along "t" reverse : TT, KT, [i: 21]
     tile.store "a", %a : KT
     tile.store "b", %b : KT
     tile.store "c", %c : KT
@@ -137,15 +137,15 @@ static ChunkCase matrixScan() {
     %x = tile.load "x" : KT
     %y = tile.load "y" : TT
     %w = tile.load "w" : KT
-    %h = tile.load "h" : [i: 5]
-    %l = ssm.relabel %h [i] to [l] : [i: 5]
+    %h = tile.load "h" : [i: 21]
+    %l = ssm.relabel %h [i] to [l] : [i: 21]
     %none = ssm.constant 0.0
     %h1 = ssm.broadcast %none : [] to []
-    %m = ssm.mul %w, %l : KT, [l: 5]
-    %ab:2 = ssm.matrix_scan (%m, %h, %l, %none : [i: 5, l: 5, t: 8], [i: 5], [l: 5], [])
-      (%x, %y : KT, TT) from (%h, %h1 : [i: 5], []) over [t: 8] rows [i] columns [l]
-    %ce:2 = ssm.matrix_scan (%m, %h, %l, %none : [i: 5, l: 5, t: 8], [i: 5], [l: 5], [])
-      (%x, %y : KT, TT) from (%h, %h1 : [i: 5], []) over [t: 8] rows [i] columns [l] reverse
+    %m = ssm.mul %w, %l : KT, [l: 21]
+    %ab:2 = ssm.matrix_scan (%m, %h, %l, %none : [i: 21, l: 21, t: 20], [i: 21], [l: 21], []) (%x, %y : KT, TT)
+      from (%h, %h1 : [i: 21], []) over [t: 20] rows [i] columns [l]
+    %ce:2 = ssm.matrix_scan (%m, %h, %l, %none : [i: 21, l: 21, t: 20], [i: 21], [l: 21], []) (%x, %y : KT, TT)
+      from (%h, %h1 : [i: 21], []) over [t: 20] rows [i] columns [l] reverse
     tile.store "a", %ab#0 : KT
     tile.store "b", %ab#1 : TT
     tile.store "c", %ce#0 : KT
@@ -177,9 +177,9 @@ static ChunkCase matrixScan() {
 static ChunkCase shift() {
   return {"shift", kernel("x:in:K h:param:K a:out:K b:out:K", R"(
     %x = tile.load "x" : KT
-    %h = tile.load "h" : [i: 5]
-    %a = ssm.shift %x, %h along "t" : KT, [i: 5]
-    %b = ssm.shift %x, %h along "t" reverse : KT, [i: 5]
+    %h = tile.load "h" : [i: 21]
+    %a = ssm.shift %x, %h along "t" : KT, [i: 21]
+    %b = ssm.shift %x, %h along "t" reverse : KT, [i: 21]
     tile.store "a", %a : KT
     tile.store "b", %b : KT
 )"),
@@ -200,9 +200,9 @@ static ChunkCase last() {
   return {"last, position, sum", kernel("x:in:K a:out:K b:out:K n:out:", R"(
     %x = tile.load "x" : KT
     %one = ssm.last %x "t" : KT
-    %a = ssm.broadcast %one : [i: 5] to KT
+    %a = ssm.broadcast %one : [i: 21] to KT
     %all = ssm.sum %x over [t] : KT
-    %b = ssm.broadcast %all : [i: 5] to KT
+    %b = ssm.broadcast %all : [i: 21] to KT
     %n = ssm.position over TT
     tile.store "a", %a : KT
     tile.store "b", %b : KT
@@ -234,8 +234,8 @@ static ChunkCase span() {
     %ws = ssm.relabel %w [t] to [s] : KT
     %a = ssm.span %d rows "t" columns "s" : KT
     %b = ssm.span %d rows "t" columns "s" strict : KT
-    %aw = ssm.mul %a, %ws : KST, [i: 5, s: 8]
-    %bw = ssm.mul %b, %ws : KST, [i: 5, s: 8]
+    %aw = ssm.mul %a, %ws : KST, [i: 21, s: 20]
+    %bw = ssm.mul %b, %ws : KST, [i: 21, s: 20]
     %asum = ssm.sum %aw over [s] : KST
     %bsum = ssm.sum %bw over [s] : KST
     tile.store "a", %asum : KT
@@ -271,8 +271,8 @@ static ChunkCase gram(bool keyed) {
                      types + R"(
     %b = ssm.gram %q, %k decay %d over [i] rows "t" columns "s" strict)" +
                      types + R"(
-    %aw = ssm.mul %a, %ws : ST, [s: 8]
-    %bw = ssm.mul %b, %ws : ST, [s: 8]
+    %aw = ssm.mul %a, %ws : ST, [s: 20]
+    %bw = ssm.mul %b, %ws : ST, [s: 20]
     %asum = ssm.sum %aw over [s] : ST
     %bsum = ssm.sum %bw over [s] : ST
     tile.store "a", %asum : TT
@@ -339,8 +339,8 @@ static ChunkCase apply(bool keyed) {
           }};
 }
 
-/// One unknown, and two that depend on each other. What matrices hold where they are
-/// not read is random.
+/// One unknown, and two that depend on each other. What matrices hold where they are not read is
+/// random.
 static ChunkCase solve(bool reverse) {
   std::string end = std::string(" rows \"t\" columns \"s\"") + (reverse ? " reverse\n" : "\n");
   return {reverse ? "solve, reverse" : "solve",

@@ -5,8 +5,8 @@
 
 namespace ssmc::test {
 
-/// Steps of a chunk in all of the cases.
-inline constexpr int64_t chunkSteps = 8;
+/// Steps of a chunk in all of the cases: no multiple of the rows that a target takes at once.
+inline constexpr int64_t chunkSteps = 20;
 
 /// A kernel whose body is one kind of op, and what is right.
 struct ChunkCase {
