@@ -162,8 +162,6 @@ std::optional<Image> cuda::compile(ModuleOp module, const TargetSpec& target, in
   simt::Limits limits;
   limits.sharedBytes = target.sharedBytes();
   limits.items = items;
-  if (getenv("SSMC_T"))
-    limits.threads = atoi(getenv("SSMC_T"));
   SmallVector<tile::KernelOp> kernels(module.getOps<tile::KernelOp>());
   for (tile::KernelOp kernel : kernels) {
     FailureOr<simt::KernelInfo> info = simt::lowerKernel(kernel, NVVMMachine(), limits);

@@ -18,6 +18,8 @@ using namespace ssmc::simt;
 static constexpr int64_t mostHeld = 160, mostUnrolled = 6000, fewUnrolled = 400;
 /// Ops that all steps may unroll to, and those of which positions rule most out.
 static constexpr int64_t mostWritten = 1500, mostTriangular = 30000;
+/// Stacked elements that wait in registers to be written.
+static constexpr size_t mostWaiting = 64;
 
 bool KernelEmitter::planPrivate(ssm::FoldOp fold, SmallVector<ssm::AxisAttr>& dealt) {
   llvm::StringSet<> mixed = mixedLabels(fold), seen;
@@ -156,6 +158,20 @@ void KernelEmitter::emitPrivateFold(ssm::FoldOp fold, ArrayRef<ssm::AxisAttr> de
         for (Value& element : held.elements)
           element = values[next++];
     };
+    // What steps stack is written for many steps at once: reads that follow a write wait for it.
+    struct Stacked {
+      size_t result;
+      Private held;
+      Point point;
+    };
+    std::vector<Stacked> later;
+    size_t waiting = 0;
+    auto keepAll = [&] {
+      for (Stacked& one : later)
+        keep(targets[one.result], fold.getYield().getValues()[one.result], one.held, one.point);
+      later.clear();
+      waiting = 0;
+    };
     auto takeStep = [&](Index at, ValueRange values) {
       foldPositions[steps.getName()] = at;
       hold(values);
@@ -176,8 +192,12 @@ void KernelEmitter::emitPrivateFold(ssm::FoldOp fold, ArrayRef<ssm::AxisAttr> de
       Point here = point;
       here.set(steps.getName(), at);
       for (size_t i = carriedCount; i < stacks.size(); ++i)
-        if (!fold.getResult(i).use_empty())
-          keep(targets[i], fold.getYield().getValues()[i], stacks[i], here);
+        if (!fold.getResult(i).use_empty()) {
+          waiting += stacks[i].elements.size();
+          later.push_back({i, std::move(stacks[i]), here});
+        }
+      if (waiting >= mostWaiting)
+        keepAll();
       return next;
     };
     SmallVector<Value> last;
@@ -187,13 +207,16 @@ void KernelEmitter::emitPrivateFold(ssm::FoldOp fold, ArrayRef<ssm::AxisAttr> de
         Scope step(*this);
         last = takeStep({Value(), fold.getReverse() ? steps.getSize() - 1 - i : i}, last);
       }
+      keepAll();
     } else {
       Value count = extentOf(steps.getName(), steps.getSize());
       last = loop(i32(0), count, i32(1), inits, [&](Value step, ValueRange values) {
         Value at = step;
         if (fold.getReverse())
           at = arith::SubIOp::create(b, arith::SubIOp::create(b, count, i32(1)), step);
-        return takeStep({at, 0}, values);
+        SmallVector<Value> next = takeStep({at, 0}, values);
+        keepAll();
+        return next;
       });
     }
     hold(last);

@@ -116,10 +116,14 @@ Buffer KernelEmitter::makeBuffer(ssm::ArrayType type, ArrayRef<StringRef> order,
   buffer.element = type.getElementType();
   buffer.storage = storage ? storage : buffer.element;
   // Labels of `order` last, its last one contiguous.
+  // Before them steps, which are rows of the caller's arrays too, and then the others: arrays that
+  // meet lie alike.
   SmallVector<ssm::AxisAttr> axes;
-  for (ssm::AxisAttr axis : type.getAxes())
-    if (!llvm::is_contained(order, axis.getName()))
-      axes.push_back(axis);
+  for (bool isStep : {true, false})
+    for (ssm::AxisAttr axis : type.getAxes())
+      if (stepLabels.contains(axis.getName()) == isStep &&
+          !llvm::is_contained(order, axis.getName()))
+        axes.push_back(axis);
   for (StringRef label : order)
     if (ssm::AxisAttr axis = type.find(label))
       axes.push_back(axis);

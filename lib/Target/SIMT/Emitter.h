@@ -266,6 +266,7 @@ private:
   std::vector<std::map<Key, Value>> memo{1};
   std::map<StringRef, Index> foldPositions;
   std::map<StringRef, Value> partialExtents; ///< i32
+  llvm::StringSet<> stepLabels;              ///< names of the steps of the sequence around
   llvm::StringSet<> dealtLabels;             ///< of the private fold that is being emitted
   bool inPrivate = false;
 

@@ -301,6 +301,10 @@ void KernelEmitter::emitSequence(tile::SequenceOp op) {
   }
   auto savedStarts = timeStarts;
   auto savedExtents = partialExtents;
+  auto savedSteps = stepLabels;
+  if (tile > 1)
+    for (auto [label, positions] : tile::namesOfSteps(op))
+      stepLabels.insert(label);
   std::vector<Staged> staged = planStaging(op);
   // Where the tile of a number begins, by the order in which tiles are taken.
   auto startOf = [&](Value number) -> Value {
@@ -387,6 +391,7 @@ void KernelEmitter::emitSequence(tile::SequenceOp op) {
     return SmallVector<Value>();
   });
   leaveLoop();
+  stepLabels = std::move(savedSteps);
   timeStarts = savedStarts;
   partialExtents = savedExtents;
 }
