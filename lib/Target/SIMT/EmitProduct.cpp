@@ -158,10 +158,16 @@ const Buffer* KernelEmitter::tileBuffer(const Side& side, bool rest) {
 SmallVector<Value> KernelEmitter::loadFragment(const Side& side, bool rest, const Point& others,
                                                Index first, Index column) {
   const Buffer& buffer = *tileBuffer(side, rest);
-  touch(buffer);
   bool transposed = false;
   for (const Dim& dim : buffer.dims)
     transposed |= dim.stride == 1 && dim.label == side.kept;
+  return loadFragmentOf(buffer, transposed, side.kept, side.reduced, others, first, column);
+}
+
+SmallVector<Value> KernelEmitter::loadFragmentOf(const Buffer& buffer, bool transposed,
+                                                 StringRef kept, StringRef reduced,
+                                                 const Point& others, Index first, Index column) {
+  touch(buffer);
   // Thread 8 i + r: row r of tile i; of the four the second is 8 down, the third 8 across.
   Value inWarp = arith::RemUIOp::create(b, thread, i32(32));
   Value r = arith::RemUIOp::create(b, inWarp, i32(8));
@@ -174,8 +180,8 @@ SmallVector<Value> KernelEmitter::loadFragment(const Side& side, bool rest, cons
     return {sum, index.constant};
   };
   Point at = others;
-  at.set(side.kept, plus(first, down));
-  at.set(side.reduced, plus(column, across));
+  at.set(kept, plus(first, down));
+  at.set(reduced, plus(column, across));
   return machine.loadTiles(b, address(buffer, at), transposed);
 }
 

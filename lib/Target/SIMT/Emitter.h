@@ -94,6 +94,9 @@ struct Slice {
   int64_t parts = 1, size = 0;
 };
 
+/// Whether a gram is computed by products, with sides rounded as those are.
+bool lowersGram(ssm::GramOp gram);
+
 Slice chooseSlice(tile::KernelOp kernel, const Limits& limits);
 /// Gives the label the size of a part, everywhere but in the kernel's operands.
 void applySlice(tile::KernelOp kernel, const Slice& slice);
@@ -213,9 +216,16 @@ private:
   /// the order (0, 0), (8, 0), (0, 8), (8, 8).
   SmallVector<Value> loadFragment(const Side& side, bool rest, const Point& others, Index first,
                                   Index column);
+  SmallVector<Value> loadFragmentOf(const Buffer& buffer, bool transposed, StringRef kept,
+                                    StringRef reduced, const Point& others, Index first,
+                                    Index column);
   void emitOperand(Value base, bool rest, const Buffer& high, const Buffer* low);
   std::optional<Value> storedPair(Value value, const Point& point, StringRef label);
   Pair pairAt(Value value, const Point& point, StringRef label, int64_t extent, bool wantsRest);
+
+  //===-- grams (EmitGram.cpp) ----------------------------------------------------------------===//
+  /// A gram with a decay for each key; its result has a place then.
+  void emitGram(ssm::GramOp gram);
 
   //===-- folds (EmitFold.cpp) ----------------------------------------------------------------===//
   bool planPrivate(ssm::FoldOp fold, SmallVector<ssm::AxisAttr>& dealt);

@@ -11,7 +11,10 @@ using namespace ssmc::simt;
 using tile::Role;
 
 bool simt::lowersSteps(Operation* op) {
-  return isa<ssm::ShiftOp>(op) && !op->getParentOfType<ssm::FoldOp>();
+  if (op->getParentOfType<ssm::FoldOp>())
+    return false;
+  auto gram = dyn_cast<ssm::GramOp>(op);
+  return isa<ssm::ShiftOp>(op) || (gram && lowersGram(gram));
 }
 
 //===-- entry --------------------------------------------------------------------------------===//

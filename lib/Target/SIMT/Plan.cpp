@@ -70,7 +70,7 @@ struct BlockPlan {
   bool isKept(Operation* op) {
     if (op->getNumResults() && e.buffers.contains(op->getResult(0)))
       return false;
-    if (isa<ssm::FoldOp>(op) || isReduction(op))
+    if (isa<ssm::FoldOp, ssm::GramOp>(op) || isReduction(op))
       return true;
     if (op->getNumResults() != 1 || isa<tile::SequenceOp>(op) || isConstant(op->getResult(0)))
       return false;
@@ -128,7 +128,8 @@ struct BlockPlan {
     // What products alone read needs no other place.
     for (auto& [base, rest] : wanted) {
       Operation* op = definedHere(base);
-      if (!op || !inMemory.contains(base) || op->getNumResults() != 1 || isa<ssm::FoldOp>(op))
+      if (!op || !inMemory.contains(base) || op->getNumResults() != 1 ||
+          isa<ssm::FoldOp, ssm::GramOp>(op))
         continue;
       bool others = llvm::any_of(base.getUsers(), [&](Operation* user) {
         return live.contains(user) && !isSideOnly(base, user);
@@ -309,6 +310,8 @@ void KernelEmitter::emitBlock(Block* block, ArrayRef<Result> carried, ArrayRef<R
         emitSequence(sequence);
       } else if (auto fold = dyn_cast<ssm::FoldOp>(op)) {
         emitFold(fold);
+      } else if (auto gram = dyn_cast<ssm::GramOp>(op)) {
+        emitGram(gram);
       } else if (auto store = dyn_cast<tile::StoreOp>(op)) {
         emitStore(store);
       } else {

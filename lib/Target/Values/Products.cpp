@@ -245,7 +245,6 @@ bool target::isStoredAsBF16(Value value) {
   return kernel.getOperandAt(kernel.findLoaded(load.getName())).getStorage().isBF16();
 }
 
-/// Whether a value has a part in the states that the next block of steps begins with.
 static bool flowsIntoState(Value value, DenseSet<Value>& seen) {
   return seen.insert(value).second && llvm::any_of(value.getUsers(), [&](Operation* user) {
            return isa<tile::YieldOp>(user) || llvm::any_of(user->getResults(), [&](Value result) {
@@ -254,10 +253,14 @@ static bool flowsIntoState(Value value, DenseSet<Value>& seen) {
          });
 }
 
-SmallVector<std::pair<bool, bool>> target::roundedTerms(ssm::SumOp sum, const Product& product) {
+bool target::flowsIntoState(Value value) {
   DenseSet<Value> seen;
+  return ::flowsIntoState(value, seen);
+}
+
+SmallVector<std::pair<bool, bool>> target::roundedTerms(ssm::SumOp sum, const Product& product) {
   bool exactLeft = isStoredAsBF16(product.left), exactRight = isStoredAsBF16(product.right);
-  bool feedsBack = flowsIntoState(sum.getResult(), seen);
+  bool feedsBack = flowsIntoState(sum.getResult());
   SmallVector<std::pair<bool, bool>> terms = {{false, false}};
   if (!exactLeft && (!exactRight || feedsBack))
     terms.push_back({true, false});

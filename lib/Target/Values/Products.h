@@ -29,6 +29,9 @@ void findProducts(mlir::Operation* kernel, bool keepExactSides, ProductMap& prod
 /// leaves.
 llvm::SmallVector<std::pair<bool, bool>> roundedTerms(ssm::SumOp sum, const Product& product);
 
+/// Whether a value has a part in the states that the next block of steps begins with.
+bool flowsIntoState(mlir::Value value);
+
 /// Whether a value has bf16's digits and no more, as an operand that is stored so has.
 bool isStoredAsBF16(mlir::Value value);
 
