@@ -11,10 +11,9 @@
 // CHECK:             scf.for %{{.*}} = %c0_i32 to %c256_i32 step %c1_i32 iter_args(
 // CHECK:             llvm.store {{.*}} : f32, !llvm.ptr<3>
 // CHECK:           llvm.nvvm.barrier
-// CHECK:           scf.for %{{.*}} = %c0_i32 to %c256_i32 step %c128_i32
-// CHECK:             arith.addf
-// CHECK:             llvm.store {{.*}} : f32, !llvm.ptr<3>
-// CHECK:           llvm.nvvm.barrier
+// CHECK-COUNT-2:   arith.addf
+// CHECK-COUNT-2:   llvm.store {{.*}} : f32, !llvm.ptr<3>
+// CHECK-NEXT:      llvm.nvvm.barrier
 // CHECK-NEXT:    }
 tile.kernel @steps operands [
     #tile.operand<"x" in [i: 256] f32 head>,

@@ -7,12 +7,13 @@
 // CHECK-LABEL: func.func @scale(
 // CHECK-SAME:  launch = {shared_bytes = 1088 : i64, slices = 1 : i64, threads = 128 : i64}
 // CHECK:       %[[SHARED:.*]] = llvm.mlir.addressof @ssmc_shared
-// CHECK:       %[[THREAD:.*]] = llvm.call_intrinsic "llvm.nvvm.read.ptx.sreg.tid.x"
-// The array is read twice over, so it is brought in: 256 elements, two for each thread.
-// CHECK:       scf.for %[[FIRST:.*]] = %c0_i32 to %c256_i32 step %c128_i32
-// CHECK:         arith.addi %[[FIRST]], %[[THREAD]]
-// CHECK:         llvm.load {{.*}} : !llvm.ptr<1> -> f32
-// CHECK:         llvm.store {{.*}} : f32, !llvm.ptr<3>
+// CHECK:       llvm.call_intrinsic "llvm.nvvm.read.ptx.sreg.tid.x"
+// The array is read twice over, so it is brought in: 256 elements, two for each thread. Both are read before one is
+// written.
+// CHECK:       %[[ONE:.*]] = llvm.load {{.*}} : !llvm.ptr<1> -> f32
+// CHECK:       %[[TWO:.*]] = llvm.load {{.*}} : !llvm.ptr<1> -> f32
+// CHECK:       llvm.store %[[ONE]], {{.*}} : f32, !llvm.ptr<3>
+// CHECK:       llvm.store %[[TWO]], {{.*}} : f32, !llvm.ptr<3>
 // CHECK:       llvm.nvvm.barrier
 // Its sums; the squares are computed where they are summed.
 // CHECK-NOT:   llvm.nvvm.barrier
