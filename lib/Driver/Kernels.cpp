@@ -245,8 +245,6 @@ std::array<int64_t, 4> CompiledRecurrence::stridesOf(const OperandInfo& operand,
 Expected<CompiledRecurrence::Launch> CompiledRecurrence::prepare(const reference::Sizes& sizes,
                                                                  ArrayRef<int64_t> offsets,
                                                                  Find find, bool keepStates) const {
-  if (segments > 1 && gpu)
-    return notAvailable("--segments with --target cuda");
   if (segments > 1)
     return SegmentPlanner(*this, sizes, offsets, find, keepStates).plan();
   Launch launch;

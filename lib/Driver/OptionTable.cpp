@@ -220,7 +220,8 @@ static const OptionRow rows[] = {
      setForm},
     {"--target", "TARGET", all,
      "cpu (default: this machine's features), cpu:TRIPLE:FEATURES (features as LLVM writes them:\n"
-     "+avx2,+fma), or reference: the f64 interpreter of the declaration itself (run only)",
+     "+avx2,+fma), cuda (this machine's GPU, else sm_90a), cuda:ARCH (sm_80 and later), or\n"
+     "reference: the f64 interpreter of the declaration itself (run only)",
      setTarget},
     {"--precision", "fast|exact", compile | run | check | bench,
      "exact: operands of products are never rounded to 16 bits; fast is the default for 16-bit\n"

@@ -124,6 +124,8 @@ Error Parser::checkTogether() {
     return createStringError(
         "--segments has no meaning for --target reference, which takes one step "
         "after the other");
+  if (options.target && options.target->kind == Target::CUDA && options.segments > 1)
+    return notAvailable("--segments with --target cuda");
   if (options.specs.empty())
     return createStringError("no declaration: give a .ssm file; see ssmc --help");
   if (options.specs.size() > 1 && options.command != Command::Check &&

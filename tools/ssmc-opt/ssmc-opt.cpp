@@ -4,6 +4,7 @@
 #include "ssmc/Derive/Passes.h"
 #include "ssmc/Schedule/Schedule.h"
 #include "ssmc/Target/CPU.h"
+#include "ssmc/Target/CUDA.h"
 #include "test/lib/TestPasses.h"
 
 #include "mlir/InitAllDialects.h"
@@ -16,6 +17,7 @@ int main(int argc, char** argv) {
   ssmc::derive::registerPasses();
   ssmc::schedule::registerPasses();
   ssmc::cpu::registerPasses();
+  ssmc::cuda::registerPasses();
   ssmc::test::registerTestPartials();
   mlir::DialectRegistry registry;
   mlir::registerAllDialects(registry);

@@ -38,8 +38,13 @@ struct TargetSpec {
   std::string features() const;
 };
 
+/// Registers --lower-tile-to-threads, which leaves what KernelInfo says as an attribute `launch` of
+/// each function.
+void registerPasses();
+
 struct Image {
-  std::string code; ///< PTX, or LLVM IR
+  /// PTX, or LLVM IR; a comment of one line a kernel says what `kernels` does.
+  std::string code;
   std::vector<simt::KernelInfo> kernels;
 };
 

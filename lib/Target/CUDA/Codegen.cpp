@@ -1,6 +1,7 @@
 // Tile kernels to the LLVM dialect, to LLVM IR, to PTX.
 #include "ssmc/Target/CUDA.h"
 
+#include "Machine.h"
 #include "dialects/Tile/Tile.h"
 
 #include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
@@ -110,6 +111,11 @@ private:
 
 } // namespace
 
+const simt::Machine& cuda::machine() {
+  static const NVVMMachine machine;
+  return machine;
+}
+
 static std::unique_ptr<llvm::TargetMachine> makeMachine(const TargetSpec& target,
                                                         std::string& error) {
   static std::once_flag once;
@@ -147,6 +153,17 @@ static void optimise(llvm::Module& module, llvm::TargetMachine& machine) {
   builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2).run(module, modules);
 }
 
+/// A comment with what launching each kernel needs to know, which PTX has no words for: shared
+/// memory is given by the launch, workspace by the caller.
+static void describe(llvm::raw_ostream& os, StringRef comment, ArrayRef<simt::KernelInfo> kernels) {
+  for (const simt::KernelInfo& info : kernels)
+    os << comment << " kernel " << info.name << ": threads " << info.threads << ", slices "
+       << info.slices << ", shared_bytes " << info.sharedBytes << ", shared_tile "
+       << info.sharedTile << ", workspace_bytes " << info.workspaceBytes
+       << ", workspace_per_column " << info.workspacePerColumn << ", aligned " << info.isAligned
+       << '\n';
+}
+
 std::optional<Image> cuda::compile(ModuleOp module, const TargetSpec& target, int64_t items,
                                    bool llvmText, std::string& error) {
   MLIRContext* context = module.getContext();
@@ -164,7 +181,7 @@ std::optional<Image> cuda::compile(ModuleOp module, const TargetSpec& target, in
   limits.items = items;
   SmallVector<tile::KernelOp> kernels(module.getOps<tile::KernelOp>());
   for (tile::KernelOp kernel : kernels) {
-    FailureOr<simt::KernelInfo> info = simt::lowerKernel(kernel, NVVMMachine(), limits);
+    FailureOr<simt::KernelInfo> info = simt::lowerKernel(kernel, cuda::machine(), limits);
     if (failed(info)) {
       error = "lowering to a program of threads failed";
       return std::nullopt;
@@ -205,6 +222,7 @@ std::optional<Image> cuda::compile(ModuleOp module, const TargetSpec& target, in
 
   llvm::SmallVector<char, 0> buffer;
   llvm::raw_svector_ostream stream(buffer);
+  describe(stream, llvmText ? ";" : "//", image.kernels);
   if (llvmText) {
     translated->print(stream, nullptr);
   } else {

@@ -1,0 +1,43 @@
+// What is kept in memory is computed in stages: all that needs nothing of the same stage, its elements dealt out to the
+// threads. All threads meet after each, and only there.
+// RUN: ssmc-opt %s --lower-tile-to-threads --canonicalize --cse | FileCheck %s
+
+// CHECK:       llvm.mlir.global external @ssmc_shared() {addr_space = 3 : i32
+// An array of 16 x 16 and 16 sums. `launch` is what a launch needs to know.
+// CHECK-LABEL: func.func @scale(
+// CHECK-SAME:  launch = {shared_bytes = 1088 : i64, slices = 1 : i64, threads = 128 : i64}
+// CHECK:       %[[SHARED:.*]] = llvm.mlir.addressof @ssmc_shared
+// CHECK:       llvm.call_intrinsic "llvm.nvvm.read.ptx.sreg.tid.x"
+// The array is read twice over, so it is brought in: 256 elements, two for each thread. Both are read before one is
+// written.
+// CHECK:       %[[ONE:.*]] = llvm.load {{.*}} : !llvm.ptr<1> -> f32
+// CHECK:       %[[TWO:.*]] = llvm.load {{.*}} : !llvm.ptr<1> -> f32
+// CHECK:       llvm.store %[[ONE]], {{.*}} : f32, !llvm.ptr<3>
+// CHECK:       llvm.store %[[TWO]], {{.*}} : f32, !llvm.ptr<3>
+// CHECK:       llvm.nvvm.barrier
+// Its sums; the squares are computed where they are summed.
+// CHECK-NOT:   llvm.nvvm.barrier
+// CHECK:         arith.mulf
+// CHECK:         arith.addf
+// CHECK:         llvm.store {{.*}} : f32, !llvm.ptr<3>
+// CHECK:       llvm.nvvm.barrier
+// What is stored is computed where it is stored. A final state that the caller does not want is a null pointer.
+// CHECK-NOT:   llvm.nvvm.barrier
+// CHECK:       %[[WANTED:.*]] = llvm.icmp "ne"
+// CHECK:       scf.if %[[WANTED]]
+// CHECK:         llvm.load {{.*}} : !llvm.ptr<3> -> f32
+// CHECK:         llvm.load {{.*}} : !llvm.ptr<3> -> f32
+// CHECK:         arith.mulf
+// CHECK:         llvm.store {{.*}} : f32, !llvm.ptr<1>
+// CHECK:       llvm.nvvm.barrier
+// CHECK-NOT:   llvm.nvvm.barrier
+// CHECK:       return
+tile.kernel @scale operands [
+    #tile.operand<"A" param [i: 16, j: 16] f32 head>,
+    #tile.operand<"S" state_out [i: 16, j: 16] f32 head>] {
+  %A = tile.load "A" : [i: 16, j: 16]
+  %square = ssm.mul %A, %A : [i: 16, j: 16], [i: 16, j: 16]
+  %s = ssm.sum %square over [j] : [i: 16, j: 16]
+  %scaled = ssm.mul %A, %s : [i: 16, j: 16], [i: 16]
+  tile.store "S", %scaled : [i: 16, j: 16]
+}
