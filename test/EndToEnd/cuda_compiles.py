@@ -49,14 +49,14 @@ class Case:
 
 
 def cases(names, everything):
-    """All there is, or a sample: on sm_90a every recurrence, step by step and in blocks, a gradient of one form and every
+    """All there is, or a sample: on sm_90a every recurrence, step by step and in blocks, a gradient of one of them, and every
     third one also as a scan; every third one in bf16 and in blocks on the other architectures. Blocks are short."""
     for number, name in enumerate(names):
         third = number % 3 == 0
         for arch in SHARED:
             for form in FORMS:
                 for grad in (False, True):
-                    on_main = grad == (form == FORMS[number % 3]) or not grad and (form != "scan" or third)
+                    on_main = form == FORMS[number % 2 * 2] if grad else form != "scan" or third
                     on_others = third and form == "chunked" and not grad
                     if everything or (on_main if arch == "sm_90a" else on_others):
                         yield Case(name, form, grad, arch, "f32")
