@@ -19,6 +19,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace ssmc::tile {
 class KernelOp;
@@ -80,8 +81,9 @@ struct KernelInfo {
   /// Blocks for each item, side by side: grid axis 0 has items times slices.
   int64_t slices = 1;
   int64_t sharedBytes = 0;
-  /// Whether operands must begin at multiples of 16 bytes, and their strides be such.
-  bool isAligned = false;
+  /// Operands that must begin at multiples of 16 bytes, with strides that are such: by their number
+  /// among the parameters, with the bytes of an element.
+  std::vector<std::pair<int64_t, int64_t>> aligned;
   /// Steps of a tile, where blocks share the tiles of a sequence (grid axis 1); else 0.
   int64_t sharedTile = 0;
   /// Bytes of workspace for each block: fixed, and times the size of the second time axis.

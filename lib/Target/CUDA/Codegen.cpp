@@ -160,8 +160,8 @@ static void describe(llvm::raw_ostream& os, StringRef comment, ArrayRef<simt::Ke
     os << comment << " kernel " << info.name << ": threads " << info.threads << ", slices "
        << info.slices << ", shared_bytes " << info.sharedBytes << ", shared_tile "
        << info.sharedTile << ", workspace_bytes " << info.workspaceBytes
-       << ", workspace_per_column " << info.workspacePerColumn << ", aligned " << info.isAligned
-       << '\n';
+       << ", workspace_per_column " << info.workspacePerColumn << ", aligned "
+       << !info.aligned.empty() << '\n';
 }
 
 std::optional<Image> cuda::compile(ModuleOp module, const TargetSpec& target, int64_t items,

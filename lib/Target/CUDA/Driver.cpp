@@ -258,6 +258,17 @@ bool Module::launch(size_t kernel, const Call& call, std::string& error) {
     error = "more sequences times heads than a grid has blocks";
     return false;
   }
+  for (auto [number, bytes] : info.aligned) {
+    const int64_t* operand = call.parameters.data() + 7 + 5 * number;
+    bool fits = operand[0] % 16 == 0;
+    for (int i = 1; i <= 4; ++i)
+      fits &= operand[i] * bytes % 16 == 0;
+    if (!fits) {
+      error = "operand " + std::to_string(number) + " of " + info.name +
+              " must begin at a multiple of 16 bytes, and so must each of its rows";
+      return false;
+    }
+  }
   std::vector<int64_t> values = call.parameters;
   std::vector<void*> parameters;
   for (int64_t& value : values)

@@ -23,7 +23,7 @@ static DictionaryAttr asAttribute(const simt::KernelInfo& info, Builder b) {
         std::pair("workspace_per_column", info.workspacePerColumn)})
     if (number)
       entries.push_back(b.getNamedAttr(name, b.getI64IntegerAttr(number)));
-  if (info.isAligned)
+  if (!info.aligned.empty())
     entries.push_back(b.getNamedAttr("aligned", b.getUnitAttr()));
   return b.getDictionaryAttr(entries);
 }

@@ -208,6 +208,7 @@ bool KernelEmitter::pack(llvm::DenseSet<int>& moved) {
     if (!inWorkspace.contains(id) && place.first <= worst && worst <= place.last &&
         (largest < 0 || place.bytes > places[largest].bytes))
       largest = id;
-  moved.insert(largest);
+  if (largest >= 0)
+    moved.insert(largest);
   return false;
 }

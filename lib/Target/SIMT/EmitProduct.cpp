@@ -298,7 +298,8 @@ void KernelEmitter::emitProducts(Value root, ArrayRef<Operation*> sums,
       StringRef reduced = product.reduced.front();
       int64_t extent = arrayType(left).find(reduced).getSize();
       bool restLeft = false, restRight = false;
-      SmallVector<std::pair<bool, bool>> terms = roundedTerms(cast<ssm::SumOp>(sum), product);
+      SmallVector<std::pair<bool, bool>> terms =
+          roundedTerms(cast<ssm::SumOp>(sum), product, /*keepBoth=*/true);
       for (auto& [x, y] : terms) {
         if (swapped)
           std::swap(x, y);

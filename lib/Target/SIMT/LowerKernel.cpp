@@ -393,6 +393,11 @@ void KernelEmitter::emitSequence(tile::SequenceOp op) {
     partialExtents = savedExtents;
     return SmallVector<Value>();
   });
+  // What was asked for beyond the last tile still writes to its place, which may be another's next.
+  if (!staged.empty()) {
+    machine.waitForCopies(b);
+    barrier();
+  }
   leaveLoop();
   stepLabels = std::move(savedSteps);
   timeStarts = savedStarts;
@@ -441,8 +446,11 @@ FailureOr<KernelInfo> simt::lowerKernel(tile::KernelOp kernel, const Machine& ma
     KernelEmitter emitter(kernel, b, machine, limits, slice, products, roundsProducts, stagesAhead);
     if (failed(emitter.run(inWorkspace)))
       return failure();
+    size_t moved = inWorkspace.size();
     if (emitter.pack(inWorkspace))
       return emitter.info;
+    if (!stagesAhead && inWorkspace.size() == moved)
+      return kernel.emitOpError("needs more shared memory than a block has");
     // What was emitted is thrown away: the next try brings in no tile ahead, those after it have
     // one place more outside each.
     if (stagesAhead) {

@@ -109,7 +109,8 @@ struct BlockPlan {
       if (!live.contains(&op) || !e.usesTiles(&op))
         continue;
       const Product& product = e.products.find(&op)->second;
-      SmallVector<std::pair<bool, bool>> terms = roundedTerms(cast<ssm::SumOp>(&op), product);
+      SmallVector<std::pair<bool, bool>> terms =
+          roundedTerms(cast<ssm::SumOp>(&op), product, /*keepBoth=*/true);
       StringRef reduced = product.reduced.front();
       for (bool isLeft : {true, false}) {
         KernelEmitter::Side side = e.sideOf(isLeft ? product.left : product.right,

@@ -42,7 +42,13 @@ void KernelEmitter::emitCopy(tile::LoadOp load, const Buffer& target, bool later
   ssm::ArrayType type = arrayType(load.getResult());
   StringRef last = kernel.getOperandAt(index).getAxes().back().getName();
   int64_t unit = 16 / elementBytes(target);
-  info.isAligned = true;
+  // (Operands of role `row` are no parameters.)
+  int64_t number = 0;
+  for (int other = 0; other < index; ++other)
+    number += kernel.getOperandAt(other).getRole() != tile::Role::Row;
+  std::pair<int64_t, int64_t> aligned{number, elementBytes(target)};
+  if (!llvm::is_contained(info.aligned, aligned))
+    info.aligned.push_back(aligned);
   Buffer source = userBuffer(load, index, load.getPart(), type.getElementType(), /*row=*/0);
   SmallVector<ssm::AxisAttr> axes = axesOf(type, target);
   for (ssm::AxisAttr& axis : axes)

@@ -258,9 +258,10 @@ bool target::flowsIntoState(Value value) {
   return ::flowsIntoState(value, seen);
 }
 
-SmallVector<std::pair<bool, bool>> target::roundedTerms(ssm::SumOp sum, const Product& product) {
+SmallVector<std::pair<bool, bool>> target::roundedTerms(ssm::SumOp sum, const Product& product,
+                                                        bool keepBoth) {
   bool exactLeft = isStoredAsBF16(product.left), exactRight = isStoredAsBF16(product.right);
-  bool feedsBack = flowsIntoState(sum.getResult());
+  bool feedsBack = flowsIntoState(sum.getResult()) || (keepBoth && !exactLeft && !exactRight);
   SmallVector<std::pair<bool, bool>> terms = {{false, false}};
   if (!exactLeft && (!exactRight || feedsBack))
     terms.push_back({true, false});

@@ -26,8 +26,9 @@ void findProducts(mlir::Operation* kernel, bool keepExactSides, ProductMap& prod
                   llvm::StringMap<int64_t>& readAlong);
 
 /// The copies of each side that a product of bf16 multiplies: (left, right), true for what rounding
-/// leaves.
-llvm::SmallVector<std::pair<bool, bool>> roundedTerms(ssm::SumOp sum, const Product& product);
+/// leaves. With `keepBoth` of two computed sides neither loses digits.
+llvm::SmallVector<std::pair<bool, bool>> roundedTerms(ssm::SumOp sum, const Product& product,
+                                                      bool keepBoth = false);
 
 /// Whether a value has a part in the states that the next block of steps begins with.
 bool flowsIntoState(mlir::Value value);
