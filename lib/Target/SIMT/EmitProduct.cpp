@@ -90,7 +90,8 @@ static WarpTile chooseTile(int64_t rows, int64_t lanes, int64_t warps, int64_t p
 static Value pairOf(ImplicitLocOpBuilder& b, Value low, Value high) {
   auto pair = VectorType::get(2, b.getF32Type());
   Value both = LLVM::PoisonOp::create(b, pair);
-  for (auto [i, value] : llvm::enumerate(ArrayRef<Value>{low, high}))
+  Value values[] = {low, high};
+  for (auto [i, value] : llvm::enumerate(values))
     both = LLVM::InsertElementOp::create(b, both, value, arith::ConstantIntOp::create(b, i, 32));
   Value rounded = LLVM::FPTruncOp::create(b, VectorType::get(2, b.getBF16Type()), both);
   return LLVM::BitcastOp::create(b, b.getI32Type(), rounded);
