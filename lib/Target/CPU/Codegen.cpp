@@ -1,6 +1,8 @@
 // The LLVM dialect to LLVM IR, optimised, and on to assembly or an object.
 #include "ssmc/Target/CPU.h"
 
+#include "lib/Target/Values/Optimise.h"
+
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
@@ -9,7 +11,6 @@
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/MC/TargetRegistry.h"
-#include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 
@@ -44,25 +45,6 @@ static std::unique_ptr<llvm::TargetMachine> makeMachine(const TargetSpec& target
   return std::unique_ptr<llvm::TargetMachine>(found->createTargetMachine(
       triple, target.baseCPU(), target.features, options, llvm::Reloc::PIC_, std::nullopt,
       llvm::CodeGenOptLevel::Aggressive));
-}
-
-static void optimise(llvm::Module& module, llvm::TargetMachine& machine) {
-  llvm::PipelineTuningOptions tuning;
-  // The emitter chose vectors and unrolling with the registers in mind.
-  tuning.LoopVectorization = false;
-  tuning.SLPVectorization = false;
-  tuning.LoopUnrolling = false;
-  llvm::PassBuilder builder(&machine, tuning);
-  llvm::LoopAnalysisManager loops;
-  llvm::FunctionAnalysisManager functions;
-  llvm::CGSCCAnalysisManager components;
-  llvm::ModuleAnalysisManager modules;
-  builder.registerModuleAnalyses(modules);
-  builder.registerCGSCCAnalyses(components);
-  builder.registerFunctionAnalyses(functions);
-  builder.registerLoopAnalyses(loops);
-  builder.crossRegisterProxies(loops, functions, components, modules);
-  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2).run(module, modules);
 }
 
 std::optional<std::string> ssmc::cpu::compile(ModuleOp module, const TargetSpec& target,
@@ -102,7 +84,8 @@ std::optional<std::string> ssmc::cpu::compile(ModuleOp module, const TargetSpec&
     }
     function.addFnAttr(llvm::Attribute::NoUnwind);
   }
-  optimise(*translated, *machine);
+  // The emitter chose vectors and unrolling with the registers in mind.
+  ssmc::target::optimise(*translated, *machine, /*unrollsLoops=*/false);
 
   llvm::SmallVector<char, 0> buffer;
   llvm::raw_svector_ostream stream(buffer);

@@ -3,6 +3,7 @@
 
 #include "Machine.h"
 #include "dialects/Tile/Tile.h"
+#include "lib/Target/Values/Optimise.h"
 
 #include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
 #include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
@@ -17,7 +18,6 @@
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/MC/TargetRegistry.h"
-#include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 
@@ -66,26 +66,14 @@ public:
     SmallVector<Value> arguments(left);
     arguments.append(right.begin(), right.end());
     arguments.append(sums.begin(), sums.end());
-    Type four =
-        LLVM::LLVMStructType::getLiteral(b.getContext(), SmallVector<Type>(4, b.getF32Type()));
-    Value all = call(b, "llvm.nvvm.mma.m16n8k16.row.col.bf16", four, arguments);
-    SmallVector<Value> results;
-    for (int64_t i = 0; i < 4; ++i)
-      results.push_back(LLVM::ExtractValueOp::create(b, all, i));
-    return results;
+    return callForFour(b, "llvm.nvvm.mma.m16n8k16.row.col.bf16", b.getF32Type(), arguments);
   }
   SmallVector<Value> loadTiles(ImplicitLocOpBuilder& b, Value address,
                                bool transposed) const override {
-    Type four =
-        LLVM::LLVMStructType::getLiteral(b.getContext(), SmallVector<Type>(4, b.getI32Type()));
-    Value all = call(b,
-                     transposed ? "llvm.nvvm.ldmatrix.sync.aligned.m8n8.x4.trans.b16.p3"
-                                : "llvm.nvvm.ldmatrix.sync.aligned.m8n8.x4.b16.p3",
-                     four, address);
-    SmallVector<Value> results;
-    for (int64_t i = 0; i < 4; ++i)
-      results.push_back(LLVM::ExtractValueOp::create(b, all, i));
-    return results;
+    return callForFour(b,
+                       transposed ? "llvm.nvvm.ldmatrix.sync.aligned.m8n8.x4.trans.b16.p3"
+                                  : "llvm.nvvm.ldmatrix.sync.aligned.m8n8.x4.b16.p3",
+                       b.getI32Type(), address);
   }
   Value shared(ImplicitLocOpBuilder& b) const override {
     auto module = b.getInsertionBlock()->getParentOp()->getParentOfType<ModuleOp>();
@@ -106,6 +94,15 @@ private:
   static Value call(ImplicitLocOpBuilder& b, StringRef intrinsic, Type type, ValueRange arguments) {
     return LLVM::CallIntrinsicOp::create(b, type, b.getStringAttr(intrinsic), arguments)
         .getResult(0);
+  }
+  static SmallVector<Value> callForFour(ImplicitLocOpBuilder& b, StringRef intrinsic, Type type,
+                                        ValueRange arguments) {
+    Type four = LLVM::LLVMStructType::getLiteral(b.getContext(), SmallVector<Type>(4, type));
+    Value all = call(b, intrinsic, four, arguments);
+    SmallVector<Value> results;
+    for (int64_t i = 0; i < 4; ++i)
+      results.push_back(LLVM::ExtractValueOp::create(b, all, i));
+    return results;
   }
 };
 
@@ -134,23 +131,6 @@ static std::unique_ptr<llvm::TargetMachine> makeMachine(const TargetSpec& target
   return std::unique_ptr<llvm::TargetMachine>(
       found->createTargetMachine(triple, target.arch, target.features(), options, llvm::Reloc::PIC_,
                                  std::nullopt, llvm::CodeGenOptLevel::Aggressive));
-}
-
-static void optimise(llvm::Module& module, llvm::TargetMachine& machine) {
-  llvm::PipelineTuningOptions tuning;
-  tuning.LoopVectorization = false;
-  tuning.SLPVectorization = false;
-  llvm::PassBuilder builder(&machine, tuning);
-  llvm::LoopAnalysisManager loops;
-  llvm::FunctionAnalysisManager functions;
-  llvm::CGSCCAnalysisManager components;
-  llvm::ModuleAnalysisManager modules;
-  builder.registerModuleAnalyses(modules);
-  builder.registerCGSCCAnalyses(components);
-  builder.registerFunctionAnalyses(functions);
-  builder.registerLoopAnalyses(loops);
-  builder.crossRegisterProxies(loops, functions, components, modules);
-  builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2).run(module, modules);
 }
 
 /// A comment with what launching each kernel needs to know, which PTX has no words for: shared
@@ -218,7 +198,7 @@ std::optional<Image> cuda::compile(ModuleOp module, const TargetSpec& target, in
     function->addFnAttr("nvvm.maxntid", std::to_string(info.threads));
     function->addFnAttr(llvm::Attribute::NoUnwind);
   }
-  optimise(*translated, *machine);
+  ssmc::target::optimise(*translated, *machine, /*unrollsLoops=*/true);
 
   llvm::SmallVector<char, 0> buffer;
   llvm::raw_svector_ostream stream(buffer);

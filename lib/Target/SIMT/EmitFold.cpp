@@ -90,17 +90,6 @@ SmallVector<ssm::AxisAttr> KernelEmitter::heldAxes(Value value) {
   return axes;
 }
 
-/// All positions of the axes, the last one fastest.
-static void forPositions(ArrayRef<ssm::AxisAttr> axes, Point point,
-                         llvm::function_ref<void(const Point&)> body) {
-  if (axes.empty())
-    return body(point);
-  for (int64_t i = 0; i < axes.front().getSize(); ++i) {
-    point.set(axes.front().getName(), {Value(), i});
-    forPositions(axes.drop_front(), point, body);
-  }
-}
-
 Private KernelEmitter::evaluateAll(Value value, ArrayRef<ssm::AxisAttr> axes, const Point& point) {
   Private held{SmallVector<ssm::AxisAttr>(axes), {}};
   Type element = arrayType(value).getElementType();

@@ -75,11 +75,7 @@ void KernelEmitter::emitGram(ssm::GramOp gram) {
       auto write = [&](const Buffer& high, const Buffer* low, int64_t t, Value value) {
         Point point = at;
         point.set(rows, {Value(), t});
-        Value rounded = arith::TruncFOp::create(b, bf16, value);
-        store(high, point, rounded);
-        if (low)
-          store(*low, point,
-                arith::SubFOp::create(b, value, arith::ExtFOp::create(b, b.getF32Type(), rounded)));
+        storeRounded(high, low, point, value);
       };
       // A run of steps in the order in which decays add up: what is read first, then the results.
       auto run = [&](int64_t first, int64_t count, int64_t by, bool isLeft) {

@@ -186,13 +186,16 @@ SmallVector<Value> KernelEmitter::loadFragmentOf(const Buffer& buffer, bool tran
   return machine.loadTiles(b, address(buffer, at), transposed);
 }
 
-void KernelEmitter::emitOperand(Value base, bool rest, const Buffer& high, const Buffer* low) {
-  emitElements(base, axesOf(arrayType(base), high), [&](const Point& point, Value value) {
-    Value rounded = arith::TruncFOp::create(b, b.getBF16Type(), value);
-    store(high, point, rounded);
-    if (low)
-      store(*low, point, restOf(b, value));
-  });
+void KernelEmitter::storeRounded(const Buffer& high, const Buffer* low, const Point& point,
+                                 Value value) {
+  store(high, point, value);
+  if (low)
+    store(*low, point, restOf(b, value));
+}
+
+void KernelEmitter::emitOperand(Value base, const Buffer& high, const Buffer* low) {
+  emitElements(base, axesOf(arrayType(base), high),
+               [&](const Point& point, Value value) { storeRounded(high, low, point, value); });
 }
 
 //===-- sides where they are -----------------------------------------------------------------===//

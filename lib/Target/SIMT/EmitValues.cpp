@@ -270,19 +270,14 @@ Value KernelEmitter::emitFlat(Operation* op, const Point& point) {
 
 //===-- reductions where they are used -------------------------------------------------------===//
 
-/// All positions of some labels, in their order.
-static SmallVector<Point> pointsOf(ArrayRef<ssm::AxisAttr> axes, const Point& point) {
-  SmallVector<Point> points{point};
-  for (ssm::AxisAttr axis : axes) {
-    SmallVector<Point> next;
-    for (const Point& outer : points)
-      for (int64_t i = 0; i < axis.getSize(); ++i) {
-        next.push_back(outer);
-        next.back().set(axis.getName(), {Value(), i});
-      }
-    points = std::move(next);
+void ssmc::simt::forPositions(ArrayRef<ssm::AxisAttr> axes, Point point,
+                              llvm::function_ref<void(const Point&)> body) {
+  if (axes.empty())
+    return body(point);
+  for (int64_t i = 0; i < axes.front().getSize(); ++i) {
+    point.set(axes.front().getName(), {Value(), i});
+    forPositions(axes.drop_front(), point, body);
   }
-  return points;
 }
 
 static SmallVector<ssm::AxisAttr> reducedAxes(Operation* op) {
@@ -299,10 +294,10 @@ Value KernelEmitter::reduceInline(Operation* op, const Point& point) {
   // Four sums side by side, as an addition waits for the one before.
   SmallVector<Value> sums;
   size_t i = 0;
-  for (const Point& one : pointsOf(axes, point)) {
+  forPositions(axes, point, [&](const Point& one) {
     Value term = evaluate(op->getOperand(0), one);
     if (isa<ssm::SumOp>(op) && matchPattern(term, m_AnyZeroFloat()))
-      continue;
+      return;
     if (Value exists = existsAt(axes, one))
       term = arith::SelectOp::create(b, exists, term, identity);
     if (sums.size() < 4)
@@ -310,7 +305,7 @@ Value KernelEmitter::reduceInline(Operation* op, const Point& point) {
     else
       sums[i % 4] = reductionCombine(b, op, sums[i % 4], term);
     ++i;
-  }
+  });
   if (sums.empty())
     return identity;
   while (sums.size() > 1) {

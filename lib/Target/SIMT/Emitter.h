@@ -114,7 +114,7 @@ public:
         roundsProducts(roundsProducts), stagesAhead(stagesAhead) {}
 
   /// Emits the function. `inWorkspace` are the places that shared memory has no room for.
-  mlir::LogicalResult run(const llvm::DenseSet<int>& inWorkspace);
+  void run(const llvm::DenseSet<int>& inWorkspace);
   /// After a run: the places, packed; whether they fit, and if not which should move.
   bool pack(llvm::DenseSet<int>& inWorkspace);
   KernelInfo info;
@@ -219,7 +219,9 @@ private:
   SmallVector<Value> loadFragmentOf(const Buffer& buffer, bool transposed, StringRef kept,
                                     StringRef reduced, const Point& others, Index first,
                                     Index column);
-  void emitOperand(Value base, bool rest, const Buffer& high, const Buffer* low);
+  void emitOperand(Value base, const Buffer& high, const Buffer* low);
+  /// Writes a value as bf16 and, if there is a place, what rounding leaves of it.
+  void storeRounded(const Buffer& high, const Buffer* low, const Point& point, Value value);
   std::optional<Value> storedPair(Value value, const Point& point, StringRef label);
   Pair pairAt(Value value, const Point& point, StringRef label, int64_t extent, bool wantsRest);
 
@@ -311,5 +313,8 @@ SmallVector<ssm::AxisAttr> axesOf(ssm::ArrayType type, const Buffer& buffer);
 /// Whether a value is a number, or one spread over labels.
 bool isConstant(Value value);
 int64_t countOf(ArrayRef<ssm::AxisAttr> axes);
+/// All positions of the axes, the last one fastest.
+void forPositions(ArrayRef<ssm::AxisAttr> axes, Point point,
+                  llvm::function_ref<void(const Point&)> body);
 
 } // namespace ssmc::simt

@@ -246,10 +246,7 @@ Value KernelEmitter::loadOperand(tile::LoadOp op, const Point& point) {
       Value last = arith::SubIOp::create(b, partialExtents[axis.getName()], i32(1));
       inside.set(axis.getName(), {arith::MinSIOp::create(b, indexValue(*at), last), 0});
     }
-  auto read = [&]() -> Value {
-    Value value = load(userBuffer(op, index, op.getPart(), element, row), inside);
-    return value;
-  };
+  auto read = [&] { return load(userBuffer(op, index, op.getPart(), element, row), inside); };
   Value present = isPresent(op, index, row);
   if (!present)
     return read();
@@ -338,10 +335,7 @@ void KernelEmitter::emitSequence(tile::SequenceOp op) {
   stageNow(first);
   enterLoop();
   loop(first, count, step, {}, [&](Value counter, ValueRange) {
-    Value index = counter;
-    if (op.getReverse())
-      index = arith::SubIOp::create(b, arith::SubIOp::create(b, count, i64(1)), counter);
-    Value start = arith::MulIOp::create(b, index, i64(tile));
+    Value start = startOf(counter);
     timeStarts[axis] = start;
     if (tile == 1) {
       emitBlock(op.getBlock(), carried, {});
@@ -406,7 +400,7 @@ void KernelEmitter::emitSequence(tile::SequenceOp op) {
 
 //===-- kernels ------------------------------------------------------------------------------===//
 
-LogicalResult KernelEmitter::run(const llvm::DenseSet<int>& away) {
+void KernelEmitter::run(const llvm::DenseSet<int>& away) {
   inWorkspace = away;
   info = {};
   info.name = kernel.getSymName().str();
@@ -427,7 +421,6 @@ LogicalResult KernelEmitter::run(const llvm::DenseSet<int>& away) {
   emitEntry();
   emitBlock(kernel.getBlock(), {}, {});
   func::ReturnOp::create(b);
-  return success();
 }
 
 FailureOr<KernelInfo> simt::lowerKernel(tile::KernelOp kernel, const Machine& machine,
@@ -444,8 +437,7 @@ FailureOr<KernelInfo> simt::lowerKernel(tile::KernelOp kernel, const Machine& ma
   for (;;) {
     ImplicitLocOpBuilder b(kernel.getLoc(), kernel);
     KernelEmitter emitter(kernel, b, machine, limits, slice, products, roundsProducts, stagesAhead);
-    if (failed(emitter.run(inWorkspace)))
-      return failure();
+    emitter.run(inWorkspace);
     size_t moved = inWorkspace.size();
     if (emitter.pack(inWorkspace))
       return emitter.info;

@@ -17,8 +17,6 @@ namespace ssmc::simt {
 struct BlockPlan {
   BlockPlan(KernelEmitter& e, Block* block) : e(e), block(block) {}
 
-  /// An op of this block, seen from anywhere inside; null where it stands further out.
-  Operation* here(Operation* op) { return block->findAncestorOpInBlock(*op); }
   Operation* definedHere(Value value) {
     Operation* op = value.getDefiningOp();
     return op && op->getBlock() == block ? op : nullptr;
@@ -277,13 +275,12 @@ void KernelEmitter::emitBlock(Block* block, ArrayRef<Result> carried, ArrayRef<R
   for (auto [op, stage] : plan.stages)
     last = std::max(last, stage);
   // Next values that cannot be written over the old ones are computed aside first.
-  std::map<int64_t, SmallVector<Result>> aside, stack;
-  SmallVector<std::pair<Value, size_t>> copies;
+  std::map<int64_t, SmallVector<size_t>> aside;
+  std::map<int64_t, SmallVector<Result>> stack;
   for (auto [i, result] : llvm::enumerate(carried))
     if (readsOthers(result.value, block, block->getArgument(i), plan.inMemory)) {
       int64_t stage = plan.readyAfter(result.value) + 1;
-      aside[stage].push_back({result.value, Buffer()});
-      copies.push_back({result.value, i});
+      aside[stage].push_back(i);
       last = std::max(last, stage);
     }
   for (const Result& result : stacked) {
@@ -337,18 +334,15 @@ void KernelEmitter::emitBlock(Block* block, ArrayRef<Result> carried, ArrayRef<R
       Buffer high = makeBuffer(arrayType(base), {}, b.getBF16Type()), low;
       if (rest)
         low = makeBuffer(arrayType(base), {}, b.getBF16Type());
-      emitOperand(base, rest, high, rest ? &low : nullptr);
+      emitOperand(base, high, rest ? &low : nullptr);
       copiesMade.push_back({{base.getAsOpaquePointer(), false}, high});
       if (rest)
         copiesMade.push_back({{base.getAsOpaquePointer(), true}, low});
     }
-    for (Result& result : aside[stage]) {
+    for (size_t i : aside[stage]) {
       Scope scope(*this);
-      result.target = makeBuffer(arrayType(result.value));
-      emitNest(result.value, result.target);
-      for (auto [value, i] : copies)
-        if (value == result.value)
-          computed[i] = result.target;
+      computed[i] = makeBuffer(arrayType(carried[i].value));
+      emitNest(carried[i].value, computed[i]);
     }
     for (const Result& result : stack[stage]) {
       Scope scope(*this);
