@@ -94,6 +94,10 @@ def KernelOp : Op<Tile_Dialect, "kernel", [Symbol, IsolatedFromAbove, SingleBloc
     With `factor_type` a target may round the factors of a contraction to that type, where it multiplies such
     numbers faster than f32; their products are still added in f32.
 
+    With `columns` positions of that label never meet: all carried values bear it, and of what bears it every op is
+    pointwise, adds or renames another label, or sums one other label of a product with an array that does not bear
+    it. A target may take each position alone, from the first tile to the last; it may also not.
+
     Laws: (kernel_c1) no two operands have the same name and role; (kernel_c2) every extent is bound;
     (kernel_c3) the axes of an operand bear different labels.
 
@@ -113,7 +117,8 @@ def KernelOp : Op<Tile_Dialect, "kernel", [Symbol, IsolatedFromAbove, SingleBloc
     ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, TypedArrayAttrBase<Tile_OperandAttr, "operands">:$operands,
-                       OptionalAttr<TypeAttrOf<AnyTypeOf<[BF16, F16]>>>:$factor_type);
+                       OptionalAttr<TypeAttrOf<AnyTypeOf<[BF16, F16]>>>:$factor_type,
+                       OptionalAttr<StrAttr>:$columns);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "$sym_name `operands` $operands attr-dict-with-keyword $body";
   let hasVerifier = 1;
@@ -135,6 +140,7 @@ def LoadOp : Op<Tile_Dialect, "load", [DeclareOpInterfaceMethods<OpAsmOpInterfac
     past the end of the sequence hold any finite value. `part re|im` reads half of a complex operand.
     `row N` reads a `row` operand as it was N rows earlier. `else` gives the value where the operand's
     pointer is null (states), or where there is no such row; without it that value is zero.
+    `triangle ["a", "b"]` says that the tile is 0 wherever the position along b is past that along a.
 
     Laws: (load_c1) the kernel has such an operand; (load_c2) the tile's labels are the operand's
     axes and, for timed operands, the label of the innermost sequence if its tile is longer than 1;
@@ -144,10 +150,11 @@ def LoadOp : Op<Tile_Dialect, "load", [DeclareOpInterfaceMethods<OpAsmOpInterfac
     Example: `%k = tile.load "k" : [i: 128, t: 16]`
   }];
   let arguments = (ins StrAttr:$name, DefaultValuedAttr<Tile_Part, "::ssmc::tile::Part::Whole">:$part,
-                       OptionalAttr<I64Attr>:$row, Optional<SSM_ArrayType>:$otherwise);
+                       OptionalAttr<I64Attr>:$row, OptionalAttr<StrArrayAttr>:$triangle,
+                       Optional<SSM_ArrayType>:$otherwise);
   let results = (outs SSM_ArrayType:$result);
   let assemblyFormat = [{
-    $name (`part` $part^)? (`row` $row^)? (`else` $otherwise^ `:` custom<ArrayType>(type($otherwise)) `to`)? attr-dict `:`
+    $name (`part` $part^)? (`row` $row^)? (`triangle` $triangle^)? (`else` $otherwise^ `:` custom<ArrayType>(type($otherwise)) `to`)? attr-dict `:`
     custom<ArrayType>(type($result))
   }];
   let hasVerifier = 1;
@@ -157,7 +164,8 @@ def StoreOp : Op<Tile_Dialect, "store", []> {
   let summary = "writes an operand";
   let description = [{
     Writes the operand of the kernel's item, converted to its stored type. Rows past the end of the
-    sequence are not written; a null pointer (states) is not written.
+    sequence are not written; a null pointer (states) is not written. With `rest` what is written is
+    what that conversion would leave of the value: two stores so keep twice the digits.
 
     Laws: (store_c1) the kernel has such an operand; (store_c2) as load_c2;
     (store_c3) `part` writes reals; (store_c4) a timed operand is written in a sequence.
@@ -165,8 +173,8 @@ def StoreOp : Op<Tile_Dialect, "store", []> {
     Example: `tile.store "o", %o : [j: 128, t: 16]`
   }];
   let arguments = (ins StrAttr:$name, DefaultValuedAttr<Tile_Part, "::ssmc::tile::Part::Whole">:$part,
-                       SSM_ArrayType:$value);
-  let assemblyFormat = "$name (`part` $part^)? `,` $value attr-dict `:` custom<ArrayType>(type($value))";
+                       SSM_ArrayType:$value, UnitAttr:$rest);
+  let assemblyFormat = "$name (`part` $part^)? `,` $value (`rest` $rest^)? attr-dict `:` custom<ArrayType>(type($value))";
   let hasVerifier = 1;
 }
 

@@ -112,6 +112,7 @@ Error driver::lowerModule(mlir::ModuleOp module, Stage stage, const LoweringOpti
   schedule::Options scheduling;
   for (auto& [name, size] : options.dims)
     scheduling.dims[name] = size;
+  scheduling.columns = options.threads;
   scheduling.exactProducts = options.precision == Precision::Exact;
   mlir::Builder builder(&context);
   scheduling.operandType = options.dtype == DType::BF16  ? mlir::Type(builder.getBF16Type())

@@ -68,7 +68,7 @@ void ChunkKernel::collectOperands() {
 
 Value ChunkKernel::load(Operation* source, StringRef name, ArrayType type, Value otherwise) {
   return tile::LoadOp::create(builder, source->getLoc(), type, wholeName(source, name),
-                              partOf(source), IntegerAttr(), otherwise);
+                              partOf(source), IntegerAttr(), ArrayAttr(), otherwise);
 }
 
 /// A copy on the mapped operands, all extents bound, its regions included.
@@ -144,7 +144,8 @@ FailureOr<tile::KernelOp> ChunkKernel::build(StringRef name) {
   // (f16's range is too small for states.)
   bool rounds = options.operandType.isBF16() && !options.exactProducts;
   auto kernel = tile::KernelOp::create(builder, chunk.getLoc(), name, operands.get(),
-                                       rounds ? TypeAttr::get(options.operandType) : TypeAttr());
+                                       rounds ? TypeAttr::get(options.operandType) : TypeAttr(),
+                                       StringAttr());
   builder.setInsertionPointToEnd(&kernel.getBody().emplaceBlock());
 
   SmallVector<ssm::StateOp> states;

@@ -1,4 +1,5 @@
 // The schedule of a whole form, and as a pass.
+#include "Columns.h"
 #include "ssmc/Schedule/Schedule.h"
 
 #include "mlir/Pass/PassOptions.h"
@@ -12,17 +13,21 @@ FailureOr<SmallVector<tile::KernelOp>> schedule::scheduleForm(ssm::RecurrenceOp 
   for (Operation& op : *form.getBlock()) {
     if (!isa<ssm::PassOp, ssm::ChunkOp>(op))
       continue;
-    std::string name = form.getSymName().str();
-    if (!kernels.empty())
-      name += "_" + std::to_string(kernels.size());
     auto chunk = dyn_cast<ssm::ChunkOp>(op);
     FailureOr<tile::KernelOp> kernel =
-        chunk ? scheduleChunk(form, chunk, options, name)
-              : schedulePass(form, cast<ssm::PassOp>(op), options, name);
+        chunk ? scheduleChunk(form, chunk, options, form.getSymName())
+              : schedulePass(form, cast<ssm::PassOp>(op), options, form.getSymName());
     if (failed(kernel))
       return failure();
-    kernels.push_back(*kernel);
+    auto factors = kernel->getFactorType();
+    if (options.columns && factors && factors->isBF16())
+      kernels.append(splitColumns(*kernel, "pre" + std::to_string(kernels.size())));
+    else
+      kernels.push_back(*kernel);
   }
+  for (auto [index, kernel] : llvm::enumerate(kernels))
+    if (index)
+      kernel.setSymName((form.getSymName() + "_" + Twine(index)).str());
   return kernels;
 }
 
@@ -42,6 +47,7 @@ struct SchedulePass : PassWrapper<SchedulePass, OperationPass<ModuleOp>> {
     schedule::Options options;
     options.operandType =
         bf16 ? Type(BFloat16Type::get(&getContext())) : Type(Float32Type::get(&getContext()));
+    options.columns = columns;
     for (const std::string& dim : dims) {
       auto [name, size] = StringRef(dim).split('=');
       int64_t number;
@@ -61,6 +67,9 @@ struct SchedulePass : PassWrapper<SchedulePass, OperationPass<ModuleOp>> {
   }
 
   ListOption<std::string> dims{*this, "dims", llvm::cl::desc("Sizes of dims, NAME=SIZE")};
+  Option<bool> columns{*this, "columns",
+                       llvm::cl::desc("Take kernels apart where columns never meet"),
+                       llvm::cl::init(false)};
   Option<bool> bf16{*this, "bf16", llvm::cl::desc("Inputs and outputs are bf16"),
                     llvm::cl::init(false)};
 };

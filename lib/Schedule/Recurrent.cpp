@@ -111,9 +111,9 @@ void KernelBuilder::collectOperands() {
 /// Rows of a complex state are kept in two arrays, so that each is a whole.
 Value KernelBuilder::load(Operation* source, StringRef name, ArrayType type, int64_t row,
                           Value otherwise) {
-  return tile::LoadOp::create(builder, source->getLoc(), type, name,
-                              row ? tile::Part::Whole : partOf(source),
-                              row ? builder.getI64IntegerAttr(row) : IntegerAttr(), otherwise);
+  return tile::LoadOp::create(
+      builder, source->getLoc(), type, name, row ? tile::Part::Whole : partOf(source),
+      row ? builder.getI64IntegerAttr(row) : IntegerAttr(), ArrayAttr(), otherwise);
 }
 
 void KernelBuilder::store(Operation* sink, StringRef name, Value value) {
@@ -406,7 +406,8 @@ FailureOr<tile::KernelOp> KernelBuilder::build(StringRef name) {
   placement = std::make_unique<Placement>(pass, binder);
   collectOperands();
   builder.setInsertionPoint(form);
-  auto kernel = tile::KernelOp::create(builder, form.getLoc(), name, operands.get(), TypeAttr());
+  auto kernel = tile::KernelOp::create(builder, form.getLoc(), name, operands.get(), TypeAttr(),
+                                       StringAttr());
   builder.setInsertionPointToEnd(&kernel.getBody().emplaceBlock());
 
   unsigned axes = form.getNumTimeAxes();

@@ -16,6 +16,9 @@ struct Options {
   mlir::Type operandType;
   /// Whether the factors of contractions keep f32's digits where operands are stored with fewer.
   bool exactProducts = false;
+  /// Whether kernels of chunks are taken apart where they carry states whose columns never meet
+  /// (lib/Schedule/Columns.cpp): into one for all chunks at once and one for the columns.
+  bool columns = false;
   /// Steps that are staged together.
   int64_t tokenTile = 16;
 };

@@ -42,9 +42,11 @@ public:
   /// The value of the thread whose number differs by `mask` (below 32) in an exclusive or.
   virtual mlir::Value exchange(mlir::ImplicitLocOpBuilder& b, mlir::Value value,
                                int mask) const = 0;
-  /// Copies 16 bytes from the caller's memory to the block's without waiting; `waitForCopies` waits
-  /// for all of the thread's.
-  virtual void copyLater(mlir::ImplicitLocOpBuilder& b, mlir::Value to, mlir::Value from) const = 0;
+  /// Copies 16 or 4 bytes from the caller's memory to the block's without waiting; `waitForCopies`
+  /// waits for all of the thread's. With `count`, an i32, so many bytes are read, and the others
+  /// become 0.
+  virtual void copyLater(mlir::ImplicitLocOpBuilder& b, mlir::Value to, mlir::Value from,
+                         int64_t bytes, mlir::Value count) const = 0;
   virtual void waitForCopies(mlir::ImplicitLocOpBuilder& b) const = 0;
   /// Whether pairs of bf16 are multiplied, by multiplyPairs.
   virtual bool hasPairs() const = 0;
@@ -59,6 +61,11 @@ public:
   /// `transposed` rows in memory are the tiles' columns.
   virtual llvm::SmallVector<mlir::Value> loadTiles(mlir::ImplicitLocOpBuilder& b,
                                                    mlir::Value address, bool transposed) const = 0;
+  /// Two f32 rounded to bf16, the first in the low half of an i32.
+  virtual mlir::Value roundPair(mlir::ImplicitLocOpBuilder& b, mlir::Value low,
+                                mlir::Value high) const = 0;
+  /// Of a tile of 8 x 8 bf16 that a warp holds by pairs, as multiplyPairs does, its transpose.
+  virtual mlir::Value transposeTile(mlir::ImplicitLocOpBuilder& b, mlir::Value pair) const = 0;
   /// The address of the block's shared memory.
   virtual mlir::Value shared(mlir::ImplicitLocOpBuilder& b) const = 0;
   /// The address space of the caller's arrays.

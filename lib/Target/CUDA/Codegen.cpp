@@ -15,6 +15,8 @@
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "mlir/Transforms/Passes.h"
+#include "llvm/IR/InstrTypes.h"
+#include "llvm/IR/Instructions.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/MC/TargetRegistry.h"
@@ -53,9 +55,16 @@ public:
     return call(b, "llvm.nvvm.shfl.sync.bfly.f32", b.getF32Type(),
                 {i32(-1), value, i32(mask), i32(31)});
   }
-  void copyLater(ImplicitLocOpBuilder& b, Value to, Value from) const override {
-    LLVM::CallIntrinsicOp::create(b, b.getStringAttr("llvm.nvvm.cp.async.cg.shared.global.16"),
-                                  ValueRange{to, from});
+  void copyLater(ImplicitLocOpBuilder& b, Value to, Value from, int64_t bytes,
+                 Value count) const override {
+    std::string name = bytes == 16 ? "llvm.nvvm.cp.async.cg.shared.global.16"
+                                   : "llvm.nvvm.cp.async.ca.shared.global.4";
+    SmallVector<Value> arguments = {to, from};
+    if (count) {
+      name += ".s";
+      arguments.push_back(count);
+    }
+    LLVM::CallIntrinsicOp::create(b, b.getStringAttr(name), arguments);
   }
   void waitForCopies(ImplicitLocOpBuilder& b) const override {
     LLVM::CallIntrinsicOp::create(b, b.getStringAttr("llvm.nvvm.cp.async.wait.all"), ValueRange());
@@ -74,6 +83,19 @@ public:
                        transposed ? "llvm.nvvm.ldmatrix.sync.aligned.m8n8.x4.trans.b16.p3"
                                   : "llvm.nvvm.ldmatrix.sync.aligned.m8n8.x4.b16.p3",
                        b.getI32Type(), address);
+  }
+  // (One conversion of two; one of a single number goes through a slower unit.)
+  Value roundPair(ImplicitLocOpBuilder& b, Value low, Value high) const override {
+    Type pair = VectorType::get(2, b.getBF16Type());
+    Value rounded = call(b, "llvm.nvvm.ff2bf16x2.rn", pair, {high, low});
+    return LLVM::BitcastOp::create(b, b.getI32Type(), rounded);
+  }
+  Value transposeTile(ImplicitLocOpBuilder& b, Value pair) const override {
+    return LLVM::InlineAsmOp::create(b, b.getI32Type(), ValueRange{pair},
+                                     "movmatrix.sync.aligned.m8n8.trans.b16 $0, $1;", "=r,r",
+                                     /*has_side_effects=*/true, /*is_align_stack=*/false,
+                                     LLVM::TailCallKind::None, LLVM::AsmDialectAttr(), ArrayAttr())
+        .getResult(0);
   }
   Value shared(ImplicitLocOpBuilder& b) const override {
     auto module = b.getInsertionBlock()->getParentOp()->getParentOfType<ModuleOp>();
@@ -192,6 +214,14 @@ std::optional<Image> cuda::compile(ModuleOp module, const TargetSpec& target, in
     return std::nullopt;
   translated->setTargetTriple(machine->getTargetTriple());
   translated->setDataLayout(machine->createDataLayout());
+  // Assembly is of instructions that a warp's threads run together: no path may be cut out for some
+  // of them. (MLIR has no word for that.)
+  for (llvm::Function& function : *translated)
+    for (llvm::BasicBlock& block : function)
+      for (llvm::Instruction& instruction : block)
+        if (auto* asmCall = llvm::dyn_cast<llvm::CallInst>(&instruction);
+            asmCall && asmCall->isInlineAsm())
+          asmCall->setConvergent();
   for (const simt::KernelInfo& info : image.kernels) {
     llvm::Function* function = translated->getFunction(info.name);
     function->setCallingConv(llvm::CallingConv::PTX_Kernel);

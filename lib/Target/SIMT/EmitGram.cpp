@@ -130,21 +130,22 @@ void KernelEmitter::emitGram(ssm::GramOp gram) {
                        llvm::function_ref<Value(Value, Value)> isPair, bool adds) {
     loop(warp, i32(count), i32(warps), {}, [&](Value task, ValueRange) {
       auto [row, column] = firsts(task);
-      auto fragment = [&](const Buffer& buffer, Value first, Value from) {
+      auto fragment = [&](const Buffer& buffer, Value first, Value from, bool isRight) {
         return loadFragmentOf(buffer, /*transposed=*/false, rows, key.getName(), Point(),
-                              {first, 0}, {from, 0});
+                              {first, 0}, {from, 0}, isRight);
       };
       SmallVector<Value> zeros(8, zero);
       SmallVector<Value> sums =
           loop(i32(0), i32(key.getSize()), i32(16), zeros, [&](Value from, ValueRange carried) {
             SmallVector<Value> totals(carried);
-            SmallVector<Value> x = fragment(left, row, from), xRest = fragment(leftRest, row, from);
-            SmallVector<Value> y = fragment(right, column, from), yRest;
+            SmallVector<Value> x = fragment(left, row, from, false);
+            SmallVector<Value> xRest = fragment(leftRest, row, from, false);
+            SmallVector<Value> y = fragment(right, column, from, true), yRest;
             if (feedsBack)
-              yRest = fragment(rightRest, column, from);
+              yRest = fragment(rightRest, column, from, true);
             auto add = [&](ArrayRef<Value> p, ArrayRef<Value> q) {
               for (int64_t j : {0, 1}) {
-                SmallVector<Value> pair = {q[j], q[2 + j]};
+                SmallVector<Value> pair = {q[2 * j], q[2 * j + 1]};
                 SmallVector<Value> four(totals.begin() + 4 * j, totals.begin() + 4 * j + 4);
                 llvm::copy(machine.multiplyPairs(b, p, pair, four), totals.begin() + 4 * j);
               }

@@ -104,7 +104,11 @@ void KernelEmitter::store(const Buffer& buffer, const Point& point, Value value)
       value = arith::UIToFPOp::create(b, b.getF32Type(), value);
     else if (isa<IntegerType>(value.getType()))
       value = arith::SIToFPOp::create(b, b.getF32Type(), value);
-    if (value.getType() != unit)
+    if (unit.isBF16() && value.getType().isF32()) {
+      // (Halves of a pair: as a pair they are rounded.)
+      unit = b.getI16Type();
+      value = arith::TruncIOp::create(b, unit, machine.roundPair(b, value, value));
+    } else if (value.getType() != unit)
       value = arith::TruncFOp::create(b, unit, value);
   }
   LLVM::StoreOp::create(b, value, address(buffer, point), bytesOf(buffer.storage));

@@ -86,21 +86,24 @@ static WarpTile chooseTile(int64_t rows, int64_t lanes, int64_t warps, int64_t p
   return best;
 }
 
-/// Two f32 as a pair of bf16, the first in the low half.
-static Value pairOf(ImplicitLocOpBuilder& b, Value low, Value high) {
-  auto pair = VectorType::get(2, b.getF32Type());
-  Value both = LLVM::PoisonOp::create(b, pair);
-  Value values[] = {low, high};
-  for (auto [i, value] : llvm::enumerate(values))
-    both = LLVM::InsertElementOp::create(b, both, value, arith::ConstantIntOp::create(b, i, 32));
-  Value rounded = LLVM::FPTruncOp::create(b, VectorType::get(2, b.getBF16Type()), both);
-  return LLVM::BitcastOp::create(b, b.getI32Type(), rounded);
+KernelEmitter::Pair KernelEmitter::roundedPair(Value low, Value high, bool wantsRest) {
+  Pair made{machine.roundPair(b, low, high), Value()};
+  if (!wantsRest)
+    return made;
+  // A bf16 is the upper half of an f32.
+  auto left = [&](Value value, Value bits) -> Value {
+    return arith::SubFOp::create(b, value, arith::BitcastOp::create(b, b.getF32Type(), bits));
+  };
+  Value lower = arith::ShLIOp::create(b, made.value, i32(16));
+  Value upper = arith::AndIOp::create(b, made.value, i32(int32_t(0xffff0000)));
+  made.rest = machine.roundPair(b, left(low, lower), left(high, upper));
+  return made;
 }
 
-/// What rounding to bf16 leaves of an f32.
-static Value restOf(ImplicitLocOpBuilder& b, Value value) {
-  Value rounded = arith::TruncFOp::create(b, b.getBF16Type(), value);
-  return arith::SubFOp::create(b, value, arith::ExtFOp::create(b, b.getF32Type(), rounded));
+Value KernelEmitter::restOf(Value value) {
+  Value pair = machine.roundPair(b, value, value);
+  Value lower = arith::ShLIOp::create(b, pair, i32(16));
+  return arith::SubFOp::create(b, value, arith::BitcastOp::create(b, b.getF32Type(), lower));
 }
 
 //===-- sides in memory as bf16 --------------------------------------------------------------===//
@@ -157,24 +160,29 @@ const Buffer* KernelEmitter::tileBuffer(const Side& side, bool rest) {
 }
 
 SmallVector<Value> KernelEmitter::loadFragment(const Side& side, bool rest, const Point& others,
-                                               Index first, Index column) {
+                                               Index first, Index column, bool isRight) {
   const Buffer& buffer = *tileBuffer(side, rest);
   bool transposed = false;
   for (const Dim& dim : buffer.dims)
     transposed |= dim.stride == 1 && dim.label == side.kept;
-  return loadFragmentOf(buffer, transposed, side.kept, side.reduced, others, first, column);
+  return loadFragmentOf(buffer, transposed, side.kept, side.reduced, others, first, column,
+                        isRight);
 }
 
 SmallVector<Value> KernelEmitter::loadFragmentOf(const Buffer& buffer, bool transposed,
                                                  StringRef kept, StringRef reduced,
-                                                 const Point& others, Index first, Index column) {
+                                                 const Point& others, Index first, Index column,
+                                                 bool isRight) {
   touch(buffer);
-  // Thread 8 i + r: row r of tile i; of the four the second is 8 down, the third 8 across.
+  // Thread 8 i + r: row r of tile i; of the four the second is 8 down, the third 8 across, or, for
+  // a right side, the other way round: what a product reads lies in registers side by side.
   Value inWarp = arith::RemUIOp::create(b, thread, i32(32));
   Value r = arith::RemUIOp::create(b, inWarp, i32(8));
   Value i = arith::DivUIOp::create(b, inWarp, i32(8));
   Value down = arith::MulIOp::create(b, arith::RemUIOp::create(b, i, i32(2)), i32(8));
   Value across = arith::MulIOp::create(b, arith::DivUIOp::create(b, i, i32(2)), i32(8));
+  if (isRight)
+    std::swap(down, across);
   (transposed ? across : down) = arith::AddIOp::create(b, transposed ? across : down, r);
   auto plus = [&](Index index, Value more) -> Index {
     Value sum = index.dynamic ? arith::AddIOp::create(b, index.dynamic, more).getResult() : more;
@@ -190,7 +198,7 @@ void KernelEmitter::storeRounded(const Buffer& high, const Buffer* low, const Po
                                  Value value) {
   store(high, point, value);
   if (low)
-    store(*low, point, restOf(b, value));
+    store(*low, point, restOf(value));
 }
 
 void KernelEmitter::emitOperand(Value base, const Buffer& high, const Buffer* low) {
@@ -229,7 +237,7 @@ KernelEmitter::Pair KernelEmitter::pairAt(Value value, const Point& point, Strin
     if (std::optional<Value> stored = storedPair(value, point, label))
       return {*stored, Value()};
   Value zero = arith::ConstantOp::create(b, b.getF32FloatAttr(0));
-  SmallVector<Value, 2> elements, rests;
+  SmallVector<Value, 2> elements;
   for (int64_t i = 0; i < 2; ++i) {
     Point at = point;
     Index index{first.dynamic, first.constant + i};
@@ -245,10 +253,8 @@ KernelEmitter::Pair KernelEmitter::pairAt(Value value, const Point& point, Strin
     if (exists)
       element = arith::SelectOp::create(b, exists, element, zero);
     elements.push_back(element);
-    if (wantsRest)
-      rests.push_back(restOf(b, element));
   }
-  return {pairOf(b, elements[0], elements[1]), wantsRest ? pairOf(b, rests[0], rests[1]) : Value()};
+  return roundedPair(elements[0], elements[1], wantsRest);
 }
 
 void KernelEmitter::emitProducts(Value root, ArrayRef<Operation*> sums,
@@ -330,20 +336,21 @@ void KernelEmitter::emitProducts(Value root, ArrayRef<Operation*> sums,
                           SmallVector<SmallVector<Pair>>& pairs) {
             bool isLeft = &pairs == &lefts;
             Index start{base, (isLeft ? 16 : 8) * i};
-            SmallVector<Value> values = loadFragment(side, false, point, start, tileColumn(first));
+            SmallVector<Value> values =
+                loadFragment(side, false, point, start, tileColumn(first), !isLeft);
             SmallVector<Value> rests(4);
             if (both)
-              rests = loadFragment(side, true, point, start, tileColumn(first));
+              rests = loadFragment(side, true, point, start, tileColumn(first), !isLeft);
             if (isLeft) {
               for (int64_t j = 0; j < 4; ++j)
                 pairs[i].push_back({values[j], rests[j]});
               return;
             }
             // Two tiles of lanes at once.
-            for (int64_t j : {0, 2})
+            for (int64_t j : {0, 1})
               pairs[i].push_back({values[j], rests[j]});
             if (i + 1 < tile.lanes)
-              for (int64_t j : {1, 3})
+              for (int64_t j : {2, 3})
                 pairs[i + 1].push_back({values[j], rests[j]});
           };
           for (int64_t i = 0; i < tile.rows; ++i)

@@ -184,8 +184,9 @@ void KernelEmitter::emitStore(tile::StoreOp op) {
   Value value = op.getValue();
   Buffer target = userBuffer(op, index, op.getPart(), arrayType(value).getElementType(), /*row=*/0);
   auto write = [&] {
-    emitElements(value, axesOf(arrayType(value), target),
-                 [&](const Point& point, Value element) { store(target, point, element); });
+    emitElements(value, axesOf(arrayType(value), target), [&](const Point& point, Value element) {
+      store(target, point, op.getRest() ? restOf(element) : element);
+    });
   };
   auto isWanted = [&] {
     if (kernel.getOperandAt(index).getRole() == tile::Role::StateOut)

@@ -105,13 +105,16 @@ void applySlice(tile::KernelOp kernel, const Slice& slice);
 /// walked over.
 llvm::StringSet<> mixedLabels(Operation* root);
 
+/// Columns that a warp of a kernel with `columns` takes; its slices are so many or a multiple.
+Slice chooseColumns(tile::KernelOp kernel, const Limits& limits);
+
 class KernelEmitter {
 public:
   KernelEmitter(tile::KernelOp kernel, mlir::ImplicitLocOpBuilder& b, const Machine& machine,
                 const Limits& limits, const Slice& slice, const ProductMap& products,
-                bool roundsProducts, bool stagesAhead)
+                bool roundsProducts, bool stagesAhead, int64_t columnWarps)
       : kernel(kernel), b(b), machine(machine), limits(limits), slice(slice), products(products),
-        roundsProducts(roundsProducts), stagesAhead(stagesAhead) {}
+        roundsProducts(roundsProducts), stagesAhead(stagesAhead), columnWarps(columnWarps) {}
 
   /// Emits the function. `inWorkspace` are the places that shared memory has no room for.
   void run(const llvm::DenseSet<int>& inWorkspace);
@@ -192,6 +195,9 @@ private:
   struct Pair {
     Value value, rest; ///< two bf16 as an i32; what rounding left, where wanted
   };
+  /// Two f32 as bf16, and what rounding them leaves.
+  Pair roundedPair(Value low, Value high, bool wantsRest);
+  Value restOf(Value value);
   /// Whether a sum is a product for the machine's units.
   bool usesPairs(Operation* op);
   /// The products that flow into a value where it is computed.
@@ -213,12 +219,12 @@ private:
   bool usesTiles(Operation* sum);
   const Buffer* tileBuffer(const Side& side, bool rest);
   /// Four pairs for rows (or lanes) `first` and first + 8 at columns `column` and column + 8, in
-  /// the order (0, 0), (8, 0), (0, 8), (8, 8).
+  /// the order (0, 0), (8, 0), (0, 8), (8, 8), for a right side (0, 0), (0, 8), (8, 0), (8, 8).
   SmallVector<Value> loadFragment(const Side& side, bool rest, const Point& others, Index first,
-                                  Index column);
+                                  Index column, bool isRight);
   SmallVector<Value> loadFragmentOf(const Buffer& buffer, bool transposed, StringRef kept,
                                     StringRef reduced, const Point& others, Index first,
-                                    Index column);
+                                    Index column, bool isRight);
   void emitOperand(Value base, const Buffer& high, const Buffer* low);
   /// Writes a value as bf16 and, if there is a place, what rounding leaves of it.
   void storeRounded(const Buffer& high, const Buffer* low, const Point& point, Value value);
@@ -228,6 +234,11 @@ private:
   //===-- grams (EmitGram.cpp) ----------------------------------------------------------------===//
   /// A gram with a decay for each key; its result has a place then.
   void emitGram(ssm::GramOp gram);
+
+  //===-- columns (EmitColumns.cpp) -----------------------------------------------------------===//
+  void emitColumns();
+  /// An operand, by its number, is read 16 bytes at a time.
+  void needsAligned(int index, int64_t elementBytes);
 
   //===-- folds (EmitFold.cpp) ----------------------------------------------------------------===//
   bool planPrivate(ssm::FoldOp fold, SmallVector<ssm::AxisAttr>& dealt);
@@ -251,6 +262,7 @@ private:
   Value isPresent(Operation* op, int index, int64_t row);
 
   friend struct BlockPlan;
+  friend class ColumnEmitter;
   struct Scope {
     Scope(KernelEmitter& e) : e(e) { e.memo.emplace_back(); }
     ~Scope() { e.memo.pop_back(); }
@@ -268,6 +280,8 @@ private:
   bool roundsProducts;
   /// Whether operands are brought in a tile ahead.
   bool stagesAhead;
+  /// Warps with columns of their own, in a kernel with `columns`; 0: it is emitted as any other.
+  int64_t columnWarps;
   /// Products that are computed where their one reader is.
   llvm::DenseSet<Operation*> fused;
   /// Copies of values for products: as bf16, and (true) what that leaves.

@@ -419,24 +419,48 @@ void KernelEmitter::run(const llvm::DenseSet<int>& away) {
   });
   b.setInsertionPoint(kernel);
   emitEntry();
-  emitBlock(kernel.getBlock(), {}, {});
+  if (columnWarps)
+    emitColumns();
+  else
+    emitBlock(kernel.getBlock(), {}, {});
   func::ReturnOp::create(b);
 }
+
+/// Threads that bring in what warps with columns read.
+static constexpr int64_t copyThreads = 64;
 
 FailureOr<KernelInfo> simt::lowerKernel(tile::KernelOp kernel, const Machine& machine,
                                         const Limits& limits) {
   llvm::DenseSet<int> inWorkspace;
-  bool stagesAhead = true;
+  // (Tiles that blocks share have a block each.)
+  bool stagesAhead = llvm::any_of(kernel.getBlock()->getOps<tile::SequenceOp>(),
+                                  [](tile::SequenceOp op) { return !op.getInits().empty(); });
   std::optional<Type> factors = kernel.getFactorType();
   bool roundsProducts = factors && factors->isBF16() && machine.hasPairs();
   ProductMap products;
   llvm::StringMap<int64_t> readAlong;
-  Slice slice = chooseSlice(kernel, limits);
+  bool hasColumns = kernel.getColumns() && roundsProducts;
+  Slice slice = hasColumns ? chooseColumns(kernel, limits) : chooseSlice(kernel, limits);
   applySlice(kernel, slice);
+  if (hasColumns) {
+    ImplicitLocOpBuilder b(kernel.getLoc(), kernel);
+    Limits wide = limits;
+    int64_t warps = slice.size / 16;
+    wide.threads = 32 * warps + copyThreads;
+    KernelEmitter emitter(kernel, b, machine, wide, slice, products, roundsProducts, stagesAhead,
+                          warps);
+    emitter.run(inWorkspace);
+    if (emitter.pack(inWorkspace))
+      return emitter.info;
+    // Two chunks do not fit: as any other kernel.
+    inWorkspace.clear();
+    kernel->getPrevNode()->erase();
+  }
   findProducts(kernel, roundsProducts, products, readAlong);
   for (;;) {
     ImplicitLocOpBuilder b(kernel.getLoc(), kernel);
-    KernelEmitter emitter(kernel, b, machine, limits, slice, products, roundsProducts, stagesAhead);
+    KernelEmitter emitter(kernel, b, machine, limits, slice, products, roundsProducts, stagesAhead,
+                          /*columnWarps=*/0);
     emitter.run(inWorkspace);
     size_t moved = inWorkspace.size();
     if (emitter.pack(inWorkspace))

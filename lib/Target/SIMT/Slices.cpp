@@ -11,6 +11,8 @@ using namespace ssmc::simt;
 
 /// Positions of a part below which products would run empty.
 static constexpr int64_t fewest = 16;
+/// Columns that the warps of a block have registers for.
+static constexpr int64_t mostColumns = 128;
 
 llvm::StringSet<> ssmc::simt::mixedLabels(Operation* root) {
   llvm::StringSet<> mixed;
@@ -68,6 +70,24 @@ Slice simt::chooseSlice(tile::KernelOp kernel, const Limits& limits) {
     slice.parts *= 2;
   }
   slice.size = size;
+  return slice;
+}
+
+Slice simt::chooseColumns(tile::KernelOp kernel, const Limits& limits) {
+  Slice slice;
+  slice.label = *kernel.getColumns();
+  for (auto operand : kernel.getOperandsAttr().getAsRange<tile::OperandAttr>())
+    for (ssm::AxisAttr axis : operand.getAxes())
+      if (axis.getName() == slice.label)
+        slice.size = axis.getSize();
+  auto wantsMore = [&] {
+    return slice.size > mostColumns ||
+           (limits.items && limits.items * slice.parts * 4 < limits.processors * 3);
+  };
+  while (slice.size % (2 * fewest) == 0 && wantsMore()) {
+    slice.size /= 2;
+    slice.parts *= 2;
+  }
   return slice;
 }
 

@@ -37,18 +37,22 @@ bool KernelEmitter::copiesWhole(tile::LoadOp load, const Buffer& target) {
   });
 }
 
+void KernelEmitter::needsAligned(int index, int64_t bytes) {
+  // (Operands of role `row` are no parameters.)
+  int64_t number = 0;
+  for (int other = 0; other < index; ++other)
+    number += kernel.getOperandAt(other).getRole() != tile::Role::Row;
+  std::pair<int64_t, int64_t> aligned{number, bytes};
+  if (!llvm::is_contained(info.aligned, aligned))
+    info.aligned.push_back(aligned);
+}
+
 void KernelEmitter::emitCopy(tile::LoadOp load, const Buffer& target, bool later) {
   int index = kernel.findLoaded(load.getName());
   ssm::ArrayType type = arrayType(load.getResult());
   StringRef last = kernel.getOperandAt(index).getAxes().back().getName();
   int64_t unit = 16 / elementBytes(target);
-  // (Operands of role `row` are no parameters.)
-  int64_t number = 0;
-  for (int other = 0; other < index; ++other)
-    number += kernel.getOperandAt(other).getRole() != tile::Role::Row;
-  std::pair<int64_t, int64_t> aligned{number, elementBytes(target)};
-  if (!llvm::is_contained(info.aligned, aligned))
-    info.aligned.push_back(aligned);
+  needsAligned(index, elementBytes(target));
   Buffer source = userBuffer(load, index, load.getPart(), type.getElementType(), /*row=*/0);
   SmallVector<ssm::AxisAttr> axes = axesOf(type, target);
   for (ssm::AxisAttr& axis : axes)
@@ -62,7 +66,7 @@ void KernelEmitter::emitCopy(tile::LoadOp load, const Buffer& target, bool later
     at.set(last, {arith::MulIOp::create(b, indexValue(*point.find(last)), i32(unit)), 0});
     Value from = address(source, at), to = address(target, at);
     if (later)
-      return machine.copyLater(b, to, from);
+      return machine.copyLater(b, to, from, 16, Value());
     Value value = LLVM::LoadOp::create(b, vector, from, 16);
     LLVM::StoreOp::create(b, value, to, 16);
   });

@@ -7,7 +7,7 @@
 // Zeros first, as nobody computes what is above the diagonal.
 // CHECK:       llvm.store %[[ZERO:cst[_0-9]*]], {{.*}} : f32, !llvm.ptr<3>
 // The diagonal: sides as they are, each a rounded value and, of queries, what that leaves.
-// CHECK:       arith.truncf {{.*}} : f32 to bf16
+// CHECK:       llvm.nvvm.ff2bf16x2.rn
 // CHECK:       arith.subf
 // CHECK:       llvm.nvvm.barrier
 // CHECK:       scf.for {{.*}} iter_args(

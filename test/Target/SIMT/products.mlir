@@ -9,7 +9,8 @@
 // CHECK-LABEL: func.func @product(
 // CHECK:       scf.for %{{.*}} to %{{.*}} step %{{.*}}  : i64 {
 // A whole tile of steps. W is brought to memory as bf16, as the other factor is already.
-// CHECK:         llvm.store {{.*}} : bf16, !llvm.ptr<3>
+// CHECK:         llvm.nvvm.ff2bf16x2.rn
+// CHECK:         llvm.store {{.*}} : i16, !llvm.ptr<3>
 // CHECK:         llvm.nvvm.barrier
 // 16 steps by 32 positions of j, two tiles of sums for a warp; 16 terms a round.
 // CHECK:           %[[SUMS:.*]]:8 = scf.for %{{.*}} = %c0_i32 to %c64_i32 step %c16_i32 iter_args(
@@ -24,13 +25,13 @@
 // CHECK:           arith.mulf %[[SUMS]]#0,
 // CHECK-NOT:       !llvm.ptr<3>{{$}}
 // CHECK:           arith.mulf %[[SUMS]]#7,
-// CHECK-COUNT-8:   llvm.store {{.*}} : bf16, !llvm.ptr<1>
+// CHECK-COUNT-8:   llvm.store {{.*}} : i16, !llvm.ptr<1>
 // CHECK:         llvm.nvvm.barrier
 // A tile that is not whole reads pairs one by one: those of q lie side by side along i, those of W do not.
 // CHECK:       } else {
 // CHECK:           scf.for %{{.*}} = %c0_i32 to %c64_i32 step %c16_i32 iter_args(
 // CHECK-COUNT-4:     llvm.load {{.*}} : !llvm.ptr<3> -> i32
-// CHECK-COUNT-2:     llvm.fptrunc {{.*}} : vector<2xf32> to vector<2xbf16>
+// CHECK-COUNT-2:     llvm.nvvm.ff2bf16x2.rn
 // CHECK:             llvm.call_intrinsic "llvm.nvvm.mma.m16n8k16.row.col.bf16"(
 tile.kernel @product operands [
     #tile.operand<"q" in [i: 64] bf16 head>, #tile.operand<"W" param [i: 64, j: 32] bf16 head>,

@@ -1,0 +1,14 @@
+// Chunks whose columns never meet.
+#pragma once
+
+#include "dialects/Tile/Tile.h"
+
+namespace ssmc::schedule {
+
+/// Takes a kernel of chunks apart into one that makes, for all chunks at once, what needs no state,
+/// one that carries the states, whose columns never meet (`columns` of tile.kernel), and, where it
+/// writes what columns alone do not give, one for that, again for all chunks at once. What
+/// passes between them is named after `prefix`. The kernel itself where it is no such.
+llvm::SmallVector<tile::KernelOp> splitColumns(tile::KernelOp kernel, llvm::StringRef prefix);
+
+} // namespace ssmc::schedule

@@ -1,0 +1,616 @@
+// Kernels whose columns never meet (`columns` of tile.kernel): a warp takes sixteen of them from
+// the first chunk to the last, with all that has columns in its registers.
+//
+// What has columns is an array [column, x], held as the sums of products are: of each 16 x 8 tile
+// of columns by positions of x a thread has columns r and r + 8 at positions c and c + 1
+// (EmitProduct.cpp). That is also how the left side of a product over x is wanted, so that a chain
+// of products, each the next one's left side, needs no exchange and no memory:
+//
+//   X[column, y] = sum over x of W[column, x] M[y, x]
+//
+// Right sides are matrices without columns. They lie in shared memory, where all warps of the block
+// read them: two chunks have room, and warps of their own bring in the next one. Rows and columns
+// of steps that do not exist are zeros there. Threads meet once a chunk.
+#include "lib/Target/SIMT/Emitter.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+#include <array>
+
+using namespace mlir;
+using namespace ssmc;
+using namespace ssmc::simt;
+using tile::Role;
+
+namespace {
+
+/// Columns of a warp, and positions of a tile.
+constexpr int64_t rows = 16, positions = 8;
+
+/// An array with columns, in the registers of a warp: for each tile of eight positions columns r
+/// and r + 8 by positions c and c + 1, row by row. Without another label two elements.
+struct Fragment {
+  ssm::AxisAttr axis; ///< null: columns alone
+  SmallVector<Value> elements;
+};
+
+} // namespace
+
+namespace ssmc::simt {
+
+class ColumnEmitter {
+public:
+  ColumnEmitter(KernelEmitter& e, tile::SequenceOp sequence)
+      : e(e), b(e.b), sequence(sequence), column(*e.kernel.getColumns()) {}
+  void emit();
+
+private:
+  /// An operand that all warps of the block read.
+  struct Staged {
+    tile::LoadOp load;
+    Buffer both; ///< that of even chunks
+    int64_t bytes = 0, unit = 0;
+  };
+  void planStaging();
+  Buffer slotOf(const Staged& one, Value parity);
+  void bringIn(Value chunk, Value parity);
+  void copy(Staged& one, Value parity);
+
+  bool bears(Value value) { return arrayType(value).has(column); }
+  ssm::AxisAttr otherAxis(Value value);
+  int64_t sizeOf(ssm::AxisAttr axis) { return axis ? axis.getSize() / positions * 4 : 2; }
+  Point pointOf(ssm::AxisAttr axis, int64_t element);
+  const Fragment& fragmentOf(Value value);
+  Fragment compute(Value value);
+  Fragment readStaged(tile::LoadOp load);
+  Fragment readOperand(tile::LoadOp load);
+  Fragment multiply(ssm::SumOp sum, const Fragment* start);
+  bool isProduct(Value value);
+  bool isZeroBeyond(Value value);
+  void writeOperand(tile::StoreOp store);
+
+  Value chunkStart(Value number);
+  SmallVector<Value> flatten(ValueRange values);
+  void adopt(ValueRange arguments, ValueRange elements);
+  void emitColumns(Value count);
+  void emitCopies(Value count);
+
+  KernelEmitter& e;
+  ImplicitLocOpBuilder& b;
+  tile::SequenceOp sequence;
+  StringRef column;
+  std::vector<Staged> staged;
+  DenseMap<Value, Fragment> fragments;
+  Value warp, c, myColumn, chunks;
+};
+
+} // namespace ssmc::simt
+
+//===-- operands in shared memory ------------------------------------------------------------===//
+
+void ColumnEmitter::planStaging() {
+  for (tile::LoadOp load : sequence.getBlock()->getOps<tile::LoadOp>()) {
+    tile::OperandAttr operand = e.kernel.getOperandAt(e.kernel.findLoaded(load.getName()));
+    SmallVector<StringRef> order;
+    for (ssm::AxisAttr axis : operand.getAxes())
+      order.push_back(axis.getName());
+    Staged one;
+    one.load = load;
+    one.both = e.makeBuffer(arrayType(load.getResult()), order, operand.getStorage());
+    one.bytes = e.places[one.both.id].bytes;
+    e.places[one.both.id].bytes *= 2;
+    int64_t size = operand.getStorage().getIntOrFloatBitWidth() / 8;
+    int64_t extent = order.empty() ? 1 : arrayType(load.getResult()).find(order.back()).getSize();
+    one.unit = extent * size % 16 == 0 ? 16 / size : 1;
+    staged.push_back(one);
+  }
+}
+
+Buffer ColumnEmitter::slotOf(const Staged& one, Value parity) {
+  Buffer slot = one.both;
+  slot.base = e.gep(slot.base, b.getI8Type(), arith::MulIOp::create(b, parity, e.i32(one.bytes)));
+  return slot;
+}
+
+/// Sixteen bytes at a time, or single elements of four; zeros where there are no steps.
+void ColumnEmitter::copy(Staged& one, Value parity) {
+  int index = e.kernel.findLoaded(one.load.getName());
+  tile::OperandAttr operand = e.kernel.getOperandAt(index);
+  ssm::ArrayType type = arrayType(one.load.getResult());
+  int64_t size = operand.getStorage().getIntOrFloatBitWidth() / 8;
+  if (one.unit > 1)
+    e.needsAligned(index, size);
+  Buffer source =
+      e.userBuffer(one.load, index, tile::Part::Whole, type.getElementType(), /*row=*/0);
+  Buffer target = slotOf(one, parity);
+  e.touch(target);
+  SmallVector<ssm::AxisAttr> axes = axesOf(type, target);
+  StringRef last = axes.empty() ? StringRef() : axes.back().getName();
+  if (!axes.empty())
+    axes.back() = ssm::AxisAttr::get(b.getContext(), axes.back().getLabel(),
+                                     b.getI64IntegerAttr(axes.back().getSize() / one.unit));
+  int64_t total = countOf(axes), threads = e.info.threads - 32 * e.columnWarps;
+  Value first = arith::SubIOp::create(b, e.thread, e.i32(32 * e.columnWarps));
+  int64_t whole = one.unit * size;
+  // The bytes there are of those at a point; null where there are all for sure.
+  auto bytesAt = [&](const Point& point) -> Value {
+    Value bytes;
+    for (ssm::AxisAttr axis : axes) {
+      auto extent = e.partialExtents.find(axis.getName());
+      if (extent == e.partialExtents.end())
+        continue;
+      Value left =
+          arith::SubIOp::create(b, extent->second, e.indexValue(*point.find(axis.getName())));
+      // Rows are there or not, the last axis may be in part.
+      Value here = arith::MulIOp::create(b, left, e.i32(axis.getName() == last ? size : whole));
+      here = arith::MaxSIOp::create(b, here, e.i32(0));
+      bytes = arith::MinSIOp::create(b, bytes ? bytes : e.i32(whole), here);
+    }
+    return bytes;
+  };
+  auto scaled = [&](Point point) {
+    if (one.unit > 1)
+      point.set(last,
+                {arith::MulIOp::create(b, e.indexValue(*point.find(last)), e.i32(one.unit)), 0});
+    return point;
+  };
+  // Rows and parts of them: a thread keeps to its part, and goes down by as many rows as threads
+  // take at once, so that addresses only grow.
+  if (axes.size() == 2 && threads % axes[1].getSize() == 0 &&
+      axes[0].getSize() % (threads / axes[1].getSize()) == 0) {
+    Point point = scaled(e.pointAt(first, axes));
+    StringRef row = axes[0].getName();
+    int64_t apart = threads / axes[1].getSize();
+    Value from = e.address(source, point), to = e.address(target, point), step;
+    for (const Dim& dim : source.dims)
+      if (dim.label == row) {
+        step = dim.dynamicStride ? dim.dynamicStride : e.i64(dim.stride);
+        step = arith::MulIOp::create(b, step, e.i64(apart * size));
+      }
+    int64_t pitch = 0;
+    for (const Dim& dim : target.dims)
+      if (dim.label == row)
+        pitch = dim.stride * size;
+    Index start = *point.find(row);
+    for (int64_t i = 0; i < axes[0].getSize(); i += apart) {
+      point.set(row, {start.dynamic, start.constant + i});
+      Value there = i ? e.gep(to, b.getI8Type(), e.i32(i * pitch)) : to;
+      e.machine.copyLater(b, there, from, whole, bytesAt(point));
+      from = e.gep(from, b.getI8Type(), step);
+    }
+    return;
+  }
+  e.loop(first, e.i32(total), e.i32(threads), {}, [&](Value number, ValueRange) {
+    Point point = scaled(e.pointAt(number, axes));
+    e.machine.copyLater(b, e.address(target, point), e.address(source, point), whole,
+                        bytesAt(point));
+    return SmallVector<Value>();
+  });
+}
+
+Value ColumnEmitter::chunkStart(Value number) {
+  if (sequence.getReverse())
+    number = arith::SubIOp::create(b, arith::SubIOp::create(b, chunks, e.i64(1)), number);
+  return arith::MulIOp::create(b, number, e.i64(sequence.getTileSize()));
+}
+
+/// The positions that a chunk has of each name of its steps.
+static void setExtents(ImplicitLocOpBuilder& b, tile::SequenceOp sequence, Value left,
+                       std::map<StringRef, Value>& extents) {
+  int64_t tile = sequence.getTileSize();
+  Value whole = arith::ConstantIntOp::create(b, tile, 64);
+  Value steps = arith::TruncIOp::create(b, b.getI32Type(), arith::MinSIOp::create(b, left, whole));
+  for (auto [label, each] : tile::namesOfSteps(sequence))
+    extents[label] =
+        each == 1 ? steps
+                  : arith::MulIOp::create(b, steps, arith::ConstantIntOp::create(b, each, 32))
+                        .getResult();
+}
+
+void ColumnEmitter::bringIn(Value chunk, Value parity) {
+  Value start = chunkStart(chunk);
+  e.timeStarts[0] = start;
+  Value left = arith::SubIOp::create(b, e.times[0], start);
+  auto copyAll = [&] {
+    for (Staged& one : staged)
+      copy(one, parity);
+    e.partialExtents.clear();
+    return SmallVector<Value>();
+  };
+  Value isWhole =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::sge, left, e.i64(sequence.getTileSize()));
+  e.choose(isWhole, copyAll, [&] {
+    setExtents(b, sequence, left, e.partialExtents);
+    return copyAll();
+  });
+}
+
+void ColumnEmitter::emitCopies(Value count) {
+  auto parityOf = [&](Value number) -> Value {
+    return arith::TruncIOp::create(b, b.getI32Type(), arith::AndIOp::create(b, number, e.i64(1)));
+  };
+  bringIn(e.i64(0), e.i32(0));
+  e.loop(e.i64(0), count, e.i64(1), {}, [&](Value chunk, ValueRange) {
+    e.machine.waitForCopies(b);
+    e.machine.barrier(b);
+    Value next = arith::AddIOp::create(b, chunk, e.i64(1));
+    Value isThere = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, next, count);
+    e.when(isThere, [&] { bringIn(next, parityOf(next)); });
+    return SmallVector<Value>();
+  });
+}
+
+//===-- fragments ----------------------------------------------------------------------------===//
+
+ssm::AxisAttr ColumnEmitter::otherAxis(Value value) {
+  for (ssm::AxisAttr axis : arrayType(value).getAxes())
+    if (axis.getName() != column)
+      return axis;
+  return {};
+}
+
+Point ColumnEmitter::pointOf(ssm::AxisAttr axis, int64_t element) {
+  Point point;
+  int64_t down = axis ? element % 4 / 2 : element;
+  point.set(column, {myColumn, 8 * down});
+  if (axis)
+    point.set(axis.getName(), {c, element / 4 * positions + element % 2});
+  return point;
+}
+
+const Fragment& ColumnEmitter::fragmentOf(Value value) {
+  if (auto found = fragments.find(value); found != fragments.end())
+    return found->second;
+  Fragment made = compute(value);
+  return fragments[value] = std::move(made);
+}
+
+Fragment ColumnEmitter::compute(Value value) {
+  Operation* op = value.getDefiningOp();
+  if (auto load = dyn_cast<tile::LoadOp>(op)) {
+    for (Staged& one : staged)
+      if (one.load == load)
+        return readStaged(load);
+    return readOperand(load);
+  }
+  if (auto relabel = dyn_cast<ssm::RelabelOp>(op)) {
+    Fragment made = fragmentOf(relabel.getOperand());
+    made.axis = otherAxis(value);
+    return made;
+  }
+  if (auto sum = dyn_cast<ssm::SumOp>(op))
+    return multiply(sum, nullptr);
+  // A product is added to what there is.
+  if (isa<ssm::AddOp>(op))
+    for (int i : {0, 1}) {
+      auto sum = op->getOperand(i).getDefiningOp<ssm::SumOp>();
+      Value other = op->getOperand(1 - i);
+      if (sum && sum->hasOneUse() && !fragments.contains(sum) && other.getType() == sum.getType()) {
+        Fragment start = fragmentOf(other);
+        return multiply(sum, &start);
+      }
+    }
+  Fragment made{otherAxis(value), {}};
+  SmallVector<Fragment> operands;
+  for (Value operand : op->getOperands())
+    operands.push_back(bears(operand) ? fragmentOf(operand) : Fragment());
+  for (int64_t i = 0; i < sizeOf(made.axis); ++i) {
+    Point point = pointOf(made.axis, i);
+    SmallVector<Value> elements;
+    for (auto [operand, fragment] : llvm::zip(op->getOperands(), operands)) {
+      if (!bears(operand))
+        elements.push_back(e.evaluate(operand, point));
+      else
+        elements.push_back(fragment.axis ? fragment.elements[i]
+                                         : fragment.elements[made.axis ? i % 4 / 2 : i]);
+    }
+    made.elements.push_back(isa<ssm::BroadcastOp>(op) ? elements.front()
+                                                      : emitPointwise(b, op, elements));
+  }
+  return made;
+}
+
+/// An operand with columns: tiles of bf16 are read so that steps, not columns, lie side by side.
+Fragment ColumnEmitter::readStaged(tile::LoadOp load) {
+  const Buffer& buffer = e.buffers.find(load.getResult())->second;
+  Fragment made{otherAxis(load.getResult()), {}};
+  bool byColumns = false;
+  for (const Dim& dim : buffer.dims)
+    byColumns |= dim.label == column && dim.stride == 1;
+  if (!made.axis || !buffer.storage.isBF16()) {
+    for (int64_t i = 0; i < sizeOf(made.axis); ++i)
+      made.elements.push_back(e.load(buffer, pointOf(made.axis, i)));
+    return made;
+  }
+  Value first = arith::MulIOp::create(b, warp, e.i32(rows));
+  Type pair = VectorType::get(2, b.getBF16Type());
+  for (int64_t x = 0; x < made.axis.getSize(); x += 16) {
+    SmallVector<Value> four = e.loadFragmentOf(buffer, byColumns, column, made.axis.getName(),
+                                               Point(), {first, 0}, {Value(), x},
+                                               /*isRight=*/false);
+    for (Value part : four) {
+      Value both = LLVM::BitcastOp::create(b, pair, part);
+      for (int64_t i : {0, 1})
+        made.elements.push_back(arith::ExtFOp::create(
+            b, b.getF32Type(), LLVM::ExtractElementOp::create(b, both, e.i32(i)).getResult()));
+    }
+  }
+  return made;
+}
+
+/// What is read once for a sequence, from the caller's memory.
+Fragment ColumnEmitter::readOperand(tile::LoadOp load) {
+  int index = e.kernel.findLoaded(load.getName());
+  Fragment made{otherAxis(load.getResult()), {}};
+  Buffer source = e.userBuffer(load, index, tile::Part::Whole,
+                               arrayType(load.getResult()).getElementType(), /*row=*/0);
+  auto read = [&] {
+    SmallVector<Value> elements;
+    for (int64_t i = 0; i < sizeOf(made.axis); ++i)
+      elements.push_back(e.load(source, pointOf(made.axis, i)));
+    return elements;
+  };
+  Value present = e.isPresent(load, index, 0);
+  made.elements =
+      present
+          ? e.choose(present, read,
+                     [&] {
+                       SmallVector<Value> elements;
+                       Value zero = arith::ConstantOp::create(b, b.getF32FloatAttr(0));
+                       for (int64_t i = 0; i < sizeOf(made.axis); ++i)
+                         elements.push_back(load.getOtherwise() ? e.evaluate(load.getOtherwise(),
+                                                                             pointOf(made.axis, i))
+                                                                : zero);
+                       return elements;
+                     })
+          : read();
+  return made;
+}
+
+/// Whether a value is 0 at steps that do not exist, as operands are.
+bool ColumnEmitter::isZeroBeyond(Value value) {
+  Operation* op = value.getDefiningOp();
+  if (!op || isa<tile::LoadOp, ssm::SumOp>(op))
+    return true;
+  if (isa<ssm::MulOp>(op))
+    return llvm::any_of(op->getOperands(),
+                        [&](Value operand) { return bears(operand) && isZeroBeyond(operand); });
+  if (isa<ssm::AddOp, ssm::SubOp, ssm::NegOp, ssm::RelabelOp>(op))
+    return llvm::all_of(op->getOperands(), [&](Value operand) {
+      return bears(operand) && otherAxis(operand) && isZeroBeyond(operand);
+    });
+  return false;
+}
+
+//===-- products -----------------------------------------------------------------------------===//
+
+Fragment ColumnEmitter::multiply(ssm::SumOp sum, const Fragment* start) {
+  auto mul = sum.getOperand().getDefiningOp<ssm::MulOp>();
+  Value side = mul.getLhs(), matrix = mul.getRhs();
+  if (!bears(side))
+    std::swap(side, matrix);
+  Fragment left = fragmentOf(side);
+  StringRef summed = left.axis.getName();
+  Fragment made{otherAxis(sum.getResult()), {}};
+  StringRef kept = made.axis.getName();
+
+  // The copies of the matrix, under the names that their labels have there.
+  KernelEmitter::Side where = e.sideOf(matrix, kept, summed);
+  SmallVector<Value, 2> copies;
+  if (auto add = where.base.getDefiningOp<ssm::AddOp>())
+    copies = {add.getLhs(), add.getRhs()};
+  else
+    copies = {where.base};
+  ArrayAttr triangle;
+  if (auto load = copies.front().getDefiningOp<tile::LoadOp>())
+    triangle = load.getTriangleAttr();
+  bool keepsRest = copies.size() > 1 || flowsIntoState(sum.getResult());
+  Value zero = arith::ConstantOp::create(b, b.getF32FloatAttr(0));
+  made.elements = start ? start->elements : SmallVector<Value>(sizeOf(made.axis), zero);
+  bool asksSteps = e.stepLabels.contains(summed) && !isZeroBeyond(side);
+  for (int64_t x = 0; x < left.axis.getSize(); x += 16) {
+    // Columns r and r + 8 by positions c and c + 8 of the sixteen, as pairs.
+    SmallVector<Value> pairs, rests;
+    for (int64_t tile : {0, 1})
+      for (int64_t down : {0, 1}) {
+        size_t at = (x / positions + tile) * 4 + 2 * down;
+        Value two[] = {left.elements[at], left.elements[at + 1]};
+        if (asksSteps)
+          for (int64_t i : {0, 1}) {
+            Point point = pointOf(left.axis, at + i);
+            Value exists =
+                arith::CmpIOp::create(b, arith::CmpIPredicate::slt,
+                                      e.indexValue(*point.find(summed)), e.partialExtents[summed]);
+            two[i] = arith::SelectOp::create(b, exists, two[i], zero);
+          }
+        KernelEmitter::Pair pair = e.roundedPair(two[0], two[1], keepsRest);
+        pairs.push_back(pair.value);
+        rests.push_back(pair.rest);
+      }
+    for (auto [number, copy] : llvm::enumerate(copies)) {
+      const Buffer& buffer = e.buffers.find(copy)->second;
+      bool transposed = llvm::any_of(
+          buffer.dims, [&](const Dim& dim) { return dim.stride == 1 && dim.label == where.kept; });
+      // Tiles that are all 0.
+      auto isNought = [&](int64_t y) {
+        if (!triangle)
+          return false;
+        return ssm::strings(triangle)[0] == where.kept ? x > y + 7 : y > x + 15;
+      };
+      // All sums once, then all once more: none waits for the one before.
+      SmallVector<std::pair<int64_t, std::array<Value, 2>>> tiles;
+      for (int64_t y = 0; y < made.axis.getSize(); y += 16) {
+        if (isNought(y) && isNought(y + 8))
+          continue;
+        SmallVector<Value> four =
+            e.loadFragmentOf(buffer, transposed, where.kept, where.reduced, Point(), {Value(), y},
+                             {Value(), x}, /*isRight=*/true);
+        for (int64_t half : {0, 1})
+          if (!isNought(y + 8 * half))
+            tiles.push_back({(y / positions + half) * 4, {four[2 * half], four[2 * half + 1]}});
+      }
+      for (bool rest : {false, true})
+        if (!rest || (keepsRest && number == 0))
+          for (auto& [at, right] : tiles)
+            llvm::copy(e.machine.multiplyPairs(b, rest ? rests : pairs, right,
+                                               ArrayRef(made.elements).slice(at, 4)),
+                       made.elements.begin() + at);
+    }
+  }
+  return made;
+}
+
+//===-- results ------------------------------------------------------------------------------===//
+
+void ColumnEmitter::writeOperand(tile::StoreOp store) {
+  int index = e.kernel.findStored(store.getName());
+  Value value = store.getValue();
+  const Fragment& fragment = fragmentOf(value);
+  Buffer target =
+      e.userBuffer(store, index, tile::Part::Whole, arrayType(value).getElementType(), /*row=*/0);
+  // Rows of bf16: with steps down and columns across, a thread has two columns side by side.
+  bool byRows = target.storage.isBF16() && fragment.axis && !store.getRest() &&
+                llvm::any_of(target.dims, [&](const Dim& dim) {
+                  return dim.label == column && dim.stride == 1 && !dim.dynamicStride;
+                });
+  if (byRows)
+    e.needsAligned(index, 2);
+  Value inWarp = arith::RemUIOp::create(b, e.thread, e.i32(32));
+  Value myRow = arith::DivUIOp::create(b, inWarp, e.i32(4));
+  Value myPair = arith::AddIOp::create(b, arith::MulIOp::create(b, warp, e.i32(rows)), c);
+  // (All are transposed before threads part.)
+  SmallVector<Value> transposed;
+  if (byRows)
+    for (int64_t i = 0; i < sizeOf(fragment.axis); i += 2)
+      transposed.push_back(e.machine.transposeTile(
+          b, e.machine.roundPair(b, fragment.elements[i], fragment.elements[i + 1])));
+  auto writeRows = [&](bool asks) {
+    for (auto [i, pair] : llvm::enumerate(transposed)) {
+      Point point;
+      point.set(column, {myPair, i % 2 ? 8 : 0});
+      point.set(fragment.axis.getName(), {myRow, int64_t(i / 2) * positions});
+      e.when(asks ? e.existsAt({fragment.axis}, point) : Value(),
+             [&] { LLVM::StoreOp::create(b, pair, e.address(target, point), 4); });
+    }
+  };
+  auto write = [&](bool asks) {
+    if (byRows)
+      return writeRows(asks);
+    for (int64_t i = 0; i < sizeOf(fragment.axis); ++i) {
+      Point point = pointOf(fragment.axis, i);
+      Value element = fragment.elements[i];
+      if (store.getRest())
+        element = e.restOf(element);
+      Value exists = asks ? e.existsAt({fragment.axis}, point) : Value();
+      if (exists)
+        e.when(exists, [&] { e.store(target, point, element); });
+      else
+        e.store(target, point, element);
+    }
+  };
+  if (e.kernel.getOperandAt(index).getRole() == Role::StateOut)
+    return e.when(e.isPresent(store, index, 0), [&] { write(false); });
+  if (!fragment.axis || !e.isPartial(fragment.axis.getName()))
+    return write(false);
+  Value isWhole =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::eq, e.partialExtents[fragment.axis.getName()],
+                            e.i32(fragment.axis.getSize()));
+  e.choose(
+      isWhole,
+      [&] {
+        write(false);
+        return SmallVector<Value>();
+      },
+      [&] {
+        write(true);
+        return SmallVector<Value>();
+      });
+}
+
+SmallVector<Value> ColumnEmitter::flatten(ValueRange values) {
+  SmallVector<Value> all;
+  for (Value value : values)
+    llvm::append_range(all, fragmentOf(value).elements);
+  return all;
+}
+
+void ColumnEmitter::adopt(ValueRange arguments, ValueRange elements) {
+  size_t next = 0;
+  for (Value argument : arguments) {
+    Fragment fragment{otherAxis(argument), {}};
+    size_t count = sizeOf(fragment.axis);
+    fragment.elements = llvm::to_vector(elements.slice(next, count));
+    next += count;
+    fragments[argument] = std::move(fragment);
+  }
+}
+
+void ColumnEmitter::emitColumns(Value count) {
+  Block* body = sequence.getBlock();
+  SmallVector<Value> initial = flatten(sequence.getInits());
+  // What chunks read of params is read once.
+  for (auto load : e.kernel.getBlock()->getOps<tile::LoadOp>())
+    if (bears(load.getResult()) &&
+        llvm::any_of(load->getUsers(), [&](Operation* user) { return user->getBlock() == body; }))
+      fragmentOf(load.getResult());
+  SmallVector<Value> last =
+      e.loop(e.i64(0), count, e.i64(1), initial, [&](Value chunk, ValueRange carried) {
+        e.machine.barrier(b);
+        DenseMap<Value, Fragment> outside = fragments;
+        adopt(body->getArguments(), carried);
+        Value start = chunkStart(chunk);
+        e.timeStarts[0] = start;
+        setExtents(b, sequence, arith::SubIOp::create(b, e.times[0], start), e.partialExtents);
+        Value parity =
+            arith::TruncIOp::create(b, b.getI32Type(), arith::AndIOp::create(b, chunk, e.i64(1)));
+        for (Staged& one : staged)
+          e.buffers[one.load.getResult()] = slotOf(one, parity);
+        for (tile::StoreOp store : body->getOps<tile::StoreOp>())
+          writeOperand(store);
+        SmallVector<Value> next = flatten(body->getTerminator()->getOperands());
+        for (Staged& one : staged)
+          e.buffers.erase(one.load.getResult());
+        e.partialExtents.clear();
+        fragments = std::move(outside);
+        return next;
+      });
+  adopt(sequence.getResults(), last);
+  for (tile::StoreOp store : e.kernel.getBlock()->getOps<tile::StoreOp>())
+    writeOperand(store);
+}
+
+void ColumnEmitter::emit() {
+  KernelEmitter::Scope scope(e);
+  for (auto [label, each] : tile::namesOfSteps(sequence))
+    e.stepLabels.insert(label);
+  planStaging();
+  Value inWarp = arith::RemUIOp::create(b, e.thread, e.i32(32));
+  warp = arith::DivUIOp::create(b, e.thread, e.i32(32));
+  myColumn = arith::AddIOp::create(b, arith::MulIOp::create(b, warp, e.i32(rows)),
+                                   arith::DivUIOp::create(b, inWarp, e.i32(4)));
+  c = arith::MulIOp::create(b, arith::RemUIOp::create(b, inWarp, e.i32(4)), e.i32(2));
+  int64_t tile = sequence.getTileSize();
+  chunks =
+      arith::DivSIOp::create(b, arith::AddIOp::create(b, e.times[0], e.i64(tile - 1)), e.i64(tile));
+  Value isColumns = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, warp, e.i32(e.columnWarps));
+  e.enterLoop();
+  e.choose(
+      isColumns,
+      [&] {
+        KernelEmitter::Scope inner(e);
+        emitColumns(chunks);
+        return SmallVector<Value>();
+      },
+      [&] {
+        KernelEmitter::Scope inner(e);
+        emitCopies(chunks);
+        return SmallVector<Value>();
+      });
+  e.leaveLoop();
+}
+
+void KernelEmitter::emitColumns() {
+  ColumnEmitter(*this, *kernel.getBlock()->getOps<tile::SequenceOp>().begin()).emit();
+}
