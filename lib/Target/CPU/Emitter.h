@@ -153,6 +153,12 @@ struct Nest {
   int64_t extentOf(StringRef label) const;
 };
 
+/// Who asks for the next head's rows, and how: those of one step, this strip's share of them.
+struct Ahead {
+  Operation* fold = nullptr;
+  std::function<void(Value step, Value strip, int64_t strips)> askFor;
+};
+
 /// The labels of a value whose elements are in registers between nests: those of a strip.
 struct Between {
   StringRef lane; ///< empty: scalars alone
@@ -205,6 +211,8 @@ public:
   /// Where carried and stacked values lie that are not in registers.
   void placeFold(ssm::FoldOp fold, const Point& point, Between between, bool nested);
   Lanes asLanes(Lanes value, ssm::ArrayType type, const Point& point, StringRef lane);
+  /// Asks for what the next head reads at a step, if this fold is the one to do so (Prefetch.cpp).
+  void askAhead(ssm::FoldOp fold, const Point& point, Value step);
 
   // Ops that are emitted as a whole (EmitProduct.cpp, EmitGram.cpp, EmitApply.cpp, EmitSolve.cpp,
   // EmitSteps.cpp).
@@ -278,6 +286,7 @@ public:
   /// Chooses where the value of a tile.load lies; set by the lowering of kernels.
   std::function<void(tile::LoadOp)> emitLoad;
   std::function<Buffer(tile::StoreOp)> storeTarget;
+  Ahead ahead;
 
   struct Scope {
     Scope(Emitter& emitter) : emitter(emitter) { emitter.memo.emplace_back(); }

@@ -1,5 +1,6 @@
 /// The state of one kernel's lowering, shared by the files that do it: LowerKernel.cpp (functions,
-/// items, sequences, workspace) and LowerOperands.cpp (what is read and written).
+/// items, sequences, workspace), LowerOperands.cpp (what is read and written) and Prefetch.cpp
+/// (what is asked for before).
 #pragma once
 
 #include "Emitter.h"
@@ -42,7 +43,7 @@ private:
   void emitSegment(ArrayRef<Operation*> ops, ArrayRef<Item> roots);
   void emitSequence(tile::SequenceOp sequence);
   void emitLoad(tile::LoadOp load);
-  void emitPrefetch();
+  void emitPrefetch(ArrayRef<Operation*> ops);
   Buffer userBuffer(Operation* op, tile::OperandAttr operand, int index, tile::Part part,
                     Type element, int64_t row);
   Segment segmentOf(Operation* op);

@@ -174,8 +174,9 @@ void KernelLowering::emitSegment(ArrayRef<Operation*> ops, ArrayRef<Item> given)
     head = arith::SubIOp::create(b, item, firstItem);
     group = arith::DivUIOp::create(b, mul(head, groups), heads);
     if (innermost)
-      emitPrefetch();
+      emitPrefetch(rest);
     e.emitBlock(rest, roots, Point(), Between());
+    e.ahead = {};
     for (Operation* op : stateStores) {
       int index = kernel.findStored(cast<tile::StoreOp>(op).getName());
       Value null = LLVM::ZeroOp::create(b, pointers[index].getType());
