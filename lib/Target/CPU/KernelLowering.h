@@ -43,7 +43,7 @@ private:
   void emitSegment(ArrayRef<Operation*> ops, ArrayRef<Item> roots);
   void emitSequence(tile::SequenceOp sequence);
   void emitLoad(tile::LoadOp load);
-  void emitPrefetch(ArrayRef<Operation*> ops);
+  void emitPrefetch();
   Buffer userBuffer(Operation* op, tile::OperandAttr operand, int index, tile::Part part,
                     Type element, int64_t row);
   Segment segmentOf(Operation* op);

@@ -174,7 +174,7 @@ void KernelLowering::emitSegment(ArrayRef<Operation*> ops, ArrayRef<Item> given)
     head = arith::SubIOp::create(b, item, firstItem);
     group = arith::DivUIOp::create(b, mul(head, groups), heads);
     if (innermost)
-      emitPrefetch(rest);
+      emitPrefetch();
     e.emitBlock(rest, roots, Point(), Between());
     e.ahead = {};
     for (Operation* op : stateStores) {

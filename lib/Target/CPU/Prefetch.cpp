@@ -3,36 +3,20 @@
 // The rows of one head lie as far apart as all heads are wide, often a page each: no hardware
 // prefetcher follows them, and every row would be waited for. A core can wait for some two dozen
 // lines at a time, and the rows of a tile are hundreds: asked for all at once, they hold up
-// whatever comes after them as if nothing had been asked for. So the fold that takes the longest
-// asks for a step's rows with each of its own steps, or with each block of rows. Only a tile
-// without such a fold asks for all of them when it begins.
+// whatever comes after them as if nothing had been asked for. So a fold over the steps asks for the
+// rows of one step with each of its own steps, or of some with each block of rows, if most of the
+// work is in it. Otherwise each nest asks for its share, by the work that is in it, a part in each
+// round of its outermost loop.
 #include "KernelLowering.h"
+
+#include <cmath>
 
 using namespace mlir;
 using namespace ssmc;
 using namespace ssmc::cpu;
 
-/// The fold over the steps of the tile that carries the most.
-static ssm::FoldOp longestFold(ArrayRef<Operation*> ops, tile::SequenceOp sequence) {
-  ssm::FoldOp longest;
-  int64_t most = 0;
-  for (Operation* op : ops) {
-    auto fold = dyn_cast<ssm::FoldOp>(op);
-    if (!fold || fold.getAxis() != sequence.getAxis())
-      continue;
-    int64_t carried = 0;
-    for (Value init : fold.getInits())
-      carried += arrayType(init).getNumElements();
-    if (carried <= most)
-      continue;
-    most = carried;
-    longest = fold;
-  }
-  return longest;
-}
-
 /// Addresses beyond the end do no harm: a prefetch does not fault.
-void KernelLowering::emitPrefetch(ArrayRef<Operation*> ops) {
+void KernelLowering::emitPrefetch() {
   constexpr int64_t line = 64, longest = 1024; // Within longer rows the hardware does it.
   struct Rows {
     Value base, step;
@@ -59,8 +43,8 @@ void KernelLowering::emitPrefetch(ArrayRef<Operation*> ops) {
                             : std::max(8u, storage.getIntOrFloatBitWidth());
     int64_t bytes = width / 8;
     Value unit = e.i64(bytes);
-    for (ssm::AxisAttr axis : operand.getAxes())
-      bytes *= axis.getSize();
+    for (ssm::AxisAttr dim : operand.getAxes())
+      bytes *= dim.getSize();
     if (bytes < line || bytes > longest)
       continue;
     Value offset = add(origins[index], mul(next, strides[index][3]));
@@ -89,15 +73,64 @@ void KernelLowering::emitPrefetch(ArrayRef<Operation*> ops) {
                                rows.write, hint, /*cache=*/1);
     }
   };
-  if (ssm::FoldOp fold = longestFold(ops, innermost)) {
-    e.ahead = {fold, askFor};
-    return;
+  e.ahead = {innermost.getAxis(), askFor};
+}
+
+/// Rounds of the loops that a nest consists of, all one inside the other.
+static double roundsOf(const Nest& nest) {
+  double sum = 0;
+  auto add = [&](ValueRange values) {
+    llvm::StringMap<double> extents;
+    for (Value value : values)
+      if (isa<ssm::ArrayType>(value.getType()))
+        for (ssm::AxisAttr axis : arrayType(value).getAxes())
+          extents[axis.getName()] = double(axis.getSize());
+    double rounds = 1;
+    for (const auto& entry : extents)
+      rounds *= entry.second;
+    sum += rounds;
+  };
+  for (Operation* op : nest.wholes()) {
+    SmallVector<Value> values(op->getOperands());
+    llvm::append_range(values, op->getResults());
+    add(values);
   }
-  e.loop(e.i64(0), e.dynamicExtents[innermost.getAxis().getName()], 1, {},
-         [&](Value step, ValueRange) {
-           askFor(step, {}, 1);
-           return SmallVector<Value>();
-         });
+  for (const Item& item : nest.items)
+    add(item.computed());
+  return sum;
+}
+
+SmallVector<double> Emitter::shareOut(ArrayRef<Nest> nests) {
+  SmallVector<double> sums{0};
+  for (const Nest& nest : nests)
+    sums.push_back(sums.back() + roundsOf(nest));
+  for (auto [i, nest] : llvm::enumerate(nests))
+    if (auto fold = dyn_cast_or_null<ssm::FoldOp>(nest.whole);
+        fold && fold.getAxis() == ahead.steps && 2 * (sums[i + 1] - sums[i]) > sums.back()) {
+      ahead.fold = fold;
+      return {};
+    }
+  for (double& sum : sums)
+    sum /= sums.back();
+  return sums;
+}
+
+void Emitter::askAhead(std::pair<double, double> share, Value done, Value by, Value all) {
+  int64_t size = ahead.steps.getSize();
+  int64_t from = std::llround(share.first * double(size));
+  int64_t count = std::llround(share.second * double(size)) - from;
+  if (!count)
+    return;
+  Value exist = extentOf(ahead.steps.getName(), size);
+  auto step = [&](Value position) -> Value {
+    Value part = arith::DivUIOp::create(b, arith::MulIOp::create(b, position, i64(count)), all);
+    return arith::MinSIOp::create(b, arith::AddIOp::create(b, part, i64(from)), exist);
+  };
+  Value next = arith::MinSIOp::create(b, arith::AddIOp::create(b, done, by), all);
+  loop(step(done), step(next), 1, {}, [&](Value at, ValueRange) {
+    ahead.askFor(at, {}, 1);
+    return SmallVector<Value>();
+  });
 }
 
 void Emitter::askAhead(ssm::FoldOp fold, const Point& point, Value step) {
