@@ -216,6 +216,7 @@ void Emitter::emitSteps(ssm::FoldOp fold, const Point& point, Between between) {
             bound[fold.getBlock()->getArgument(i)] = lanes;
         Point inner = point;
         inner.set(label, {position});
+        askAhead(fold, point, counter);
         emitStep(fold, inner, between);
         SmallVector<Value> next;
         for (unsigned i = 0; i < carried; ++i)

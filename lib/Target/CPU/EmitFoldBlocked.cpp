@@ -97,9 +97,28 @@ bool Emitter::emitBlocked(ssm::FoldOp fold, const Point& point, StringRef lane) 
     return asLanes(evaluate(value, at), arrayType(value), at, lane);
   };
 
-  // One block: rows base + constant ... for all steps.
+  int64_t most = std::max<int64_t>(shape.registers / 2 / (point.parts * carried), 1);
+  int64_t rows = std::min(blocking.rows, most), whole = blocking.rows / rows * rows;
+
+  // One block: rows base + constant ... for all steps. Each asks for as many steps of the next
+  // head.
+  int64_t asked = llvm::divideCeil(fold.getAxis().getSize(), llvm::divideCeil(blocking.rows, rows));
+  auto askForSteps = [&](Value base, int64_t constant) {
+    if (ahead.fold != fold)
+      return;
+    Value block = i64(constant / rows);
+    if (base)
+      block = arith::DivUIOp::create(b, base, i64(rows));
+    Value from = arith::MulIOp::create(b, block, i64(asked));
+    Value to = arith::MinSIOp::create(b, arith::AddIOp::create(b, from, i64(asked)), count);
+    loop(from, to, 1, {}, [&](Value step, ValueRange) {
+      askAhead(fold, point, step);
+      return SmallVector<Value>();
+    });
+  };
   auto emitRows = [&](Value base, int64_t constant, int64_t rows, bool first) {
     Scope scope(*this);
+    askForSteps(base, constant);
     SmallVector<Point> rowPoints(rows, point);
     for (int64_t r = 0; r < rows; ++r)
       rowPoints[r].set(blocking.row, {base, constant + r});
@@ -174,8 +193,6 @@ bool Emitter::emitBlocked(ssm::FoldOp fold, const Point& point, StringRef lane) 
         store(buffers.find(argument)->second, rowPoints[r], lanesOf(last, r, i));
   };
 
-  int64_t most = std::max<int64_t>(shape.registers / 2 / (point.parts * carried), 1);
-  int64_t rows = std::min(blocking.rows, most), whole = blocking.rows / rows * rows;
   emitRows(Value(), 0, rows, /*first=*/true);
   if (whole > rows)
     loop(i64(rows), i64(whole), rows, {}, [&](Value base, ValueRange) {

@@ -47,10 +47,14 @@ Value Emitter::extentOf(StringRef label, int64_t extent) {
 
 SmallVector<Value> Emitter::loop(Value lower, Value upper, int64_t step, ValueRange inits,
                                  LoopBody body) {
+  auto share = std::exchange(ahead.share, std::nullopt);
+  Value span = share ? arith::SubIOp::create(b, upper, lower).getResult() : Value();
   auto loop = scf::ForOp::create(b, lower, upper, i64(step), inits);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(loop.getBody());
   Scope scope(*this);
+  if (share)
+    askAhead(*share, arith::SubIOp::create(b, loop.getInductionVar(), lower), i64(step), span);
   SmallVector<Value> next = body(loop.getInductionVar(), loop.getRegionIterArgs());
   if (!inits.empty())
     scf::YieldOp::create(b, next);

@@ -153,6 +153,16 @@ struct Nest {
   int64_t extentOf(StringRef label) const;
 };
 
+/// What the next head reads is asked for meanwhile, step by step (Prefetch.cpp).
+struct Ahead {
+  ssm::AxisAttr steps; ///< of the tile
+  /// Asks for the rows of one step; strips share them.
+  std::function<void(Value step, Value strip, int64_t strips)> askFor;
+  Operation* fold = nullptr; ///< who asks, if it is not the nests
+  /// What the next loop is to ask for, from one fraction of the steps to another.
+  std::optional<std::pair<double, double>> share = std::nullopt;
+};
+
 /// The labels of a value whose elements are in registers between nests: those of a strip.
 struct Between {
   StringRef lane; ///< empty: scalars alone
@@ -205,6 +215,15 @@ public:
   /// Where carried and stacked values lie that are not in registers.
   void placeFold(ssm::FoldOp fold, const Point& point, Between between, bool nested);
   Lanes asLanes(Lanes value, ssm::ArrayType type, const Point& point, StringRef lane);
+
+  //===-- what is asked for ahead (Prefetch.cpp) ----------------------------------------------===//
+  /// Says who asks: a fold, or, as the result says, each nest from one fraction of the steps to the
+  /// next.
+  SmallVector<double> shareOut(ArrayRef<Nest> nests);
+  /// Asks for one step, if this fold is to do so.
+  void askAhead(ssm::FoldOp fold, const Point& point, Value step);
+  /// Asks for the part of a share that falls to `by` of `all` positions of a loop, after `done`.
+  void askAhead(std::pair<double, double> share, Value done, Value by, Value all);
 
   // Ops that are emitted as a whole (EmitProduct.cpp, EmitGram.cpp, EmitApply.cpp, EmitSolve.cpp,
   // EmitSteps.cpp).
@@ -278,6 +297,7 @@ public:
   /// Chooses where the value of a tile.load lies; set by the lowering of kernels.
   std::function<void(tile::LoadOp)> emitLoad;
   std::function<Buffer(tile::StoreOp)> storeTarget;
+  Ahead ahead;
 
   struct Scope {
     Scope(Emitter& emitter) : emitter(emitter) { emitter.memo.emplace_back(); }

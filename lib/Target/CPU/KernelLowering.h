@@ -1,5 +1,6 @@
 /// The state of one kernel's lowering, shared by the files that do it: LowerKernel.cpp (functions,
-/// items, sequences, workspace) and LowerOperands.cpp (what is read and written).
+/// items, sequences, workspace), LowerOperands.cpp (what is read and written) and Prefetch.cpp
+/// (what is asked for before).
 #pragma once
 
 #include "Emitter.h"

@@ -176,6 +176,7 @@ void KernelLowering::emitSegment(ArrayRef<Operation*> ops, ArrayRef<Item> given)
     if (innermost)
       emitPrefetch();
     e.emitBlock(rest, roots, Point(), Between());
+    e.ahead = {};
     for (Operation* op : stateStores) {
       int index = kernel.findStored(cast<tile::StoreOp>(op).getName());
       Value null = LLVM::ZeroOp::create(b, pointers[index].getType());

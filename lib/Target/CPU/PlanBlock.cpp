@@ -388,7 +388,12 @@ void Emitter::emitBlock(ArrayRef<Operation*> opList, SmallVector<Item> roots, co
     }
 
   DenseMap<Value, Buffer> shadows;
-  for (Nest& nest : plan.nests) {
+  SmallVector<double> shares;
+  if (ahead.askFor && point.indices.empty())
+    shares = shareOut(plan.nests);
+  for (auto [position, nest] : llvm::enumerate(plan.nests)) {
+    if (!shares.empty())
+      ahead.share = {shares[position], shares[position + 1]};
     if (nest.whole && !isa<ssm::FoldOp>(nest.whole)) {
       for (Operation* op : nest.wholes())
         for (Value result : op->getResults())
