@@ -20,6 +20,8 @@ using tile::Role;
 Expected<CodeTarget> driver::targetOf(const Options& options) {
   if (options.target && options.target->kind == Target::CUDA) {
     std::string message;
+    if (StringRef(options.target->triple).contains(','))
+      return createStringError("several architectures are for --emit bundle alone");
     auto target = cuda::TargetSpec::parse(options.target->text(), message);
     if (!target)
       return createStringError(message);

@@ -44,6 +44,9 @@ struct LoweringOptions {
 /// declaration asks of this form that it cannot do.
 llvm::Error lowerModule(mlir::ModuleOp module, Stage stage, const LoweringOptions& options);
 
+/// What the command line says of lowering when compiling, but for sizes.
+LoweringOptions loweringOf(const Options& options);
+
 /// The target that --target names.
 llvm::Expected<CodeTarget> targetOf(const Options& options);
 

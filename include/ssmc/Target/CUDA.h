@@ -60,6 +60,9 @@ struct Resources {
   int64_t registers = 0, spillBytes = 0, stackBytes = 0;
 };
 
+/// Whether there is a ptxas.
+bool hasAssembler();
+
 /// A cubin of PTX, by the ptxas on PATH or of an installed CUDA. Where `resources` is given it is
 /// filled. On failure sets `error`, which says so where there is no ptxas.
 std::optional<std::string> assemble(const std::string& ptx, const TargetSpec& target,
