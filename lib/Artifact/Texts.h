@@ -7,7 +7,7 @@ namespace ssmc::artifact {
 
 /// Shared.h.in: types and codes that the headers of all bundles declare.
 llvm::StringRef sharedText();
-/// Launcher.c.in: a launcher, with @WORDS@ for what is a bundle's own.
+/// Launcher/*.c.in, one after the other: a launcher, with @WORDS@ for what is a bundle's own.
 llvm::StringRef launcherTemplate();
 
 } // namespace ssmc::artifact

@@ -144,6 +144,27 @@ def test_launch(ssmc, name):
         session.launcher.unload()
 
 
+def test_order(ssmc, name):
+    """Parameters are the kernels': their operands in the tile dialect's order, and as many as PTX has."""
+    bundle = make_bundle(ssmc, name)
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    dims, options = CASES[name]
+    tile = ssmc(ROOT / "zoo" / f"{name.split('.')[0]}.ssm", "--dims", dims, "--target", "cuda:sm_90a", *options.split(),
+                "--emit", "tile").out
+    fields = {operand["field"]: operand["name"] for operand in manifest["operands"]}
+    for image in manifest["images"]:
+        ptx = (bundle / image["ptx"]).read_text()
+        for kernel in image["kernels"]:
+            listed = re.search(rf"tile\.kernel @{kernel['name']} operands \[(.*?)>\]", tile).group(1)
+            wanted = re.findall(r'#tile\.operand<"([^"]+)" (?!row)', listed)
+            found = kernel["parameters"][7::5]
+            for parameter, operand in zip(found, wanted, strict=True):
+                require(parameter == "null" or fields.get(parameter, parameter) == operand,
+                        f"{kernel['name']}: {parameter} stands for {operand}")
+            entry = re.search(rf"\.entry {kernel['name']}\((.*?)\)", ptx, re.S).group(1)
+            require(entry.count(".param .") == len(kernel["parameters"]), f"{kernel['name']}: {entry.count('.param .')}")
+
+
 def test_views(ssmc):
     """Strides are the caller's: q, k and v side by side in one array, and heads before steps."""
     with Session(ssmc, "gated_delta_rule") as session:
@@ -264,6 +285,8 @@ def tests():
         yield f"runner.{name}", lambda ssmc, name=name: test_runner(ssmc, name)
     for name in ("gated_delta_rule", "mamba2.grad"):
         yield f"launch.{name}", lambda ssmc, name=name: test_launch(ssmc, name)
+    for name in ("kda", "mamba1.grad", "mamba2d"):
+        yield f"order.{name}", lambda ssmc, name=name: test_order(ssmc, name)
     for function in (test_views, test_refusals, test_workspace, test_no_driver, test_example, test_runner_input):
         yield function.__name__.removeprefix("test_"), function
 

@@ -5,7 +5,7 @@
 ///   as files manifest.json     what all of it is, for programs
 ///
 /// docs/bundles.md says how they are used. A launcher is the same text for all bundles
-/// (lib/Artifact/Launcher.c.in) but for its tables, which are what Launches.h says.
+/// (lib/Artifact/Launcher) but for its tables, which are what Launches.h says.
 #pragma once
 
 #include "ssmc/Artifact/Launches.h"
