@@ -11,6 +11,7 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -28,8 +29,9 @@ from bundles import emulator, fake, memory, refusals
 from bundles.emulator import require
 from end_to_end import arguments, run_tests
 
-STRICT = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
-# Name, dims, options.
+STRICT = ["-std=c11", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
+COMPILERS = {Path(found).resolve(): found for name in ("clang", "clang-22", "gcc", "cc") if (found := shutil.which(name))}
+# Name, dims, options: what there is of passes, kernels, temporaries, workspace, slices, types and axes.
 CASES = {
     "gated_delta_rule": ("K=32,V=32", "--form chunked --chunk 16 --dtype bf16"),
     "gated_delta_rule.recurrent": ("K=16,V=16", "--form recurrent"),
@@ -41,15 +43,28 @@ CASES = {
     "rwkv7.grad": ("K=16,V=16", "--form chunked --chunk 16 --grad"),
     "kda": ("K=16,V=16", "--form chunked --chunk 16 --dtype bf16"),
     "mlstm": ("K=16,V=16", "--form chunked --chunk 16"),
+    "gla": ("K=16,V=64", "--form chunked --chunk 16 --heads 2"),
+    "gla.workspace": ("K=64,V=64", "--form chunked --chunk 64 --grad --precision exact"),
+    "lru.grad": ("P=8,N=4", "--form scan --chunk 16 --grad"),
+    "bidirectional_decay": ("K=8,V=8", "--form recurrent"),
+    "reset_attention": ("K=8,V=8", "--form recurrent"),
+    "gated_sum": ("K=16", "--time 70 --form recurrent"),
+    "gated_sum.run": ("K=16", "--form recurrent"),
     "mamba2d": ("P=8,N=4", "--form recurrent"),
 }
 the_fake = None  # one a process
 
 
+def source_of(name):
+    """The declaration: of the zoo, or of the tests."""
+    folders = (ROOT / "zoo", Path(__file__).parent / "declarations", Path(__file__).parent / "bundles")
+    return next(path for folder in folders if (path := folder / f"{name.split('.')[0]}.ssm").exists())
+
+
 def make_bundle(ssmc, name):
     dims, options = CASES[name]
     target = "cuda:sm_80,sm_90a" if name == "gated_delta_rule" else "cuda:sm_90a"
-    done = ssmc(ROOT / "zoo" / f"{name.split('.')[0]}.ssm", "--dims", dims, "--target", target, *options.split(),
+    done = ssmc(source_of(name), "--dims", dims, "--target", target, *options.split(),
                 "--emit", "bundle", "--check-data", "-o", "bundle")
     require(done.code == 0, f"ssmc: exit code {done.code}: {done.err}")
     return ssmc.folder / "bundle"
@@ -58,8 +73,9 @@ def make_bundle(ssmc, name):
 def compile_strictly(bundle, manifest):
     """The launcher as C11, its header as C++ too, twice in one program."""
     library = bundle.parent / "launcher.so"
-    subprocess.run(["cc", *STRICT, "-fPIC", "-shared", "-o", str(library), *(str(bundle / name) for name in manifest["sources"]),
-                    "-ldl"], check=True)
+    for compiler in COMPILERS.values():
+        subprocess.run([compiler, *STRICT, "-fPIC", "-shared", "-o", str(library),
+                        *(str(bundle / name) for name in manifest["sources"]), "-ldl"], check=True)
     program = bundle.parent / "header.cpp"
     program.write_text(f'#include "bundle/{manifest["header"]}"\n' * 2)
     subprocess.run(["c++", "-std=c++11", *STRICT[1:], "-fsyntax-only", str(program)], check=True)
@@ -149,7 +165,7 @@ def test_order(ssmc, name):
     bundle = make_bundle(ssmc, name)
     manifest = json.loads((bundle / "manifest.json").read_text())
     dims, options = CASES[name]
-    tile = ssmc(ROOT / "zoo" / f"{name.split('.')[0]}.ssm", "--dims", dims, "--target", "cuda:sm_90a", *options.split(),
+    tile = ssmc(source_of(name), "--dims", dims, "--target", "cuda:sm_90a", *options.split(),
                 "--emit", "tile").out
     fields = {operand["field"]: operand["name"] for operand in manifest["operands"]}
     for image in manifest["images"]:
@@ -213,14 +229,32 @@ def test_refusals(ssmc):
 
 
 def test_workspace(ssmc):
-    with Session(ssmc, "gated_delta_rule.grad") as session:
+    with Session(ssmc, "gla.workspace") as session:
         session.launcher.load()
         refusals.try_workspace(the_fake, session.call("packed"))
 
 
-def run_with(folder, *command):
-    return subprocess.run([str(word) for word in command], env=os.environ | {"LD_LIBRARY_PATH": str(folder)},
+def run_with(folder, *command, **environment):
+    return subprocess.run([str(word) for word in command], env=os.environ | {"LD_LIBRARY_PATH": str(folder)} | environment,
                           capture_output=True, text=True)
+
+
+def test_run(ssmc, name):
+    """`ssmc run` launches as a bundle does: the same kernels, grids and sizes."""
+    manifest = json.loads((make_bundle(ssmc, name) / "manifest.json").read_text())
+    fake.build(ssmc.folder)
+    dims, options = CASES[name]
+    log = ssmc.folder / "launches"
+    done = run_with(ssmc.folder, ssmc.binary, "run", source_of(name), "--dims", dims, *options.split(), "--target", "cuda:sm_90a",
+                    "--batch", 2, "--heads", 2, "--time", 70, FAKE_CUDA_LOG=str(log))
+    require(done.returncode == 0, done.stderr)
+    sizes = {"N": 2, "B": 2, "H": 2, "G": 1, "T": 70, "X": 1, "packed": False}
+    expected = []
+    for kernel in manifest["images"][0]["kernels"]:
+        grid = [emulator.evaluate(text, sizes) for text in kernel["grid"]]
+        numbers = [*grid, kernel["threads"], kernel["shared_bytes"], 2, 2, 1, 70, 1]
+        expected.append(" ".join(map(str, [kernel["name"], *numbers])))
+    require(log.read_text().splitlines() == expected, f"{log.read_text()}, expected {expected}")
 
 
 def test_no_driver(ssmc):
@@ -287,6 +321,8 @@ def tests():
         yield f"launch.{name}", lambda ssmc, name=name: test_launch(ssmc, name)
     for name in ("kda", "mamba1.grad", "mamba2d"):
         yield f"order.{name}", lambda ssmc, name=name: test_order(ssmc, name)
+    for name in ("kda", "bidirectional_decay", "gated_sum.run"):
+        yield f"run.{name}", lambda ssmc, name=name: test_run(ssmc, name)
     for function in (test_views, test_refusals, test_workspace, test_no_driver, test_example, test_runner_input):
         yield function.__name__.removeprefix("test_"), function
 

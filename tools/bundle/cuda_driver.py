@@ -64,6 +64,8 @@ class Driver:
     def fill(self, memory, count, byte):
         if count:
             self.check("cuMemsetD8_v2", ctypes.c_uint64(memory), ctypes.c_ubyte(byte), ctypes.c_size_t(count))
+            # Filling is asynchronous, and streams of graphs do not wait for the default one.
+            self.wait()
 
     def wait(self):
         self.check("cuCtxSynchronize")

@@ -354,7 +354,8 @@ def run_times(options, driver, launcher, report):
     for name, row in figures["passes"].items():
         print(f"{name:<8} B×T×H {shape}: median {row['median_ms']:.4g} ms ({row['p25_ms']:.4g} – {row['p75_ms']:.4g}), "
               f"least {row['least_ms']:.4g}; {row['host_us']:.0f} µs on the host")
-    print(f"arrays take {figures['array_bytes'] / 2**20:.1f} MiB; second-level cache warm, {driver.cache_bytes() / 2**20:.0f} MiB")
+    print(f"arrays take {figures['array_bytes'] / 2**20:.1f} MiB; second-level cache warm, "
+          f"{driver.cache_bytes() / 2**20:.0f} MiB")
 
 
 def execute(options):

@@ -3,6 +3,9 @@
  *   fake_set      what a function returns, or what the GPU is: see `settings`
  *   fake_calls    the names of the functions that were called since fake_reset, with a space after each
  *   fake_on_*     functions of the test that launches, and graphs that are launched, go to
+ *
+ * In a process that is not the test's, launches are written to the file that FAKE_CUDA_LOG names: the kernel, its
+ * grid, threads, shared memory, and the first five parameters.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -175,6 +178,14 @@ int cuLaunchKernel(void *function, unsigned x, unsigned y, unsigned z, unsigned 
     return get("launch");
   if (launched)
     launched(function, numbers, parameters);
+  FILE *log = getenv("FAKE_CUDA_LOG") ? fopen(getenv("FAKE_CUDA_LOG"), "a") : NULL;
+  if (log) {
+    fprintf(log, "%s %u %u %u %u", (const char *)function, x, y, bx, shared);
+    for (int i = 0; i < 5; ++i)
+      fprintf(log, " %lld", *(long long *)parameters[i]);
+    fprintf(log, "\n");
+    fclose(log);
+  }
   return 0;
 }
 

@@ -57,6 +57,13 @@ def lies_in(field, other, by=0):
     return change
 
 
+def set_data(fields, address):
+    def change(args):
+        for field in fields:
+            getattr(args, field).data = address
+    return change
+
+
 # Of the gated delta rule in bf16, B = 2, H = 2, K = V = 32, T steps. (q, k and v are read 16 bytes at a time.)
 def of_batch(steps):
     shape = strides(2, steps, 2, 16)
@@ -82,7 +89,8 @@ def of_batch(steps):
          set_tensor("q", strides=strides(steps * 128, 128, 64, 2))),
         (BAD_STRIDES, "'S_in' has stride 64 along axis 2 (K), which must be contiguous: 32",
          set_tensor("S_in", strides=strides(4096, 2048, 64, 1))),
-        (BAD_STRIDES, "'q' has the negative stride -64 along axis 1 (T)", set_tensor("q", strides=strides(steps * 64, -64, 32, 1))),
+        (BAD_STRIDES, "'q' has the negative stride -64 along axis 1 (T)",
+         set_tensor("q", strides=strides(steps * 64, -64, 32, 1))),
         (BAD_STRIDES, "'o' is written, and some of its elements are one", set_tensor("o", strides=strides(0, 64, 32, 1))),
         (BAD_STRIDES, "'o' is written, and some of its elements are one",
          set_tensor("o", strides=strides(64, 64, 32, 1))),
@@ -170,7 +178,8 @@ def try_running(fake, call):
     """What else a launch may meet."""
     launcher, args = call.launcher, call.args
     fake.reset(launch=719)
-    refused(DRIVER_ERROR, "gated_delta_rule: an error of the fake driver (CUDA error 719)", lambda: launcher.launch("forward", args))
+    refused(DRIVER_ERROR, "gated_delta_rule: an error of the fake driver (CUDA error 719)",
+            lambda: launcher.launch("forward", args))
     fake.reset()
     module = bytes(launcher.module)
     ctypes.memset(launcher.module, 0, len(module))
@@ -201,6 +210,16 @@ def try_workspace(fake, call):
     try_all(fake, call, [
         (BAD_WORKSPACE, f"'kept' has {call.args.kept_bytes - 1} bytes, expected at least {call.args.kept_bytes}",
          set_args(kept_bytes=call.args.kept_bytes - 1)),
+        (OVERLAP, "is written and lies in the memory of 'kept'",
+         set_data(("o", "d_q"), call.args.kept)),
         (BAD_WORKSPACE, "'kept' has 0 bytes", set_args(kept=None)),
         (BAD_WORKSPACE, "'kept' must begin at a multiple of 16 bytes", set_args(kept=call.args.kept + 8)),
     ], ("forward", "backward"))
+    needed = call.args.workspace_bytes
+    require(needed > 0, "no workspace is needed")
+    try_all(fake, call, [
+        (BAD_WORKSPACE, f"'workspace' has {needed - 1} bytes, expected at least {needed}", set_args(workspace_bytes=needed - 1)),
+        (BAD_WORKSPACE, "'workspace' has 0 bytes", set_args(workspace=None)),
+        (BAD_WORKSPACE, "'workspace' must begin at a multiple of 16 bytes", set_args(workspace=call.args.workspace + 8)),
+        (OVERLAP, "'d_S_in' is written and lies in the memory of 'workspace'", set_data(["d_S_in"], call.args.workspace)),
+    ], ("backward",))
