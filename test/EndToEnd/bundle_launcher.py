@@ -29,7 +29,7 @@ from bundles import emulator, fake, memory, refusals
 from bundles.emulator import require
 from end_to_end import arguments, run_tests
 
-STRICT = ["-std=c11", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
+STRICT = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
 COMPILERS = {Path(found).resolve(): found for name in ("clang", "clang-22", "gcc", "cc") if (found := shutil.which(name))}
 # Name, dims, options: what there is of passes, kernels, temporaries, workspace, slices, types and axes.
 CASES = {
@@ -73,9 +73,8 @@ def make_bundle(ssmc, name):
 def compile_strictly(bundle, manifest):
     """The launcher as C11, its header as C++ too, twice in one program."""
     library = bundle.parent / "launcher.so"
-    for compiler in COMPILERS.values():
-        subprocess.run([compiler, *STRICT, "-fPIC", "-shared", "-o", str(library),
-                        *(str(bundle / name) for name in manifest["sources"]), "-ldl"], check=True)
+    subprocess.run(["cc", *STRICT, "-fPIC", "-shared", "-o", str(library),
+                    *(str(bundle / name) for name in manifest["sources"]), "-ldl"], check=True)
     program = bundle.parent / "header.cpp"
     program.write_text(f'#include "bundle/{manifest["header"]}"\n' * 2)
     subprocess.run(["c++", "-std=c++11", *STRICT[1:], "-fsyntax-only", str(program)], check=True)
@@ -145,6 +144,10 @@ def test_runner(ssmc, name):
 def test_launch(ssmc, name):
     """A launch makes launches alone, in the caller's stream; kernels come one after the other."""
     with Session(ssmc, name) as session:
+        # What optimisers warn of, and other compilers.
+        for compiler in COMPILERS.values():
+            subprocess.run([compiler, *STRICT, "-O2", "-c", "-o", str(ssmc.folder / "launcher.o"),
+                            str(session.bundle / session.manifest["sources"][0])], check=True)
         session.launcher.load()
         for case in session.manifest["check"]:
             call = session.call(case["name"])

@@ -2,8 +2,8 @@
 /// workspace, as formulas of the sizes of a call.
 ///
 /// Whoever calls kernels reads it: `ssmc run` in its own process, and a bundle, which has it as
-/// tables of C. Both have an interpreter of formulas (Extent::at, and `extent` of lib/Artifact/Launcher);
-/// what the formulas are is said here alone.
+/// tables of C. Both have an interpreter of formulas (Extent::at, and `extent` in
+/// lib/Artifact/Launcher); what the formulas are is said here alone.
 #pragma once
 
 #include "ssmc/Runtime/Array.h"
