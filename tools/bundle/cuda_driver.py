@@ -70,14 +70,14 @@ class Driver:
     def wait(self):
         self.check("cuCtxSynchronize")
 
-    def time(self, body):
-        """Milliseconds on the GPU of what `body` launches in the default stream."""
+    def time(self, body, stream=None):
+        """Milliseconds on the GPU of what `body` launches in a stream."""
         events = [ctypes.c_void_p(), ctypes.c_void_p()]
         for event in events:
             self.check("cuEventCreate", ctypes.byref(event), 0)
-        self.check("cuEventRecord", events[0], None)
+        self.check("cuEventRecord", events[0], stream)
         body()
-        self.check("cuEventRecord", events[1], None)
+        self.check("cuEventRecord", events[1], stream)
         self.check("cuEventSynchronize", events[1])
         elapsed = ctypes.c_float()
         self.check("cuEventElapsedTime", ctypes.byref(elapsed), *events)

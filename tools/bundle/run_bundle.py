@@ -11,7 +11,7 @@ needed: no compiler of kernels, no CUDA but the driver, and of Python's packages
     takes at most 50 ms.
  2. The same bits in 100 launches, and from a CUDA graph that has captured the launch.
  3. Times, of the largest case's data repeated up to --batch, --heads and --time: median and quartiles of launches between
-    two events, one after the other, so that what fits the second-level cache is there already.
+    two events, and of a graph's, one after the other, so that what fits the second-level cache is there already.
 
 Exit codes: 0 done, 1 a check failed, 2 the input is wrong or this machine cannot run it, 3 a bug.
 """
@@ -278,23 +278,30 @@ def repeat_to(array, operand, sizes):
     return array
 
 
+def summary_of(times):
+    p25, median, p75 = (float(np.quantile(times, q)) for q in (0.25, 0.5, 0.75))
+    return dict(median_ms=median, p25_ms=p25, p75_ms=p75, least_ms=min(times))
+
+
 def measure(driver, launcher, bundle, case, sizes, repeats):
     operands = {operand["field"]: operand for operand in launcher.manifest["operands"]}
     given = {field: repeat_to(np.load(bundle / file), operands[field], sizes) for field, file in case["given"].items()}
     call = Call(driver, launcher, sizes, given)
     figures = {}
     for name in launcher.passes:
-        launch = lambda: launcher.launch(name, call.args)
+        launch = lambda stream=None: launcher.launch(name, call.args, stream)
         for _ in range(3):
             launch()
         driver.wait()
-        times = sorted(driver.time(launch) for _ in range(repeats))
+        times = [driver.time(launch) for _ in range(repeats)]
         host = time.perf_counter()
         launch()
         host = time.perf_counter() - host
         driver.wait()
-        quartiles = [float(np.quantile(times, q)) for q in (0.25, 0.5, 0.75)]
-        figures[name] = dict(zip(("p25_ms", "median_ms", "p75_ms"), quartiles), least_ms=times[0], host_us=host * 1e6)
+        graph = driver.capture(launch)
+        in_graph = [driver.time(lambda: driver.launch_graph(graph), driver.stream) for _ in range(repeats)]
+        driver.release_graph(graph)
+        figures[name] = dict(summary_of(times), host_us=host * 1e6, graph=summary_of(in_graph))
     moved = sum(count for field, (_, count) in call.memory.items() if field in operands)
     call.free()
     return dict(sizes=sizes, passes=figures, array_bytes=moved)
@@ -371,8 +378,10 @@ def run_times(options, driver, launcher, report):
     figures = report["times"] = measure(driver, launcher, options.bundle, case, sizes, options.repeat)
     shape = "×".join(str(sizes[name]) for name in ("batch", "time", "heads"))
     for name, row in figures["passes"].items():
-        print(f"{name:<8} B×T×H {shape}: median {row['median_ms']:.4g} ms ({row['p25_ms']:.4g} – {row['p75_ms']:.4g}), "
-              f"least {row['least_ms']:.4g}; {row['host_us']:.0f} µs on the host")
+        for how, times in (("launched", row), ("in a graph", row["graph"])):
+            print(f"{name:<8} {how:<10} B×T×H {shape}: median {times['median_ms']:.4g} ms "
+                  f"({times['p25_ms']:.4g} – {times['p75_ms']:.4g}), least {times['least_ms']:.4g}")
+        print(f"{name:<8} {row['host_us']:.0f} µs on the host")
     print(f"arrays take {figures['array_bytes'] / 2**20:.1f} MiB; second-level cache warm, "
           f"{driver.cache_bytes() / 2**20:.0f} MiB")
 
