@@ -53,6 +53,7 @@ CASES = {
     "mamba2d": ("P=8,N=4", "--form recurrent"),
 }
 the_fake = None  # one a process
+scratch = tempfile.TemporaryDirectory(prefix="ssmc-test-")
 
 
 def source_of(name):
@@ -96,8 +97,7 @@ class Session:
     def __init__(self, ssmc, name):
         global the_fake
         if not the_fake:
-            folder = tempfile.mkdtemp(prefix="ssmc-test-")
-            the_fake = fake.Fake(fake.build(folder))
+            the_fake = fake.Fake(fake.build(scratch.name))
         self.bundle = make_bundle(ssmc, name)
         self.manifest = json.loads((self.bundle / "manifest.json").read_text())
         self.library = compile_strictly(self.bundle, self.manifest)
