@@ -63,10 +63,6 @@ private:
 
 } // namespace
 
-static double boundOf(DType dtype) {
-  return dtype == DType::F32 ? 1e-5 : 4e-3;
-}
-
 Error Checker::prepare() {
   ssm::RecurrenceOp normal;
   mlir::OwningOpRef<mlir::ModuleOp> module = copyOf(declared, normal);
@@ -247,13 +243,8 @@ Expected<Line> Checker::check(const FormChoice& form, const CheckedTarget& targe
   Expected<Signature> signature = signatureOf(declared, dtype);
   if (!signature)
     return signature.takeError();
-  Line line = {declared.getSymName().str(),
-               target.name,
-               runtime::name(dtype).str(),
-               "",
-               form,
-               boundOf(dtype),
-               {}};
+  Line line = {declared.getSymName().str(), target.name, runtime::name(dtype).str(), "", form,
+               boundsOf(dtype).results,     {}};
   Expected<bool> segments =
       target.brief || target.spec.cuda ? false : checksSegments(declared, options, form, dtype);
   if (!segments)

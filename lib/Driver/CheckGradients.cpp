@@ -28,8 +28,12 @@ ArrayRef<GradientChecker::Case> GradientChecker::cases() {
   return list;
 }
 
-/// Operands that a decay depends on.
-static std::set<std::string> gatesOf(ssm::RecurrenceOp declared) {
+Bounds driver::boundsOf(DType dtype) {
+  bool isExact = dtype == DType::F32;
+  return {isExact ? 1e-5 : 4e-3, isExact ? 1e-4 : 8e-3, isExact ? 1e-4 : 1.5e-2};
+}
+
+std::set<std::string> driver::gatesOf(ssm::RecurrenceOp declared) {
   ssm::RecurrenceOp normal;
   mlir::OwningOpRef<mlir::ModuleOp> module = copyOf(declared, normal);
   normal = analysis::normalize(normal);
@@ -49,9 +53,8 @@ static std::set<std::string> gatesOf(ssm::RecurrenceOp declared) {
   return gates;
 }
 
-/// Random numbers of the shapes of outputs (final states).
-static Expected<ArrayMap> randomCotangents(ArrayRef<Operand> operands, ssm::RecurrenceOp declared,
-                                           const reference::Sizes& sizes, uint64_t seed) {
+Expected<ArrayMap> driver::randomCotangents(ArrayRef<Operand> operands, ssm::RecurrenceOp declared,
+                                            const reference::Sizes& sizes, uint64_t seed) {
   ArrayMap arrays;
   for (const Operand& operand : operands) {
     auto shape = reference::shapeOf(operand.layout, declared, sizes);
@@ -162,13 +165,13 @@ Expected<GradientLine> GradientChecker::check(const FormChoice& form, StringRef 
   auto dims = checkDims(declared, options, /*even=*/false);
   if (!dims)
     return dims.takeError();
-  bool isExact = dtype == DType::F32;
+  Bounds bounds = boundsOf(dtype);
   GradientLine line = {declared.getSymName().str(),
                        targetName.str(),
                        runtime::name(dtype).str(),
                        form,
-                       isExact ? 1e-4 : 8e-3,
-                       isExact ? 1e-4 : 1.5e-2,
+                       bounds.gradients,
+                       bounds.gates,
                        gatesOf(declared),
                        {},
                        {}};

@@ -7,6 +7,23 @@
 
 namespace ssmc::driver {
 
+/// The bounds of `ssmc check`, of RMS(x - reference) / RMS(reference).
+struct Bounds {
+  double results;   ///< of outputs and states
+  double gradients; ///< of gradients, but for those of gates: these act through an exponential or
+                    ///< a product over many steps, and have a wider one with 16-bit operands
+  double gates;
+};
+Bounds boundsOf(runtime::DType dtype);
+
+/// Operands that a decay depends on.
+std::set<std::string> gatesOf(ssm::RecurrenceOp declared);
+
+/// Random numbers of the shapes of outputs, or of final states.
+llvm::Expected<runtime::ArrayMap> randomCotangents(llvm::ArrayRef<Operand> operands,
+                                                   ssm::RecurrenceOp declared,
+                                                   const reference::Sizes& sizes, uint64_t seed);
+
 /// One recurrence under check. Data and what the reference makes of them are the same
 /// for all forms and targets.
 class GradientChecker {
@@ -14,8 +31,7 @@ public:
   GradientChecker(ssm::RecurrenceOp declared, const Options& options)
       : declared(declared), options(options) {}
 
-  /// Compiles the adjoint of a form and runs all cases. Gates act through an exponential or a
-  /// product over many steps: with 16-bit operands their gradients have a wider bound.
+  /// Compiles the adjoint of a form and runs all cases.
   llvm::Expected<GradientLine> check(const FormChoice& form, llvm::StringRef targetName,
                                      const CodeTarget& target, runtime::DType dtype,
                                      int64_t segments);

@@ -1,4 +1,5 @@
 // `ssmc SPEC.ssm --emit KIND -o OUT`.
+#include "Bundle.h"
 #include "Choose.h"
 #include "Commands.h"
 #include "Kernels.h"
@@ -29,13 +30,8 @@ static Expected<Emit> kindOf(const Options& options) {
   if (extension == ".cubin")
     return Emit::Cubin;
   return createStringError(
-      "nothing to do: give --emit ssm|normal|form|tile|llvm|asm|obj|ptx|cubin, or see ssmc "
+      "nothing to do: give --emit ssm|normal|form|tile|llvm|asm|obj|ptx|cubin|bundle, or see ssmc "
       "--help for the other commands");
-}
-
-/// Sequences times heads, as far as the command line says.
-static int64_t itemsOf(const Options& options) {
-  return options.heads ? *options.heads * options.batch.value_or(1) : 0;
 }
 
 /// What a module is emitted as once it holds kernels.
@@ -46,7 +42,7 @@ static Expected<std::string> compileKernels(mlir::ModuleOp module, const Options
     return target.takeError();
   std::string message;
   if (target->cuda) {
-    std::optional<cuda::Image> image = cuda::compile(module, *target->cuda, itemsOf(options),
+    std::optional<cuda::Image> image = cuda::compile(module, *target->cuda, options.items(),
                                                      /*llvmText=*/kind == Emit::Llvm, message);
     if (!image)
       return make_error<InternalError>("generating code failed: " + message);
@@ -71,15 +67,7 @@ static Expected<std::string> emit(const Options& options, Console& console, Emit
       loadSpec(options.specs.front(), options, console, /*single=*/kind > Emit::Normal);
   if (!spec)
     return spec.takeError();
-  LoweringOptions lowering;
-  lowering.dtype = options.dtype.value_or(runtime::DType::F32);
-  lowering.form = options.form;
-  lowering.chunk = options.chunk;
-  lowering.adjoint = options.grad ? 1 : 0;
-  lowering.outputs = options.grad;
-  lowering.precision = options.precision;
-  lowering.summaries = options.summaries;
-  lowering.threads = options.target && options.target->kind == Target::CUDA;
+  LoweringOptions lowering = loweringOf(options);
   for (ssm::RecurrenceOp recurrence : spec->recurrences) {
     auto sizes = dimSizes(recurrence, options, /*needAll=*/kind >= Emit::Tile);
     if (!sizes)
@@ -120,7 +108,11 @@ Expected<int> driver::compileCommand(const Options& options, Console& console) {
     return kind.takeError();
   bool isGPU = options.target && options.target->kind == Target::CUDA;
   if (isGPU && (*kind == Emit::Asm || *kind == Emit::Obj))
-    return createStringError("--target cuda is emitted as llvm, ptx or cubin");
+    return createStringError("--target cuda is emitted as llvm, ptx, cubin or bundle");
+  if (options.checkData && *kind != Emit::Bundle)
+    return createStringError("--check-data needs --emit bundle");
+  if (*kind == Emit::Bundle)
+    return bundleCommand(options, console);
   if (!isGPU && *kind > Emit::Obj)
     return createStringError("--emit ptx and --emit cubin need --target cuda");
   if (options.summaries && *kind < Emit::Form)

@@ -2,6 +2,7 @@
 /// what an internal failure leaves behind.
 #pragma once
 
+#include "mlir/IR/Location.h"
 #include "mlir/IR/MLIRContext.h"
 
 #include "llvm/ADT/Twine.h"

@@ -68,32 +68,70 @@ int64_t DeviceArrays::deviceAddress(const void* host) const {
   return found == copies.end() ? 0 : reinterpret_cast<int64_t>(found->second.device);
 }
 
-Error DeviceArrays::launch(size_t kernel, const ssmc_kernel_args& args, ArrayRef<void*> operands,
+Error DeviceArrays::reserveWorkspace(cuda::Device& device, int64_t bytes) {
+  if (bytes <= workspaceBytes)
+    return Error::success();
+  device.release(workspace);
+  std::string message;
+  workspace = device.allocate(bytes, message);
+  if (!workspace)
+    return createStringError(message);
+  workspaceBytes = bytes;
+  return Error::success();
+}
+
+/// Fails where an array, or its rows, do not begin where a kernel needs them to.
+static Error checkAligned(const simt::KernelInfo& info, const artifact::Kernel& kernel,
+                          ArrayRef<int64_t> addresses, ArrayRef<int64_t> strides) {
+  for (auto [number, bytes] : info.aligned)
+    if (addresses[number] % 16 ||
+        any_of(strides.slice(4 * number, 4),
+               [bytes = bytes](int64_t stride) { return stride * bytes % 16; }))
+      return createStringError("'" + kernel.operands[number].name +
+                               "' must begin at a multiple of 16 bytes, and so must each of its "
+                               "rows");
+  return Error::success();
+}
+
+Error DeviceArrays::launch(size_t number, const artifact::Kernel& kernel,
+                           const ssmc_kernel_args& args, ArrayRef<void*> operands,
                            ArrayRef<int64_t> strides) {
   Expected<cuda::Device*> device = open();
   if (!device)
     return device.takeError();
+  const simt::KernelInfo& info = module->kernels()[number];
+  artifact::Grid grid = artifact::gridOf(info);
+  if (Error error = reserveWorkspace(**device, grid.workspaceAt(sizes)))
+    return error;
+  SmallVector<int64_t> addresses;
+  for (void* operand : operands)
+    addresses.push_back(deviceAddress(operand));
+  if (Error error = checkAligned(info, kernel, addresses, strides))
+    return error;
+  cuda::Call call{grid.x.at(sizes), grid.y.at(sizes), {}};
+  if (call.x > artifact::maxGrid)
+    return createStringError("more sequences times heads than a grid has blocks");
+  for (const artifact::Parameter& parameter : artifact::parametersOf(kernel))
+    switch (parameter.kind) {
+    case artifact::Parameter::Size:
+      call.parameters.push_back(
+          artifact::Factor{artifact::Factor::Kind(parameter.which)}.at(sizes));
+      break;
+    case artifact::Parameter::Offsets:
+      call.parameters.push_back(deviceAddress(args.offsets));
+      break;
+    case artifact::Parameter::Workspace:
+      call.parameters.push_back(reinterpret_cast<int64_t>(workspace));
+      break;
+    case artifact::Parameter::Pointer:
+      call.parameters.push_back(addresses[parameter.which]);
+      break;
+    case artifact::Parameter::Stride:
+      call.parameters.push_back(strides[4 * parameter.which + parameter.axis]);
+      break;
+    }
   std::string message;
-  cuda::Call call;
-  call.items = args.batch * args.heads;
-  call.steps = args.time[0];
-  call.parameters = {
-      args.batch, args.heads, args.groups, args.time[0], args.time[1], deviceAddress(args.offsets),
-      0};
-  for (auto [index, operand] : enumerate(operands)) {
-    call.parameters.push_back(deviceAddress(operand));
-    append_range(call.parameters, strides.slice(4 * index, 4));
-  }
-  int64_t needed = module->workspace(kernel, call);
-  if (needed > workspaceBytes) {
-    (*device)->release(workspace);
-    workspace = (*device)->allocate(needed, message);
-    if (!workspace)
-      return createStringError(message);
-    workspaceBytes = needed;
-  }
-  call.parameters[6] = reinterpret_cast<int64_t>(workspace);
-  if (!module->launch(kernel, call, message))
+  if (call.x && !module->launch(number, call, message))
     return createStringError(message);
   return Error::success();
 }

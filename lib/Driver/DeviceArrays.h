@@ -11,15 +11,16 @@ loadOnDevice(mlir::ModuleOp module, const cuda::TargetSpec& target, int64_t item
 
 class DeviceArrays {
 public:
-  explicit DeviceArrays(std::shared_ptr<cuda::Module> module) : module(std::move(module)) {}
+  DeviceArrays(std::shared_ptr<cuda::Module> module, const artifact::CallSizes& sizes)
+      : module(std::move(module)), sizes(sizes) {}
   ~DeviceArrays();
 
   /// An array of the host that kernels read or write; adding one again does nothing.
   void add(void* host, size_t bytes, bool isResult);
   /// Copies all arrays to the device, at the first call.
   llvm::Error upload();
-  llvm::Error launch(size_t kernel, const ssmc_kernel_args& args, llvm::ArrayRef<void*> operands,
-                     llvm::ArrayRef<int64_t> strides);
+  llvm::Error launch(size_t number, const artifact::Kernel& kernel, const ssmc_kernel_args& args,
+                     llvm::ArrayRef<void*> operands, llvm::ArrayRef<int64_t> strides);
   llvm::Error wait();
   /// Copies results back.
   llvm::Error download();
@@ -32,8 +33,10 @@ private:
   };
   llvm::Expected<cuda::Device*> open();
   int64_t deviceAddress(const void* host) const;
+  llvm::Error reserveWorkspace(cuda::Device& device, int64_t bytes);
 
   std::shared_ptr<cuda::Module> module;
+  artifact::CallSizes sizes;
   llvm::MapVector<void*, Copy> copies;
   void* workspace = nullptr;
   int64_t workspaceBytes = 0;

@@ -20,6 +20,8 @@ using tile::Role;
 Expected<CodeTarget> driver::targetOf(const Options& options) {
   if (options.target && options.target->kind == Target::CUDA) {
     std::string message;
+    if (StringRef(options.target->triple).contains(','))
+      return createStringError("several architectures are for --emit bundle alone");
     auto target = cuda::TargetSpec::parse(options.target->text(), message);
     if (!target)
       return createStringError(message);
@@ -72,18 +74,6 @@ unsigned driver::defaultThreads() {
   return std::max(1u, hardware_concurrency().compute_thread_count());
 }
 
-static DType storageDType(mlir::Type type) {
-  if (isa<mlir::ComplexType>(type))
-    return DType::Complex64;
-  if (type.isBF16())
-    return DType::BF16;
-  if (type.isF16())
-    return DType::F16;
-  if (type.isInteger(1))
-    return DType::Bool;
-  return type.isInteger(32) ? DType::I32 : DType::F32;
-}
-
 Expected<CompiledRecurrence> CompiledRecurrence::compile(ssm::RecurrenceOp declared,
                                                          const LoweringOptions& options,
                                                          const CodeTarget& target) {
@@ -97,25 +87,7 @@ Expected<CompiledRecurrence> CompiledRecurrence::compile(ssm::RecurrenceOp decla
   lowering.threads = target.cuda.has_value();
   if (Error error = lowerModule(*module, Stage::Tile, lowering))
     return error;
-  for (tile::KernelOp kernel : module->getOps<tile::KernelOp>()) {
-    KernelInfo& info = compiled.kernels.emplace_back();
-    info.name = kernel.getSymName().str();
-    kernel.walk([&](tile::SequenceOp sequence) {
-      info.tile = sequence.getTileSize();
-      info.reverse = sequence.getReverse();
-    });
-    for (auto operand : kernel.getOperandsAttr().getAsRange<tile::OperandAttr>()) {
-      OperandInfo& entry = info.operands.emplace_back();
-      entry.name = operand.getName().str();
-      entry.role = operand.getRole();
-      for (ssm::AxisAttr axis : operand.getAxes())
-        entry.shape.push_back(axis.getSize());
-      entry.dtype = storageDType(operand.getStorage());
-      entry.scope = operand.getScope();
-      if (entry.role == Role::ChunkTemp)
-        entry.chunk = info.tile;
-    }
-  }
+  compiled.kernels = artifact::describeKernels(*module, declared.getNumTimeAxes() > 1);
   // NAME, NAME_1 …
   std::string first = compiled.kernels.front().name, name = first;
   for (const KernelInfo& info : compiled.kernels)
@@ -146,37 +118,24 @@ static int64_t countSequences(const reference::Sizes& sizes, ArrayRef<int64_t> o
   return offsets.empty() ? sizes.batch : int64_t(offsets.size()) - 1;
 }
 
-/// The chunks of a batch entry. Packed sequences begin a chunk each, KernelABI.h says which.
-static int64_t countChunks(const reference::Sizes& sizes, ArrayRef<int64_t> offsets,
-                           int64_t steps) {
-  return offsets.empty() ? divideCeil(sizes.time[0], steps)
-                         : sizes.time[0] / steps + countSequences(sizes, offsets);
+static artifact::CallSizes callSizes(const reference::Sizes& sizes, ArrayRef<int64_t> offsets) {
+  return {sizes.batch,     countSequences(sizes, offsets),
+          sizes.heads,     std::max<int64_t>(sizes.groups, 1),
+          sizes.time[0],   sizes.time.size() > 1 ? sizes.time[1] : 1,
+          !offsets.empty()};
 }
 
-/// The extents of an array of that role, its axes included.
 Expected<Array> CompiledRecurrence::allocate(const OperandInfo& operand,
                                              const reference::Sizes& sizes,
                                              ArrayRef<int64_t> offsets) const {
-  bool isState = operand.role == Role::StateOut;
-  SmallVector<int64_t> shape = {isState ? countSequences(sizes, offsets) : sizes.batch};
-  if (operand.role == Role::ChunkTemp)
-    shape.push_back(countChunks(sizes, offsets, operand.chunk));
-  else if (operand.role != Role::StateOut)
-    shape.append(sizes.time.begin(), sizes.time.end());
-  shape.push_back(sizes.heads);
-  shape.append(operand.shape.begin(), operand.shape.end());
+  artifact::CallSizes known = callSizes(sizes, offsets);
+  SmallVector<int64_t> shape;
+  for (const artifact::Extent& extent : operand.axes())
+    shape.push_back(extent.at(known));
   Expected<Array> array = Array::create(operand.dtype, shape);
   if (!array)
     return createStringError("'" + operand.name + "': " + toString(array.takeError()));
   return array;
-}
-
-static bool isTemp(Role role) {
-  return role == Role::Temp || role == Role::ChunkTemp;
-}
-
-static bool isTimed(Role role) {
-  return role == Role::In || role == Role::Out || isTemp(role);
 }
 
 Expected<CompiledRecurrence::Launch>
@@ -194,7 +153,7 @@ Expected<void*> CompiledRecurrence::place(const OperandInfo& operand, Launch& la
                                           Find find, bool keepStates) const {
   ArrayMap* made = operand.role == Role::Out        ? &launch.outputs
                    : operand.role == Role::StateOut ? &launch.states
-                   : isTemp(operand.role)           ? &launch.temporaries
+                   : operand.isTemporary()          ? &launch.temporaries
                                                     : nullptr;
   if (made) {
     if (operand.role == Role::StateOut && !keepStates)
@@ -207,7 +166,7 @@ Expected<void*> CompiledRecurrence::place(const OperandInfo& operand, Launch& la
     }
     Array& array = made->find(operand.name)->second;
     if (launch.device)
-      launch.device->add(array.getData(), array.getNumBytes(), /*isResult=*/!isTemp(operand.role));
+      launch.device->add(array.getData(), array.getNumBytes(), /*isResult=*/!operand.isTemporary());
     return array.getData();
   }
   if (const Array* found = find(operand.name, operand.role == Role::StateIn)) {
@@ -226,20 +185,11 @@ Expected<void*> CompiledRecurrence::place(const OperandInfo& operand, Launch& la
 std::array<int64_t, 4> CompiledRecurrence::stridesOf(const OperandInfo& operand,
                                                      const reference::Sizes& sizes,
                                                      ArrayRef<int64_t> offsets) {
-  int64_t columns = sizes.time.size() > 1 ? sizes.time[1] : 1, inner = 1;
-  for (int64_t extent : operand.shape)
-    inner *= extent;
-  int64_t sharers = operand.scope == ssm::Scope::Head    ? sizes.heads
-                    : operand.scope == ssm::Scope::Group ? sizes.groups
-                                                         : 1;
-  int64_t step = inner * sharers;
-  bool timed = isTimed(operand.role);
-  int64_t row = timed ? step * columns : 0;
-  int64_t rows =
-      operand.role == Role::ChunkTemp ? countChunks(sizes, offsets, operand.chunk) : sizes.time[0];
-  int64_t batch = operand.role == Role::Param ? 0 : timed ? row * rows : step;
-  return {batch, row, timed && columns > 1 ? step : 0,
-          operand.scope == ssm::Scope::Shared ? 0 : inner};
+  artifact::CallSizes known = callSizes(sizes, offsets);
+  std::array<int64_t, 4> strides;
+  for (auto [stride, extent] : zip(strides, operand.strides()))
+    stride = extent.at(known);
+  return strides;
 }
 
 Expected<CompiledRecurrence::Launch> CompiledRecurrence::prepare(const reference::Sizes& sizes,
@@ -249,10 +199,10 @@ Expected<CompiledRecurrence::Launch> CompiledRecurrence::prepare(const reference
     return SegmentPlanner(*this, sizes, offsets, find, keepStates).plan();
   Launch launch;
   if (gpu)
-    launch.device = std::make_unique<DeviceArrays>(gpu);
-  int64_t columns = sizes.time.size() > 1 ? sizes.time[1] : 1;
+    launch.device = std::make_unique<DeviceArrays>(gpu, callSizes(sizes, offsets));
   for (const KernelInfo& info : ArrayRef(kernels).take_front(formKernels)) {
     Launch::Call& call = launch.calls.emplace_back();
+    call.info = &info;
     std::string message;
     if (jit) {
       call.kernel = jit->lookup(info.name, message);
@@ -260,8 +210,6 @@ Expected<CompiledRecurrence::Launch> CompiledRecurrence::prepare(const reference
         return make_error<InternalError>(message);
     }
     for (const OperandInfo& operand : info.operands) {
-      if (operand.role == Role::Row)
-        continue;
       Expected<void*> data = place(operand, launch, sizes, offsets, find, keepStates);
       if (!data)
         return data.takeError();
@@ -272,11 +220,12 @@ Expected<CompiledRecurrence::Launch> CompiledRecurrence::prepare(const reference
   if (launch.device && !offsets.empty())
     launch.device->add(const_cast<int64_t*>(offsets.data()), offsets.size() * sizeof(int64_t),
                        /*isResult=*/false);
+  artifact::CallSizes known = callSizes(sizes, offsets);
   for (Launch::Call& call : launch.calls)
-    call.args = {countSequences(sizes, offsets),
-                 sizes.heads,
-                 std::max<int64_t>(sizes.groups, 1),
-                 {sizes.time[0], columns},
+    call.args = {known.sequences,
+                 known.heads,
+                 known.groups,
+                 {known.steps, known.columns},
                  call.operands.data(),
                  call.strides.data(),
                  offsets.empty() ? nullptr : offsets.data()};
@@ -297,7 +246,7 @@ Error CompiledRecurrence::Launch::run(unsigned threads) {
     if (Error error = device->upload())
       return error;
     for (auto [index, call] : enumerate(calls))
-      if (Error error = device->launch(index, call.args, call.operands, call.strides))
+      if (Error error = device->launch(index, *call.info, call.args, call.operands, call.strides))
         return error;
     return device->wait();
   }

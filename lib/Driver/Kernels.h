@@ -3,11 +3,9 @@
 
 #include "Operands.h"
 
-#include "dialects/Tile/Tile.h"
+#include "ssmc/Artifact/Launches.h"
 #include "ssmc/Target/CPU.h"
 #include "ssmc/Target/CUDA.h"
-
-#include <array>
 
 namespace ssmc::driver {
 
@@ -46,6 +44,9 @@ struct LoweringOptions {
 /// declaration asks of this form that it cannot do.
 llvm::Error lowerModule(mlir::ModuleOp module, Stage stage, const LoweringOptions& options);
 
+/// What the command line says of lowering when compiling, but for sizes.
+LoweringOptions loweringOf(const Options& options);
+
 /// The target that --target names.
 llvm::Expected<CodeTarget> targetOf(const Options& options);
 
@@ -82,6 +83,7 @@ public:
     friend class CompiledRecurrence;
     friend class SegmentPlanner;
     struct Call {
+      const artifact::Kernel* info = nullptr; ///< of the recurrence, which outlives its launches
       cpu::Kernel kernel;
       std::vector<void*> operands;
       std::vector<int64_t> strides;
@@ -125,20 +127,8 @@ public:
 
 private:
   friend class SegmentPlanner;
-  struct OperandInfo {
-    std::string name;
-    tile::Role role;
-    llvm::SmallVector<int64_t, 4> shape;
-    runtime::DType dtype;
-    ssm::Scope scope;
-    int64_t chunk = 1; ///< of a temporary with one array per chunk: its steps
-  };
-  struct KernelInfo {
-    std::string name;
-    std::vector<OperandInfo> operands;
-    int64_t tile = 1;     ///< steps that it takes at a time
-    bool reverse = false; ///< whether it takes them from the last to the first
-  };
+  using OperandInfo = artifact::Operand;
+  using KernelInfo = artifact::Kernel;
 
   /// The array of an operand, made in `launch` where it is not given; null where it is not wanted.
   llvm::Expected<void*> place(const OperandInfo& operand, Launch& launch,

@@ -69,6 +69,19 @@ static Expected<ssm::RecurrenceOp> deriveForm(ssm::RecurrenceOp recurrence,
   return deriveAdjoint(*form, options.adjoint, options.outputs);
 }
 
+LoweringOptions driver::loweringOf(const Options& options) {
+  LoweringOptions lowering;
+  lowering.dtype = options.dtype.value_or(DType::F32);
+  lowering.form = options.form;
+  lowering.chunk = options.chunk;
+  lowering.adjoint = options.grad ? 1 : 0;
+  lowering.outputs = options.grad;
+  lowering.precision = options.precision;
+  lowering.summaries = options.summaries;
+  lowering.threads = options.target && options.target->kind == Target::CUDA;
+  return lowering;
+}
+
 Error driver::lowerModule(mlir::ModuleOp module, Stage stage, const LoweringOptions& options) {
   mlir::MLIRContext& context = *module.getContext();
   context.loadDialect<tile::TileDialect>();

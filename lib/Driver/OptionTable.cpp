@@ -106,9 +106,18 @@ static Error setTarget(Options& options, StringRef text) {
     return Error::success();
   }
   if (kind == "cuda") {
-    std::string message;
-    if (!cuda::TargetSpec::parse(text.str(), message))
-      return createStringError(message);
+    SmallVector<StringRef> architectures;
+    rest.split(architectures, ',');
+    for (StringRef architecture : architectures) {
+      std::string message;
+      if (architecture.empty() && architectures.size() > 1)
+        return createStringError("there is no architecture between the commas of '" + text + "'");
+      std::string one = text.contains(':') ? ("cuda:" + architecture).str() : text.str();
+      if (!cuda::TargetSpec::parse(one, message))
+        return createStringError(message);
+      if (count(architectures, architecture) > 1)
+        return createStringError("architecture '" + architecture + "' is given twice");
+    }
     options.target = Target{Target::CUDA, rest.str(), ""};
     return Error::success();
   }
@@ -159,9 +168,9 @@ static Error setPrecision(Options& options, StringRef text) {
 
 static Error setEmit(Options& options, StringRef text) {
   static constexpr std::pair<StringLiteral, Emit> known[] = {
-      {"ssm", Emit::Ssm},   {"normal", Emit::Normal}, {"form", Emit::Form},
-      {"tile", Emit::Tile}, {"llvm", Emit::Llvm},     {"asm", Emit::Asm},
-      {"obj", Emit::Obj},   {"ptx", Emit::Ptx},       {"cubin", Emit::Cubin}};
+      {"ssm", Emit::Ssm},     {"normal", Emit::Normal}, {"form", Emit::Form}, {"tile", Emit::Tile},
+      {"llvm", Emit::Llvm},   {"asm", Emit::Asm},       {"obj", Emit::Obj},   {"ptx", Emit::Ptx},
+      {"cubin", Emit::Cubin}, {"bundle", Emit::Bundle}};
   SmallVector<StringRef> names;
   for (auto& [name, emit] : known) {
     names.push_back(name);
@@ -170,7 +179,7 @@ static Error setEmit(Options& options, StringRef text) {
       return Error::success();
     }
   }
-  if (is_contained({"spirv", "c", "bundle"}, text))
+  if (is_contained({"spirv", "c"}, text))
     return notAvailable("--emit " + text);
   return unknownValue("kind to --emit", text, names);
 }
@@ -262,9 +271,20 @@ static const OptionRow rows[] = {
      "asm     assembly of the target\n"
      "obj     an object file; include/ssmc/Target/KernelABI.h tells how to call it\n"
      "ptx     assembly of --target cuda; include/ssmc/Target/SIMT.h tells how to call it\n"
-     "cubin   its machine code, by ptxas",
+     "cubin   its machine code, by ptxas\n"
+     "bundle  a folder for --target cuda: kernels, a launcher in C and what they are "
+     "(docs/bundles.md);\n"
+     "        --target cuda:ARCH,ARCH has code for several architectures",
      setEmit},
-    {"-o", "OUT", compile, "where to write; - is the standard output, the default for text",
+    {"--check-data", "", compile,
+     "in a bundle also inputs of --batch, --heads and --time, and what the f64 reference makes of\n"
+     "them, for tools/bundle/run_bundle.py",
+     [](Options& o, StringRef) -> Error {
+       o.checkData = true;
+       return Error::success();
+     }},
+    {"-o", "OUT", compile,
+     "where to write; - is the standard output, the default for text. Of a bundle: a folder",
      [](Options& o, StringRef v) -> Error {
        o.output = v.str();
        return v.empty() ? createStringError("-o needs a file name") : Error::success();

@@ -16,7 +16,7 @@ namespace ssmc::driver {
 enum class Command : unsigned { Compile = 1, Run = 2, Check = 4, Explain = 8, Bench = 16 };
 
 /// What compiling writes, in the order in which it comes to be.
-enum class Emit { Ssm, Normal, Form, Tile, Llvm, Asm, Obj, Ptx, Cubin };
+enum class Emit { Ssm, Normal, Form, Tile, Llvm, Asm, Obj, Ptx, Cubin, Bundle };
 
 enum class Form { Auto, Recurrent, Scan, Chunked };
 
@@ -24,7 +24,8 @@ enum class Precision { Fast, Exact };
 
 struct Target {
   enum Kind { Reference, CPU, CUDA } kind = CPU;
-  /// Of a CPU: empty means the host's. Of CUDA `triple` is the architecture.
+  /// Of a CPU: empty means the host's. Of CUDA `triple` is the architecture, or those of a bundle
+  /// with commas between them.
   std::string triple;
   std::string features;
 
@@ -43,6 +44,8 @@ struct Options {
   std::vector<std::pair<std::string, int64_t>> dims;
   std::optional<int64_t> batch, heads, groups;
   std::vector<int64_t> time;
+  /// Sequences times heads, as far as the command line says; else 0.
+  int64_t items() const { return heads ? *heads * batch.value_or(1) : 0; }
 
   std::optional<Target> target; ///< the host's CPU if absent; `check` then takes all
   Form form = Form::Auto;
@@ -53,7 +56,8 @@ struct Options {
   Precision precision = Precision::Fast;
 
   std::optional<Emit> emit;
-  std::string output; ///< -o
+  std::string output;     ///< -o
+  bool checkData = false; ///< --check-data: inputs and expected results in a bundle
 
   NamedPaths in, out, stateIn, stateOut;
   NamedPaths cotangent; ///< of outputs and final states

@@ -60,6 +60,9 @@ struct Resources {
   int64_t registers = 0, spillBytes = 0, stackBytes = 0;
 };
 
+/// Whether there is a ptxas.
+bool hasAssembler();
+
 /// A cubin of PTX, by the ptxas on PATH or of an installed CUDA. Where `resources` is given it is
 /// filled. On failure sets `error`, which says so where there is no ptxas.
 std::optional<std::string> assemble(const std::string& ptx, const TargetSpec& target,
@@ -94,10 +97,10 @@ private:
   ~Device();
 };
 
-/// A call of a kernel: see ssmc/Target/SIMT.h for the parameters.
+/// A call of a kernel: blocks along the axes of its grid, and the parameters of
+/// ssmc/Target/SIMT.h. What they are is said by ssmc/Artifact/Launches.h.
 struct Call {
-  int64_t items = 0; ///< sequences times heads
-  int64_t steps = 0; ///< of the longest sequence
+  int64_t x = 0, y = 1;
   std::vector<int64_t> parameters;
 };
 
@@ -109,10 +112,6 @@ public:
                                       std::string& error);
   ~Module();
   const std::vector<simt::KernelInfo>& kernels() const;
-  /// Blocks of a call along the grid's second axis.
-  int64_t rows(size_t kernel, const Call& call) const;
-  /// Bytes of workspace that a call needs.
-  int64_t workspace(size_t kernel, const Call& call) const;
   bool launch(size_t kernel, const Call& call, std::string& error);
 
 private:

@@ -23,6 +23,10 @@ static std::string findAssembler() {
   return {};
 }
 
+bool ssmc::cuda::hasAssembler() {
+  return !findAssembler().empty();
+}
+
 /// `ptxas -v`: for each entry function a line with its name, one with what spills, one with what it
 /// uses.
 static std::vector<Resources> readReport(StringRef report) {

@@ -236,46 +236,15 @@ const std::vector<KernelInfo>& Module::kernels() const {
   return impl->kernels;
 }
 
-int64_t Module::rows(size_t kernel, const Call& call) const {
-  const KernelInfo& info = impl->kernels[kernel];
-  if (!info.sharedTile)
-    return 1;
-  int64_t tiles = (call.steps + info.sharedTile - 1) / info.sharedTile;
-  return std::clamp<int64_t>(tiles, 1, 65535);
-}
-
-int64_t Module::workspace(size_t kernel, const Call& call) const {
-  const KernelInfo& info = impl->kernels[kernel];
-  int64_t each = info.workspaceBytes + info.workspacePerColumn * call.parameters[4];
-  return each * call.items * info.slices * rows(kernel, call);
-}
-
 bool Module::launch(size_t kernel, const Call& call, std::string& error) {
-  if (call.items == 0)
-    return true;
   const KernelInfo& info = impl->kernels[kernel];
-  if (call.items * info.slices > 0x7fffffff) {
-    error = "more sequences times heads than a grid has blocks";
-    return false;
-  }
-  for (auto [number, bytes] : info.aligned) {
-    const int64_t* operand = call.parameters.data() + 7 + 5 * number;
-    bool fits = operand[0] % 16 == 0;
-    for (int i = 1; i <= 4; ++i)
-      fits &= operand[i] * bytes % 16 == 0;
-    if (!fits) {
-      error = "operand " + std::to_string(number) + " of " + info.name +
-              " must begin at a multiple of 16 bytes, and so must each of its rows";
-      return false;
-    }
-  }
   std::vector<int64_t> values = call.parameters;
   std::vector<void*> parameters;
   for (int64_t& value : values)
     parameters.push_back(&value);
   const Device::Api& api = *impl->device.api;
-  return api.check(api.launch(impl->functions[kernel], unsigned(call.items * info.slices),
-                              unsigned(rows(kernel, call)), 1, unsigned(info.threads), 1, 1,
-                              unsigned(info.sharedBytes), nullptr, parameters.data(), nullptr),
+  return api.check(api.launch(impl->functions[kernel], unsigned(call.x), unsigned(call.y), 1,
+                              unsigned(info.threads), 1, 1, unsigned(info.sharedBytes), nullptr,
+                              parameters.data(), nullptr),
                    "launching a kernel", error);
 }

@@ -1,0 +1,159 @@
+// manifest.json.
+#include "ssmc/Artifact/Bundle.h"
+
+#include "llvm/ADT/STLExtras.h"
+
+using namespace llvm;
+using namespace ssmc;
+using namespace ssmc::artifact;
+
+/// Axes whose extents follow from the sizes of a call, by their names, and those of the recurrence,
+/// by their labels.
+static json::Array axesOf(const Operand& operand) {
+  json::Array list;
+  for (auto [number, extent] : enumerate(operand.axes()))
+    if (extent.factors.empty())
+      list.push_back(
+          json::Object{{"label", axisName(operand, number)}, {"extent", extent.constant}});
+    else
+      list.push_back(json::Object{{"axis", extent.text()}});
+  return list;
+}
+
+static json::Object describe(const BundleOperand& entry) {
+  json::Object object{
+      {"field", entry.field},
+      {"name", entry.operand.name},
+      {"meaning", nameOf(entry.meaning)},
+      {"dtype", runtime::name(entry.operand.dtype)},
+      {"axes", axesOf(entry.operand)},
+      {"contiguous_axes", int64_t(entry.operand.shape.size())},
+      {"alignment", entry.aligned ? 16 : int64_t(runtime::byteWidth(entry.operand.dtype))},
+      {"written", entry.isWritten()},
+      {"optional", entry.isOptional()}};
+  json::Array passes;
+  for (auto [bit, name] : {std::pair(1u, "forward"), std::pair(2u, "backward")})
+    if (entry.passes & bit)
+      passes.push_back(name);
+  object["passes"] = std::move(passes);
+  if (entry.of != entry.operand.name)
+    object["of"] = entry.of;
+  if (!entry.sums.empty())
+    object["add_up_over"] = json::Array(entry.sums);
+  return object;
+}
+
+static json::Object describe(const BundleTemporary& entry) {
+  const Operand& operand = entry.operand;
+  return json::Object{{"name", operand.name},
+                      {"dtype", runtime::name(operand.dtype)},
+                      {"axes", axesOf(operand)},
+                      {"bytes", (operand.elements() * runtime::byteWidth(operand.dtype)).text()},
+                      {"kept", entry.isKept()}};
+}
+
+static json::Object describe(const Bundle& bundle, size_t number, const simt::KernelInfo& info) {
+  const Kernel& kernel = bundle.kernels[number];
+  Grid grid = gridOf(info);
+  json::Array parameters, workspace;
+  for (const Parameter& parameter : parametersOf(kernel))
+    switch (parameter.kind) {
+    case Parameter::Size:
+      parameters.push_back(Factor{Factor::Kind(parameter.which)}.text());
+      break;
+    case Parameter::Offsets:
+      parameters.push_back("cu_seqlens");
+      break;
+    case Parameter::Workspace:
+      parameters.push_back("workspace");
+      break;
+    case Parameter::Pointer: {
+      size_t array = bundle.arrayOf(kernel.operands[parameter.which]);
+      parameters.push_back(array < bundle.operands.size() ? bundle.operands[array].field
+                           : array < bundle.operands.size() + bundle.temporaries.size()
+                               ? kernel.operands[parameter.which].name
+                               : "null");
+      break;
+    }
+    case Parameter::Stride:
+      parameters.push_back("stride " + std::to_string(parameter.axis));
+      break;
+    }
+  for (const Extent& part : grid.workspace)
+    workspace.push_back(part.text());
+  return json::Object{{"name", kernel.name},
+                      {"pass", bundle.passOf(number) ? "backward" : "forward"},
+                      {"threads", info.threads},
+                      {"grid", json::Array{grid.x.text(), grid.y.text()}},
+                      {"shared_bytes", info.sharedBytes},
+                      {"workspace_bytes", std::move(workspace)},
+                      {"steps_of_a_tile", kernel.tile},
+                      {"parameters", std::move(parameters)}};
+}
+
+static json::Object describe(const Bundle& bundle, const BundleImage& image) {
+  json::Array kernels;
+  for (auto [number, info] : enumerate(image.kernels))
+    kernels.push_back(describe(bundle, number, info));
+  json::Object object{{"architecture", image.arch},
+                      {"ptx", bundle.codeFile(image, "ptx")},
+                      {"kernels", std::move(kernels)}};
+  if (image.cubin)
+    object["cubin"] = bundle.codeFile(image, "cubin");
+  return object;
+}
+
+json::Object artifact::manifestOf(const Bundle& bundle) {
+  json::Object dims;
+  for (auto& [name, size] : bundle.dims)
+    dims[name] = size;
+  json::Array operands, states, temporaries, images;
+  for (const BundleOperand& operand : bundle.operands) {
+    operands.push_back(describe(operand));
+    // What a cache of states needs to know of one.
+    if (operand.meaning == Meaning::InitialState) {
+      int64_t bytes = runtime::byteWidth(operand.operand.dtype);
+      for (int64_t extent : operand.operand.shape)
+        bytes *= extent;
+      states.push_back(json::Object{{"name", operand.operand.name},
+                                    {"dtype", runtime::name(operand.operand.dtype)},
+                                    {"axes", axesOf(operand.operand)},
+                                    {"bytes_of_a_head", bytes}});
+    }
+  }
+  for (const BundleTemporary& temporary : bundle.temporaries)
+    temporaries.push_back(describe(temporary));
+  for (const BundleImage& image : bundle.images)
+    images.push_back(describe(bundle, image));
+  int64_t chunk = 1;
+  for (const Kernel& kernel : bundle.kernels)
+    chunk = std::max(chunk, kernel.tile);
+  return json::Object{
+      {"format", 1},
+      {"name", bundle.name},
+      {"compiler", bundle.compiler},
+      {"declaration", json::Object{{"file", bundle.source}, {"sha256", bundle.sourceHash}}},
+      {"target", "cuda"},
+      {"dims", std::move(dims)},
+      {"dtype", bundle.dtype},
+      {"form", bundle.form},
+      {"chunk", chunk},
+      {"precision", bundle.precision},
+      {"made_for_items", bundle.items},
+      {"layout", bundle.hasTwoTimeAxes ? "B, T, X, H" : "B, T, H"},
+      {"sizes", json::Object{{"B", "batch entries"},
+                             {"N", "sequences: B, or packed ones"},
+                             {"T", "steps"},
+                             {"X", "steps of the second time axis"},
+                             {"H", "heads"},
+                             {"G", "groups"},
+                             {"chunks(C)", "ceil(T / C), or floor(T / C) + N if packed"},
+                             {"rows(C)", "ceil(T / C), from 1 to 65535"}}},
+      {"header", bundle.name + ".h"},
+      {"sources", json::Array{bundle.name + ".c", bundle.name + "_code.c"}},
+      {"backward", bundle.hasBackward},
+      {"operands", std::move(operands)},
+      {"states", std::move(states)},
+      {"temporaries", std::move(temporaries)},
+      {"images", std::move(images)}};
+}
