@@ -33,12 +33,18 @@ int64_t Factor::at(const CallSizes& sizes) const {
                         : int64_t(divideCeil(sizes.steps, tile));
   case Rows:
     return std::clamp<int64_t>(divideCeil(sizes.steps, tile), 1, 65535);
+  case FewRows: {
+    int64_t items = std::max<int64_t>(sizes.sequences * sizes.heads, 1);
+    return std::clamp<int64_t>(divideCeil(sizes.steps, tile), 1,
+                               std::max<int64_t>(mostBlocks / items, 1));
+  }
   }
   llvm_unreachable("all kinds are listed");
 }
 
 std::string Factor::text() const {
-  static constexpr const char* names[] = {"B", "N", "H", "G", "T", "X", "chunks", "rows"};
+  static constexpr const char* names[] = {"B", "N",      "H",    "G",       "T",
+                                          "X", "chunks", "rows", "few_rows"};
   std::string text = names[kind];
   return tile ? text + "(" + std::to_string(tile) + ")" : text;
 }
@@ -193,7 +199,7 @@ Grid artifact::gridOf(const simt::KernelInfo& info) {
   Grid grid;
   grid.x = Extent(info.slices) * Factor{Factor::Sequences} * Factor{Factor::Heads};
   if (info.sharedTile)
-    grid.y = Factor{Factor::Rows, info.sharedTile};
+    grid.y = Factor{info.workspaceBytes ? Factor::FewRows : Factor::Rows, info.sharedTile};
   Extent blocks = grid.x * grid.y;
   if (info.workspaceBytes)
     grid.workspace.push_back(blocks * info.workspaceBytes);

@@ -25,6 +25,12 @@ FailureOr<SmallVector<tile::KernelOp>> schedule::scheduleForm(ssm::RecurrenceOp 
     else
       kernels.push_back(*kernel);
   }
+  // (All of a form or none: what one writes another reads.)
+  if (options.columns && llvm::all_of(kernels, [](tile::KernelOp kernel) {
+        auto factors = kernel.getFactorType();
+        return factors && factors->isBF16();
+      }))
+    keepPairs(kernels);
   for (auto [index, kernel] : llvm::enumerate(kernels))
     if (index)
       kernel.setSymName((form.getSymName() + "_" + Twine(index)).str());

@@ -43,11 +43,13 @@ struct Factor {
     Chunks,
     /// Blocks along the grid's second axis, which share tiles of `tile` steps.
     Rows,
+    /// No more of them than there are with `mostBlocks` in all, but one: each block has workspace.
+    FewRows,
   } kind;
   int64_t tile = 0;
 
   int64_t at(const CallSizes& sizes) const;
-  /// `B`, `N`, `H`, `G`, `T`, `X`, `chunks(64)`, `rows(64)`.
+  /// `B`, `N`, `H`, `G`, `T`, `X`, `chunks(64)`, `rows(64)`, `few_rows(64)`.
   std::string text() const;
 };
 
@@ -124,6 +126,9 @@ struct Grid {
   int64_t workspaceAt(const CallSizes& sizes) const;
 };
 Grid gridOf(const simt::KernelInfo& info);
+
+/// Blocks that suffice to fill a machine some times over.
+constexpr int64_t mostBlocks = 1024;
 
 /// The largest grid there is, along its first axis.
 constexpr int64_t maxGrid = 0x7fffffff;

@@ -144,6 +144,7 @@ Buffer KernelEmitter::makeBuffer(ssm::ArrayType type, ArrayRef<StringRef> order,
   Place& place = places.emplace_back();
   place.bytes = (stride * bytesOf(buffer.storage) + 15) / 16 * 16;
   place.first = place.last = clock;
+  place.isSide = roundsProducts && buffer.storage.isBF16();
   OpBuilder::InsertionGuard guard(b);
   b.restoreInsertionPoint(entryPoint);
   bool away = inWorkspace.contains(buffer.id);
@@ -207,10 +208,12 @@ bool KernelEmitter::pack(llvm::DenseSet<int>& moved) {
       worst = place->first;
     }
   }
+  // Sides of products are read many times over, and from the block's memory alone by tiles: last.
   int largest = -1;
+  auto weight = [&](int id) { return std::pair(!places[id].isSide, places[id].bytes); };
   for (auto [id, place] : llvm::enumerate(places))
     if (!inWorkspace.contains(id) && place.first <= worst && worst <= place.last &&
-        (largest < 0 || place.bytes > places[largest].bytes))
+        place.bytes >= 1024 && (largest < 0 || weight(id) > weight(largest)))
       largest = id;
   if (largest >= 0)
     moved.insert(largest);

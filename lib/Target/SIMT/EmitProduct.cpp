@@ -140,9 +140,25 @@ bool KernelEmitter::usesTiles(Operation* sum) {
   return true;
 }
 
+std::pair<Value, Value> simt::storedPairOf(Value value) {
+  auto add = value.getDefiningOp<ssm::AddOp>();
+  if (!add || add.getLhs().getType() != add.getRhs().getType())
+    return {};
+  auto isStored = [](Value part) {
+    return part.getDefiningOp<tile::LoadOp>() && isStoredAsBF16(part);
+  };
+  return isStored(add.getLhs()) && isStored(add.getRhs())
+             ? std::pair<Value, Value>(add.getLhs(), add.getRhs())
+             : std::pair<Value, Value>();
+}
+
 const Buffer* KernelEmitter::tileBuffer(const Side& side, bool rest) {
   const Buffer* buffer = nullptr;
-  if (auto found = operands.find({side.base.getAsOpaquePointer(), rest}); found != operands.end())
+  if (auto [high, low] = storedPairOf(side.base); high) {
+    if (auto found = buffers.find(rest ? low : high); found != buffers.end())
+      buffer = &found->second;
+  } else if (auto found = operands.find({side.base.getAsOpaquePointer(), rest});
+             found != operands.end())
     buffer = &found->second;
   else if (auto found = buffers.find(side.base); found != buffers.end() && !rest)
     buffer = &found->second;

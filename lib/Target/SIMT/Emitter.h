@@ -84,6 +84,7 @@ struct Result {
 struct Place {
   int64_t bytes = 0;
   int64_t first = 0, last = 0;
+  bool isSide = false;               ///< of products
   mlir::Operation* offset = nullptr; ///< the constant to patch; null where it is in the workspace
   int64_t position = 0;
 };
@@ -104,6 +105,10 @@ void applySlice(tile::KernelOp kernel, const Slice& slice);
 /// Labels along which elements meet somewhere below an op: those that are reduced, renamed or
 /// walked over.
 llvm::StringSet<> mixedLabels(Operation* root);
+
+/// A value that is kept as two bf16, which are loaded: what rounding gave, and what it left. Null
+/// where it is none.
+std::pair<Value, Value> storedPairOf(Value value);
 
 /// Columns that a warp of a kernel with `columns` takes; its slices are so many or a multiple.
 Slice chooseColumns(tile::KernelOp kernel, const Limits& limits);

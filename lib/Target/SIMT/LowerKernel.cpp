@@ -457,14 +457,24 @@ FailureOr<KernelInfo> simt::lowerKernel(tile::KernelOp kernel, const Machine& ma
     kernel->getPrevNode()->erase();
   }
   findProducts(kernel, roundsProducts, products, readAlong);
+  Limits sized = limits;
+  bool isShared = !stagesAhead;
   for (;;) {
     ImplicitLocOpBuilder b(kernel.getLoc(), kernel);
-    KernelEmitter emitter(kernel, b, machine, limits, slice, products, roundsProducts, stagesAhead,
+    KernelEmitter emitter(kernel, b, machine, sized, slice, products, roundsProducts, stagesAhead,
                           /*columnWarps=*/0);
     emitter.run(inWorkspace);
     size_t moved = inWorkspace.size();
-    if (emitter.pack(inWorkspace))
-      return emitter.info;
+    if (emitter.pack(inWorkspace)) {
+      if (!isShared || !roundsProducts || sized.threads > limits.threads ||
+          2 * emitter.info.sharedBytes <= limits.sharedBytes)
+        return emitter.info;
+      // One block a processor: with more threads, as no other block has work while this one waits.
+      sized.threads *= 2;
+      kernel->getPrevNode()->erase();
+      inWorkspace.clear();
+      continue;
+    }
     if (!stagesAhead && inWorkspace.size() == moved)
       return kernel.emitOpError("needs more shared memory than a block has");
     // What was emitted is thrown away: the next try brings in no tile ahead, those after it have

@@ -115,6 +115,10 @@ struct BlockPlan {
                                             isLeft ? product.row : product.lane, reduced);
         bool rest =
             llvm::any_of(terms, [&](auto term) { return isLeft ? term.first : term.second; });
+        // Pairs lie as they are wanted.
+        if (auto [high, low] = storedPairOf(side.base);
+            high && inMemory.contains(high) && inMemory.contains(low))
+          continue;
         // Operands of the caller are kept as they are stored.
         if (auto load = side.base.getDefiningOp<tile::LoadOp>();
             load && isStoredAsBF16(side.base) &&

@@ -22,9 +22,9 @@ static int64_t elementBytes(const Buffer& buffer) {
 
 bool KernelEmitter::copiesWhole(tile::LoadOp load, const Buffer& target) {
   tile::OperandAttr operand = kernel.getOperandAt(kernel.findLoaded(load.getName()));
-  if (operand.getRole() != tile::Role::In || load.getPart() != tile::Part::Whole ||
-      operand.getAxes().empty() || operand.getStorage() != target.storage ||
-      !isa<FloatType>(target.storage))
+  if (!llvm::is_contained({tile::Role::In, tile::Role::ChunkTemp}, operand.getRole()) ||
+      load.getPart() != tile::Part::Whole || operand.getAxes().empty() ||
+      operand.getStorage() != target.storage || !isa<FloatType>(target.storage))
     return false;
   int64_t unit = 16 / elementBytes(target);
   ssm::AxisAttr last = operand.getAxes().back();

@@ -20,7 +20,8 @@ def evaluate(formula, known):
     """A formula of the manifest: `4096 * H * chunks(64)`."""
     packed, steps, sequences = known["packed"], known["T"], known["N"]
     functions = {"chunks": lambda c: steps // c + sequences if packed else -(-steps // c),
-                 "rows": lambda c: min(max(-(-steps // c), 1), 65535)}
+                 "rows": lambda c: min(max(-(-steps // c), 1), 65535),
+                 "few_rows": lambda c: min(max(-(-steps // c), 1), max(1024 // max(sequences * known["H"], 1), 1))}
     require(re.fullmatch(r"[\w ()*]+", formula), f"formula '{formula}'")
     return eval(formula, functions | known)
 
