@@ -19,6 +19,9 @@ static constexpr double advantage = 0.95;
 /// A form that costs so many times what another does is not looked at again.
 static constexpr double hopeless = 3;
 
+/// Steps of a block for GPUs, and those where that many have no room.
+static constexpr int64_t chunksOnDevice[] = {32, 16};
+
 /// Blocks of fewer steps than this are steps one by one.
 static constexpr int64_t fewestSteps = 8;
 
@@ -150,14 +153,63 @@ Expected<Choice> driver::chooseForm(ssm::RecurrenceOp recurrence, const Lowering
   return chooseForm(normal, *forms, options, situation);
 }
 
+/// Whether the kernels of a form leave a GPU's processors room for a second block of those that do
+/// not wait for each other, and need no memory of the caller's for what blocks keep.
+static bool fitsWell(ssm::RecurrenceOp normal, LoweringOptions options,
+                     const cuda::TargetSpec& target) {
+  ssm::RecurrenceOp copy;
+  mlir::OwningOpRef<mlir::ModuleOp> module = copyOf(normal, copy);
+  mlir::ScopedDiagnosticHandler quiet(normal.getContext(),
+                                      [](mlir::Diagnostic&) { return success(); });
+  options.threads = true;
+  if (Error error = lowerModule(*module, Stage::Tile, options)) {
+    consumeError(std::move(error));
+    return false;
+  }
+  std::optional<std::vector<simt::KernelInfo>> kernels = cuda::plan(*module, target, options.items);
+  return kernels && all_of(*kernels, [&](const simt::KernelInfo& kernel) {
+           return !kernel.workspaceBytes &&
+                  (!kernel.sharedTile || 2 * kernel.sharedBytes <= target.sharedBytes());
+         });
+}
+
+/// For GPUs, whose costs nothing here knows: blocks of steps where products go to units of their
+/// own, as many steps as leave room; else step by step, as asked for.
+static Error settleOnDevice(ssm::RecurrenceOp recurrence, LoweringOptions& options,
+                            const cuda::TargetSpec& target) {
+  bool hasUnits = options.dtype == runtime::DType::BF16 && options.precision == Precision::Fast;
+  if (options.form == Form::Scan || !hasUnits)
+    return Error::success();
+  for (ssm::DimAttr dim : recurrence.getDims().getAsRange<ssm::DimAttr>())
+    if (!options.dims.contains(dim.getName().getValue()))
+      return Error::success();
+  ssm::RecurrenceOp normal;
+  mlir::OwningOpRef<mlir::ModuleOp> module = copyOf(recurrence, normal);
+  if (Error error = lowerModule(*module, Stage::Normal, options))
+    return error;
+  normal = *module->getOps<ssm::RecurrenceOp>().begin();
+  Expected<FormList> forms = formsOf(normal, options.dims, options.form, options.chunk);
+  if (!forms)
+    return forms.takeError();
+  if (none_of(forms->present, [](const FormChoice& form) { return form.form == Form::Chunked; }))
+    return Error::success();
+  options.form = Form::Chunked;
+  if (options.chunk)
+    return Error::success();
+  LoweringOptions longer = options;
+  longer.chunk = chunksOnDevice[0];
+  options.chunk = fitsWell(normal, longer, target) ? chunksOnDevice[0] : chunksOnDevice[1];
+  return Error::success();
+}
+
 Error driver::settleForm(ssm::RecurrenceOp recurrence, LoweringOptions& options,
                          const Situation& situation) {
   bool isOpen = options.form == Form::Auto || (options.form != Form::Recurrent && !options.chunk);
   bool isShort = options.form == Form::Auto && situation.sizes.time[0] < fewestSteps;
-  // (Costs are those of a CPU.)
-  if (!isOpen || isShort || situation.target.cuda || recurrence.getNumTimeAxes() > 1 ||
-      recurrence.getForm())
+  if (!isOpen || isShort || recurrence.getNumTimeAxes() > 1 || recurrence.getForm())
     return Error::success();
+  if (situation.target.cuda)
+    return settleOnDevice(recurrence, options, *situation.target.cuda);
   Expected<Choice> choice = chooseForm(recurrence, options, situation);
   if (!choice)
     return choice.takeError();

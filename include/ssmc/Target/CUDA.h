@@ -54,6 +54,11 @@ struct Image {
 std::optional<Image> compile(mlir::ModuleOp module, const TargetSpec& target, int64_t items,
                              bool llvmText, std::string& error);
 
+/// What kernels would take, without code: a module of tile kernels is lowered, and left unusable.
+/// Nothing where that fails.
+std::optional<std::vector<simt::KernelInfo>> plan(mlir::ModuleOp module, const TargetSpec& target,
+                                                  int64_t items);
+
 /// What ptxas said of one kernel.
 struct Resources {
   std::string kernel;

@@ -166,8 +166,8 @@ static void describe(llvm::raw_ostream& os, StringRef comment, ArrayRef<simt::Ke
        << !info.aligned.empty() << '\n';
 }
 
-std::optional<Image> cuda::compile(ModuleOp module, const TargetSpec& target, int64_t items,
-                                   bool llvmText, std::string& error) {
+std::optional<std::vector<simt::KernelInfo>> cuda::plan(ModuleOp module, const TargetSpec& target,
+                                                        int64_t items) {
   MLIRContext* context = module.getContext();
   DialectRegistry registry;
   registerBuiltinDialectTranslation(registry);
@@ -177,20 +177,30 @@ std::optional<Image> cuda::compile(ModuleOp module, const TargetSpec& target, in
   context->appendDialectRegistry(registry);
   context->loadAllAvailableDialects();
 
-  Image image;
   simt::Limits limits;
   limits.sharedBytes = target.sharedBytes();
   limits.items = items;
-  SmallVector<tile::KernelOp> kernels(module.getOps<tile::KernelOp>());
-  for (tile::KernelOp kernel : kernels) {
+  std::vector<simt::KernelInfo> infos;
+  for (tile::KernelOp kernel : llvm::to_vector(module.getOps<tile::KernelOp>())) {
     FailureOr<simt::KernelInfo> info = simt::lowerKernel(kernel, cuda::machine(), limits);
-    if (failed(info)) {
-      error = "lowering to a program of threads failed";
+    if (failed(info))
       return std::nullopt;
-    }
-    image.kernels.push_back(*info);
+    infos.push_back(*info);
     kernel.erase();
   }
+  return infos;
+}
+
+std::optional<Image> cuda::compile(ModuleOp module, const TargetSpec& target, int64_t items,
+                                   bool llvmText, std::string& error) {
+  MLIRContext* context = module.getContext();
+  std::optional<std::vector<simt::KernelInfo>> kernels = plan(module, target, items);
+  if (!kernels) {
+    error = "lowering to a program of threads failed";
+    return std::nullopt;
+  }
+  Image image;
+  image.kernels = std::move(*kernels);
   PassManager manager(context);
   manager.addPass(createCSEPass());
   manager.addPass(createSCFToControlFlowPass());

@@ -179,13 +179,42 @@ void KernelEmitter::emitResult(const Result& result) {
                });
 }
 
+tile::StoreOp simt::restStoreOf(tile::StoreOp store) {
+  if (store.getRest())
+    return {};
+  for (Operation* user : store.getValue().getUsers())
+    if (auto other = dyn_cast<tile::StoreOp>(user);
+        other && other.getRest() && other->getBlock() == store->getBlock())
+      return other;
+  return {};
+}
+
+/// Whether a store of what rounding leaves is emitted with that of what it gives.
+static bool isWithAnother(tile::StoreOp store) {
+  return store.getRest() && llvm::any_of(store.getValue().getUsers(), [&](Operation* user) {
+           auto other = dyn_cast<tile::StoreOp>(user);
+           return other && restStoreOf(other) == store;
+         });
+}
+
 void KernelEmitter::emitStore(tile::StoreOp op) {
-  int index = kernel.findStored(op.getName());
+  if (isWithAnother(op))
+    return;
   Value value = op.getValue();
-  Buffer target = userBuffer(op, index, op.getPart(), arrayType(value).getElementType(), /*row=*/0);
+  auto bufferOf = [&](tile::StoreOp store) {
+    return userBuffer(store, kernel.findStored(store.getName()), store.getPart(),
+                      arrayType(value).getElementType(), /*row=*/0);
+  };
+  int index = kernel.findStored(op.getName());
+  Buffer target = bufferOf(op), rest;
+  tile::StoreOp other = restStoreOf(op);
+  if (other)
+    rest = bufferOf(other);
   auto write = [&] {
     emitElements(value, axesOf(arrayType(value), target), [&](const Point& point, Value element) {
       store(target, point, op.getRest() ? restOf(element) : element);
+      if (other)
+        store(rest, point, restOf(element));
     });
   };
   auto isWanted = [&] {

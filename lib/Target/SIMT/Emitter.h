@@ -106,6 +106,9 @@ void applySlice(tile::KernelOp kernel, const Slice& slice);
 /// walked over.
 llvm::StringSet<> mixedLabels(Operation* root);
 
+/// The store of what rounding leaves of the value that a store rounds, if there is one.
+tile::StoreOp restStoreOf(tile::StoreOp store);
+
 /// A value that is kept as two bf16, which are loaded: what rounding gave, and what it left. Null
 /// where it is none.
 std::pair<Value, Value> storedPairOf(Value value);
