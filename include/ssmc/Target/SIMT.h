@@ -39,9 +39,6 @@ public:
   virtual mlir::Value block(mlir::ImplicitLocOpBuilder& b, int axis) const = 0;  ///< i32
   virtual mlir::Value blocks(mlir::ImplicitLocOpBuilder& b, int axis) const = 0; ///< i32
   virtual void barrier(mlir::ImplicitLocOpBuilder& b) const = 0;
-  /// A meeting of so many threads of the block alone, whole warps: number `number`, not 0.
-  virtual void barrierOf(mlir::ImplicitLocOpBuilder& b, mlir::Value number,
-                         int64_t threads) const = 0;
   /// The value of the thread whose number differs by `mask` (below 32) in an exclusive or.
   virtual mlir::Value exchange(mlir::ImplicitLocOpBuilder& b, mlir::Value value,
                                int mask) const = 0;

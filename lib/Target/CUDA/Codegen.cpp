@@ -50,11 +50,6 @@ public:
     LLVM::CallIntrinsicOp::create(b, b.getStringAttr("llvm.nvvm.barrier.cta.sync.aligned.all"),
                                   ValueRange{all});
   }
-  void barrierOf(ImplicitLocOpBuilder& b, Value number, int64_t threads) const override {
-    Value count = arith::ConstantIntOp::create(b, threads, 32);
-    LLVM::CallIntrinsicOp::create(b, b.getStringAttr("llvm.nvvm.barrier.cta.sync.aligned.count"),
-                                  ValueRange{number, count});
-  }
   Value exchange(ImplicitLocOpBuilder& b, Value value, int mask) const override {
     auto i32 = [&](int64_t number) -> Value { return arith::ConstantIntOp::create(b, number, 32); };
     return call(b, "llvm.nvvm.shfl.sync.bfly.f32", b.getF32Type(),

@@ -11,10 +11,6 @@
 // Right sides are matrices without columns. They lie in shared memory, where all warps of the block
 // read them: two chunks have room, and warps of their own bring in the next one. Rows and columns
 // of steps that do not exist are zeros there. Threads meet once a chunk.
-//
-// Where there are too few columns for all processors two warps share sixteen: each has half of the
-// positions of x. A product then is a sum of two, one in each warp, which hand each other what is
-// the other's of it.
 #include "lib/Target/SIMT/Emitter.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -38,8 +34,6 @@ constexpr int64_t rows = 16, positions = 8;
 struct Fragment {
   ssm::AxisAttr axis; ///< null: columns alone
   SmallVector<Value> elements;
-  /// A warp's part of sums of all positions, to be added to the other warp's; its own half first.
-  bool isPart = false;
 };
 
 } // namespace
@@ -49,8 +43,7 @@ namespace ssmc::simt {
 class ColumnEmitter {
 public:
   ColumnEmitter(KernelEmitter& e, tile::SequenceOp sequence)
-      : e(e), b(e.b), sequence(sequence), column(*e.kernel.getColumns()),
-        sharers(e.columns.sharers) {}
+      : e(e), b(e.b), sequence(sequence), column(*e.kernel.getColumns()) {}
   void emit();
 
 private:
@@ -67,14 +60,9 @@ private:
 
   bool bears(Value value) { return arrayType(value).has(column); }
   ssm::AxisAttr otherAxis(Value value);
-  /// Elements of a thread.
-  int64_t sizeOf(ssm::AxisAttr axis) { return axis ? axis.getSize() / sharers / positions * 4 : 2; }
-  Index indexOf(int64_t extent, int64_t position, Value within);
+  int64_t sizeOf(ssm::AxisAttr axis) { return axis ? axis.getSize() / positions * 4 : 2; }
   Point pointOf(ssm::AxisAttr axis, int64_t element);
   const Fragment& fragmentOf(Value value);
-  /// The same, but where a part of a sum is as good.
-  Fragment partOf(Value value);
-  Fragment addUp(const Fragment& part);
   Fragment compute(Value value);
   Fragment readStaged(tile::LoadOp load);
   Fragment readOperand(tile::LoadOp load);
@@ -94,12 +82,7 @@ private:
   tile::SequenceOp sequence;
   StringRef column;
   std::vector<Staged> staged;
-  int64_t sharers; ///< warps to sixteen columns
-  DenseMap<Value, Fragment> fragments, parts;
-  /// Where, of so many positions, a warp's own half begins, and where (true) the other one.
-  std::map<std::pair<int64_t, bool>, Value> starts;
-  Buffer exchange; ///< for two sums
-  int64_t exchanged = 0;
+  DenseMap<Value, Fragment> fragments;
   Value warp, c, myColumn, chunks;
 };
 
@@ -148,8 +131,8 @@ void ColumnEmitter::copy(Staged& one, Value parity) {
   if (!axes.empty())
     axes.back() = ssm::AxisAttr::get(b.getContext(), axes.back().getLabel(),
                                      b.getI64IntegerAttr(axes.back().getSize() / one.unit));
-  int64_t total = countOf(axes), threads = e.info.threads - 32 * e.columns.warps;
-  Value first = arith::SubIOp::create(b, e.thread, e.i32(32 * e.columns.warps));
+  int64_t total = countOf(axes), threads = e.info.threads - 32 * e.columnWarps;
+  Value first = arith::SubIOp::create(b, e.thread, e.i32(32 * e.columnWarps));
   int64_t whole = one.unit * size;
   // The bytes there are of those at a point; null where there are all for sure.
   auto bytesAt = [&](const Point& point) -> Value {
@@ -268,79 +251,20 @@ ssm::AxisAttr ColumnEmitter::otherAxis(Value value) {
   return {};
 }
 
-/// A position, by its number in the warp's fragment: its own half, then the other.
-Index ColumnEmitter::indexOf(int64_t extent, int64_t position, Value within) {
-  if (sharers == 1)
-    return {within, position};
-  int64_t own = extent / sharers;
-  bool isOther = position >= own;
-  Value start = starts.at({extent, isOther});
-  if (within)
-    start = arith::AddIOp::create(b, start, within);
-  return {start, position - (isOther ? own : 0)};
-}
-
 Point ColumnEmitter::pointOf(ssm::AxisAttr axis, int64_t element) {
   Point point;
   int64_t down = axis ? element % 4 / 2 : element;
   point.set(column, {myColumn, 8 * down});
   if (axis)
-    point.set(axis.getName(), indexOf(axis.getSize(), element / 4 * positions + element % 2, c));
+    point.set(axis.getName(), {c, element / 4 * positions + element % 2});
   return point;
 }
 
 const Fragment& ColumnEmitter::fragmentOf(Value value) {
   if (auto found = fragments.find(value); found != fragments.end())
     return found->second;
-  Fragment made = partOf(value);
-  if (made.isPart)
-    made = addUp(made);
-  return fragments[value] = std::move(made);
-}
-
-Fragment ColumnEmitter::partOf(Value value) {
-  for (DenseMap<Value, Fragment>* known : {&fragments, &parts})
-    if (auto found = known->find(value); found != known->end())
-      return found->second;
   Fragment made = compute(value);
-  (made.isPart ? parts : fragments)[value] = made;
-  return made;
-}
-
-/// Hands the other warp its half of a sum, takes the own half of what the other one has. (Two
-/// places take turns: who writes one again has met its reader in between.)
-Fragment ColumnEmitter::addUp(const Fragment& part) {
-  int64_t count = part.elements.size() / 2, each = e.columns.mostShared * 32 * 4;
-  Value lane = arith::RemUIOp::create(b, e.thread, e.i32(32));
-  Value number = arith::DivUIOp::create(b, e.thread, e.i32(32));
-  auto placeOf = [&](Value owner) {
-    Value at = arith::MulIOp::create(b, owner, e.i32(each));
-    at = arith::AddIOp::create(b, at, arith::MulIOp::create(b, lane, e.i32(16)));
-    at = arith::AddIOp::create(b, at, e.i32(exchanged % 2 * e.columns.warps * each));
-    return e.gep(exchange.base, b.getI8Type(), at);
-  };
-  e.touch(exchange);
-  Type four = VectorType::get(4, b.getF32Type());
-  Value mine = placeOf(number);
-  Value theirs = placeOf(arith::XOrIOp::create(b, number, e.i32(1)));
-  for (int64_t i = 0; i < count; i += 4) {
-    Value vector = LLVM::PoisonOp::create(b, four);
-    for (int64_t j = 0; j < 4; ++j)
-      vector = LLVM::InsertElementOp::create(b, vector, part.elements[count + i + j], e.i32(j));
-    LLVM::StoreOp::create(b, vector, e.gep(mine, b.getI8Type(), e.i32(i * 32 * 4)), 16);
-  }
-  e.machine.barrierOf(b, arith::AddIOp::create(b, warp, e.i32(1)), 32 * sharers);
-  Fragment made{part.axis, {}};
-  for (int64_t i = 0; i < count; i += 4) {
-    Value vector =
-        LLVM::LoadOp::create(b, four, e.gep(theirs, b.getI8Type(), e.i32(i * 32 * 4)), 16);
-    for (int64_t j = 0; j < 4; ++j) {
-      Value more = LLVM::ExtractElementOp::create(b, vector, e.i32(j));
-      made.elements.push_back(arith::AddFOp::create(b, part.elements[i + j], more));
-    }
-  }
-  ++exchanged;
-  return made;
+  return fragments[value] = std::move(made);
 }
 
 Fragment ColumnEmitter::compute(Value value) {
@@ -359,7 +283,7 @@ Fragment ColumnEmitter::compute(Value value) {
   if (auto sum = dyn_cast<ssm::SumOp>(op))
     return multiply(sum, nullptr);
   // A product is added to what there is.
-  if (isa<ssm::AddOp>(op) && sharers == 1)
+  if (isa<ssm::AddOp>(op))
     for (int i : {0, 1}) {
       auto sum = op->getOperand(i).getDefiningOp<ssm::SumOp>();
       Value other = op->getOperand(1 - i);
@@ -368,24 +292,11 @@ Fragment ColumnEmitter::compute(Value value) {
         return multiply(sum, &start);
       }
     }
-  // Sums and multiples of parts are parts: what is added up together is exchanged once.
-  auto isPart = [&](Value operand) {
-    return bears(operand) && operand.getType() == value.getType() && !fragments.contains(operand) &&
-           partOf(operand).isPart;
-  };
-  bool staysPart = false;
-  if (sharers > 1 && isa<ssm::AddOp, ssm::SubOp, ssm::NegOp>(op))
-    staysPart = llvm::all_of(op->getOperands(), isPart);
-  else if (sharers > 1 && isa<ssm::MulOp>(op) &&
-           bears(op->getOperand(0)) != bears(op->getOperand(1)))
-    staysPart = llvm::any_of(op->getOperands(), isPart);
-  Fragment made{otherAxis(value), {}, staysPart};
+  Fragment made{otherAxis(value), {}};
   SmallVector<Fragment> operands;
   for (Value operand : op->getOperands())
-    operands.push_back(!bears(operand) ? Fragment()
-                       : staysPart     ? partOf(operand)
-                                       : fragmentOf(operand));
-  for (int64_t i = 0; i < sizeOf(made.axis) * (staysPart ? sharers : 1); ++i) {
+    operands.push_back(bears(operand) ? fragmentOf(operand) : Fragment());
+  for (int64_t i = 0; i < sizeOf(made.axis); ++i) {
     Point point = pointOf(made.axis, i);
     SmallVector<Value> elements;
     for (auto [operand, fragment] : llvm::zip(op->getOperands(), operands)) {
@@ -415,11 +326,10 @@ Fragment ColumnEmitter::readStaged(tile::LoadOp load) {
   }
   Value first = arith::MulIOp::create(b, warp, e.i32(rows));
   Type pair = VectorType::get(2, b.getBF16Type());
-  for (int64_t x = 0; x < made.axis.getSize() / sharers; x += 16) {
-    SmallVector<Value> four =
-        e.loadFragmentOf(buffer, byColumns, column, made.axis.getName(), Point(), {first, 0},
-                         indexOf(made.axis.getSize(), x, Value()),
-                         /*isRight=*/false);
+  for (int64_t x = 0; x < made.axis.getSize(); x += 16) {
+    SmallVector<Value> four = e.loadFragmentOf(buffer, byColumns, column, made.axis.getName(),
+                                               Point(), {first, 0}, {Value(), x},
+                                               /*isRight=*/false);
     for (Value part : four) {
       Value both = LLVM::BitcastOp::create(b, pair, part);
       for (int64_t i : {0, 1})
@@ -498,11 +408,9 @@ Fragment ColumnEmitter::multiply(ssm::SumOp sum, const Fragment* start) {
     triangle = load.getTriangleAttr();
   bool keepsRest = copies.size() > 1 || flowsIntoState(sum.getResult());
   Value zero = arith::ConstantOp::create(b, b.getF32FloatAttr(0));
-  made.isPart = sharers > 1;
-  made.elements = start ? start->elements : SmallVector<Value>(sizeOf(made.axis) * sharers, zero);
-  int64_t extent = left.axis.getSize(), own = made.axis.getSize() / sharers;
+  made.elements = start ? start->elements : SmallVector<Value>(sizeOf(made.axis), zero);
   bool asksSteps = e.stepLabels.contains(summed) && !isZeroBeyond(side);
-  for (int64_t x = 0; x < extent / sharers; x += 16) {
+  for (int64_t x = 0; x < left.axis.getSize(); x += 16) {
     // Columns r and r + 8 by positions c and c + 8 of the sixteen, as pairs.
     SmallVector<Value> pairs, rests;
     for (int64_t tile : {0, 1})
@@ -526,9 +434,8 @@ Fragment ColumnEmitter::multiply(ssm::SumOp sum, const Fragment* start) {
       bool transposed = llvm::any_of(
           buffer.dims, [&](const Dim& dim) { return dim.stride == 1 && dim.label == where.kept; });
       // Tiles that are all 0.
-      // (Of a half with the same half; of others there may be any.)
       auto isNought = [&](int64_t y) {
-        if (!triangle || y >= own || (sharers > 1 && extent != made.axis.getSize()))
+        if (!triangle)
           return false;
         return ssm::strings(triangle)[0] == where.kept ? x > y + 7 : y > x + 15;
       };
@@ -538,9 +445,8 @@ Fragment ColumnEmitter::multiply(ssm::SumOp sum, const Fragment* start) {
         if (isNought(y) && isNought(y + 8))
           continue;
         SmallVector<Value> four =
-            e.loadFragmentOf(buffer, transposed, where.kept, where.reduced, Point(),
-                             indexOf(made.axis.getSize(), y, Value()), indexOf(extent, x, Value()),
-                             /*isRight=*/true);
+            e.loadFragmentOf(buffer, transposed, where.kept, where.reduced, Point(), {Value(), y},
+                             {Value(), x}, /*isRight=*/true);
         for (int64_t half : {0, 1})
           if (!isNought(y + 8 * half))
             tiles.push_back({(y / positions + half) * 4, {four[2 * half], four[2 * half + 1]}});
@@ -584,8 +490,7 @@ void ColumnEmitter::writeOperand(tile::StoreOp store) {
     for (auto [i, pair] : llvm::enumerate(transposed)) {
       Point point;
       point.set(column, {myPair, i % 2 ? 8 : 0});
-      point.set(fragment.axis.getName(),
-                indexOf(fragment.axis.getSize(), int64_t(i / 2) * positions, myRow));
+      point.set(fragment.axis.getName(), {myRow, int64_t(i / 2) * positions});
       e.when(asks ? e.existsAt({fragment.axis}, point) : Value(),
              [&] { LLVM::StoreOp::create(b, pair, e.address(target, point), 4); });
     }
@@ -669,7 +574,6 @@ void ColumnEmitter::emitColumns(Value count) {
           e.buffers.erase(one.load.getResult());
         e.partialExtents.clear();
         fragments = std::move(outside);
-        parts.clear();
         return next;
       });
   adopt(sequence.getResults(), last);
@@ -684,31 +588,13 @@ void ColumnEmitter::emit() {
   planStaging();
   Value inWarp = arith::RemUIOp::create(b, e.thread, e.i32(32));
   warp = arith::DivUIOp::create(b, e.thread, e.i32(32));
-  Value number = warp;
-  if (sharers > 1) {
-    Value half = arith::RemUIOp::create(b, warp, e.i32(sharers));
-    Value otherHalf = arith::SubIOp::create(b, e.i32(1), half);
-    warp = arith::DivUIOp::create(b, warp, e.i32(sharers));
-    for (Operation& op : *sequence.getBlock())
-      for (Value value : op.getResults())
-        for (ssm::AxisAttr axis : arrayType(value).getAxes())
-          for (bool isOther : {false, true})
-            if (int64_t size = axis.getSize(); !starts.count({size, isOther}))
-              starts[{size, isOther}] =
-                  arith::MulIOp::create(b, isOther ? otherHalf : half, e.i32(size / sharers));
-    auto axis =
-        ssm::AxisAttr::get(b.getContext(), b.getStringAttr("exchange"),
-                           b.getI64IntegerAttr(2 * e.columns.warps * e.columns.mostShared * 32));
-    exchange = e.makeBuffer(ssm::ArrayType::get(b.getContext(), {axis}, b.getF32Type()));
-  }
   myColumn = arith::AddIOp::create(b, arith::MulIOp::create(b, warp, e.i32(rows)),
                                    arith::DivUIOp::create(b, inWarp, e.i32(4)));
   c = arith::MulIOp::create(b, arith::RemUIOp::create(b, inWarp, e.i32(4)), e.i32(2));
   int64_t tile = sequence.getTileSize();
   chunks =
       arith::DivSIOp::create(b, arith::AddIOp::create(b, e.times[0], e.i64(tile - 1)), e.i64(tile));
-  Value isColumns =
-      arith::CmpIOp::create(b, arith::CmpIPredicate::ult, number, e.i32(e.columns.warps));
+  Value isColumns = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, warp, e.i32(e.columnWarps));
   e.enterLoop();
   e.choose(
       isColumns,

@@ -116,20 +116,13 @@ std::pair<Value, Value> storedPairOf(Value value);
 /// Columns that a warp of a kernel with `columns` takes; its slices are so many or a multiple.
 Slice chooseColumns(tile::KernelOp kernel, const Limits& limits);
 
-/// How warps of a kernel with `columns` take them; no warps: it is emitted as any other.
-struct Columns {
-  int64_t warps = 0;
-  int64_t sharers = 1;    ///< warps to sixteen columns
-  int64_t mostShared = 0; ///< elements that a thread hands to the other sharer, at most
-};
-
 class KernelEmitter {
 public:
   KernelEmitter(tile::KernelOp kernel, mlir::ImplicitLocOpBuilder& b, const Machine& machine,
                 const Limits& limits, const Slice& slice, const ProductMap& products,
-                bool roundsProducts, bool stagesAhead, Columns columns)
+                bool roundsProducts, bool stagesAhead, int64_t columnWarps)
       : kernel(kernel), b(b), machine(machine), limits(limits), slice(slice), products(products),
-        roundsProducts(roundsProducts), stagesAhead(stagesAhead), columns(columns) {}
+        roundsProducts(roundsProducts), stagesAhead(stagesAhead), columnWarps(columnWarps) {}
 
   /// Emits the function. `inWorkspace` are the places that shared memory has no room for.
   void run(const llvm::DenseSet<int>& inWorkspace);
@@ -295,7 +288,8 @@ private:
   bool roundsProducts;
   /// Whether operands are brought in a tile ahead.
   bool stagesAhead;
-  Columns columns;
+  /// Warps with columns of their own, in a kernel with `columns`; 0: it is emitted as any other.
+  int64_t columnWarps;
   /// Products that are computed where their one reader is.
   llvm::DenseSet<Operation*> fused;
   /// Copies of values for products: as bf16, and (true) what that leaves.

@@ -419,44 +419,11 @@ void KernelEmitter::run(const llvm::DenseSet<int>& away) {
   });
   b.setInsertionPoint(kernel);
   emitEntry();
-  if (columns.warps)
+  if (columnWarps)
     emitColumns();
   else
     emitBlock(kernel.getBlock(), {}, {});
   func::ReturnOp::create(b);
-}
-
-/// Sizes of the labels of arrays with columns, but theirs.
-static SmallVector<int64_t> sizesBesideColumns(tile::KernelOp kernel) {
-  SmallVector<int64_t> sizes;
-  StringRef columns = *kernel.getColumns();
-  kernel.walk([&](Operation* op) {
-    for (Value value : op->getResults())
-      for (ssm::AxisAttr axis : arrayType(value).getAxes())
-        if (arrayType(value).has(columns) && axis.getName() != columns)
-          sizes.push_back(axis.getSize());
-  });
-  return sizes;
-}
-
-/// Elements that a thread holds of half an array with columns, at most.
-static int64_t mostSharedOf(tile::KernelOp kernel) {
-  int64_t most = 0;
-  for (int64_t size : sizesBesideColumns(kernel))
-    most = std::max(most, size / 2 / 8 * 4);
-  return most;
-}
-
-/// Two warps share sixteen columns if one for each would leave half of what multiplies idle, and
-/// halves of all labels are whole tiles.
-static int64_t sharersOf(tile::KernelOp kernel, const Slice& slice, const Limits& limits) {
-  constexpr int64_t unitsOfProcessor = 4;
-  int64_t warps = limits.items * slice.parts * (slice.size / 16);
-  bool hasRoom = limits.items && 2 * warps <= limits.processors * unitsOfProcessor;
-  return hasRoom && llvm::all_of(sizesBesideColumns(kernel),
-                                 [](int64_t size) { return size % 32 == 0; })
-             ? 2
-             : 1;
 }
 
 /// Threads that bring in what warps with columns read.
@@ -475,13 +442,13 @@ FailureOr<KernelInfo> simt::lowerKernel(tile::KernelOp kernel, const Machine& ma
   bool hasColumns = kernel.getColumns() && roundsProducts;
   Slice slice = hasColumns ? chooseColumns(kernel, limits) : chooseSlice(kernel, limits);
   applySlice(kernel, slice);
-  for (int64_t sharers = hasColumns ? sharersOf(kernel, slice, limits) : 0; sharers; --sharers) {
+  if (hasColumns) {
     ImplicitLocOpBuilder b(kernel.getLoc(), kernel);
     Limits wide = limits;
-    int64_t warps = slice.size / 16 * sharers;
+    int64_t warps = slice.size / 16;
     wide.threads = 32 * warps + copyThreads;
     KernelEmitter emitter(kernel, b, machine, wide, slice, products, roundsProducts, stagesAhead,
-                          Columns{warps, sharers, mostSharedOf(kernel)});
+                          warps);
     emitter.run(inWorkspace);
     if (emitter.pack(inWorkspace))
       return emitter.info;
@@ -495,7 +462,7 @@ FailureOr<KernelInfo> simt::lowerKernel(tile::KernelOp kernel, const Machine& ma
   for (;;) {
     ImplicitLocOpBuilder b(kernel.getLoc(), kernel);
     KernelEmitter emitter(kernel, b, machine, sized, slice, products, roundsProducts, stagesAhead,
-                          Columns());
+                          /*columnWarps=*/0);
     emitter.run(inWorkspace);
     size_t moved = inWorkspace.size();
     if (emitter.pack(inWorkspace)) {
