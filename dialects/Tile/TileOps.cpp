@@ -176,8 +176,10 @@ llvm::MapVector<StringRef, int64_t> tile::namesOfSteps(SequenceOp sequence) {
     sequence.walk([&](Operation* op) {
       if (auto relabel = dyn_cast<ssm::RelabelOp>(op)) {
         for (auto [from, to] :
-             llvm::zip(ssm::strings(relabel.getFrom()), ssm::strings(relabel.getTo())))
+             llvm::zip(ssm::strings(relabel.getFrom()), ssm::strings(relabel.getTo()))) {
           same(from, to, 1);
+          same(to, from, 1); // What becomes steps were steps.
+        }
       } else if (auto flatten = dyn_cast<ssm::FlattenOp>(op)) {
         same(flatten.getOuter(), flatten.getAxis().getName(),
              flatten.getOperand().getType().find(flatten.getInner()).getSize());

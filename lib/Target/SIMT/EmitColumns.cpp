@@ -231,7 +231,8 @@ void ColumnEmitter::emitCopies(Value count) {
   auto parityOf = [&](Value number) -> Value {
     return arith::TruncIOp::create(b, b.getI32Type(), arith::AndIOp::create(b, number, e.i64(1)));
   };
-  bringIn(e.i64(0), e.i32(0));
+  Value isAny = arith::CmpIOp::create(b, arith::CmpIPredicate::sgt, count, e.i64(0));
+  e.when(isAny, [&] { bringIn(e.i64(0), e.i32(0)); });
   e.loop(e.i64(0), count, e.i64(1), {}, [&](Value chunk, ValueRange) {
     e.machine.waitForCopies(b);
     e.machine.barrier(b);

@@ -85,13 +85,6 @@ struct BlockPlan {
     Value value = sum->getResult(0);
     ssm::ArrayType type = arrayType(value);
     for (;;) {
-      // (Two stores of a value as a pair are one.)
-      auto store =
-          value.use_empty() ? tile::StoreOp() : dyn_cast<tile::StoreOp>(*value.getUsers().begin());
-      if (value.hasNUses(2) && store && (store.getRest() || restStoreOf(store)))
-        return llvm::all_of(value.getUsers(), [&](Operation* user) {
-          return isa<tile::StoreOp>(user) && user->getBlock() == block;
-        });
       if (!value.hasOneUse())
         return false;
       Operation* user = *value.getUsers().begin();
