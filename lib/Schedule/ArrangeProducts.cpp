@@ -41,7 +41,22 @@ static bool isStrict(Value matrix) {
   if (auto span = matrix.getDefiningOp<ssm::SpanOp>())
     return span.getStrict();
   Operation* op = matrix.getDefiningOp();
-  return op && isa<ssm::MulOp, ssm::NegOp>(op) && llvm::any_of(op->getOperands(), isStrict);
+  // What a fold over steps stacks of before each step, having begun with zeros: effects of steps,
+  // each there from its own step on.
+  if (auto fold = dyn_cast_or_null<ssm::FoldOp>(op)) {
+    unsigned number = cast<OpResult>(matrix).getResultNumber();
+    auto before = dyn_cast<BlockArgument>(fold.getYield().getValues()[number]);
+    if (number < fold.getNumCarried() || !before || before.getOwner() != fold.getBlock())
+      return false;
+    Value init = fold.getInits()[before.getArgNumber()];
+    while (auto spread = init.getDefiningOp<ssm::BroadcastOp>())
+      init = spread.getOperand();
+    auto constant = init.getDefiningOp<ssm::ConstantOp>();
+    return constant && constant.getValue().isZero();
+  }
+  if (isa_and_nonnull<ssm::AddOp, ssm::SubOp>(op))
+    return llvm::all_of(op->getOperands(), isStrict);
+  return isa_and_nonnull<ssm::MulOp, ssm::NegOp>(op) && llvm::any_of(op->getOperands(), isStrict);
 }
 
 /// x + d u where u solves (1 - A d) u = r + A x is what solves (1 - d A) z = x + d r: put z = x + d
