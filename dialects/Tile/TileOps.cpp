@@ -52,6 +52,29 @@ LogicalResult KernelOp::verify() {
   return success();
 }
 
+LogicalResult KernelOp::verifyRegions() {
+  if (!getColumns())
+    return success();
+  StringRef columns = *getColumns();
+  WalkResult result = walk([&](Operation* op) -> WalkResult {
+    if (auto sequence = dyn_cast<SequenceOp>(op)) {
+      for (Value init : sequence.getInits())
+        if (auto type = cast<ArrayType>(init.getType()); !type.has(columns)) // kernel_c4
+          return sequence.emitOpError() << "carries a value of type " << type
+                                        << " without the kernel's columns '" << columns << "'";
+      return WalkResult::advance();
+    }
+    for (StringRef name : {"over", "from", "to"}) // kernel_c5
+      if (auto labels = op->getAttrOfType<ArrayAttr>(name))
+        for (Attribute label : labels)
+          if (auto string = dyn_cast<StringAttr>(label); string && string.getValue() == columns)
+            return op->emitOpError() << (name == "over" ? "reduces" : "renames")
+                                     << " the kernel's columns '" << columns << "'";
+    return WalkResult::advance();
+  });
+  return failure(result.wasInterrupted());
+}
+
 namespace {
 /// The operand that a load or store names, and its tile's type where the op stands.
 struct Access {
@@ -110,11 +133,26 @@ LogicalResult LoadOp::verify() {
     if (!cast<ArrayType>(otherwise.getType()).isSubsetOf(getType()))
       return emitOpError() << "has an else of type " << otherwise.getType()
                            << " with labels that the tile lacks";
+  if (auto triangle = getTriangle()) { // load_c7
+    SmallVector<StringRef> labels = ssm::strings(*triangle);
+    if (labels.size() != 2 || labels[0] == labels[1] || !getType().has(labels[0]) ||
+        !getType().has(labels[1]))
+      return emitOpError() << "has triangle " << *triangle
+                           << ", expected two different labels of the tile";
+  }
   return success();
 }
 
 LogicalResult StoreOp::verify() {
-  return checkAccess(*this, getValue().getType(), /*loads=*/false);
+  ArrayType type = getValue().getType();
+  FailureOr<Access> access = checkAccess(*this, type, /*loads=*/false);
+  if (failed(access))
+    return failure();
+  Type storage = access->operand.getStorage();
+  if (getRest() && (!type.isReal() || !(storage.isBF16() || storage.isF16()))) // store_c5
+    return emitOpError() << "writes what rounding to " << storage << " leaves of a tile of type "
+                         << type << ", expected reals and an operand of bf16 or f16";
+  return success();
 }
 
 //===-- sequence -----------------------------------------------------------------------------===//

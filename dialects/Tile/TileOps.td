@@ -99,7 +99,8 @@ def KernelOp : Op<Tile_Dialect, "kernel", [Symbol, IsolatedFromAbove, SingleBloc
     it. A target may take each position alone, from the first tile to the last; it may also not.
 
     Laws: (kernel_c1) no two operands have the same name and role; (kernel_c2) every extent is bound;
-    (kernel_c3) the axes of an operand bear different labels.
+    (kernel_c3) the axes of an operand bear different labels; (kernel_c4) `columns` is borne by all values that
+    sequences carry; (kernel_c5) nothing reduces or renames `columns`.
 
     Example, the sum of two operands at each step:
     ```mlir
@@ -122,6 +123,7 @@ def KernelOp : Op<Tile_Dialect, "kernel", [Symbol, IsolatedFromAbove, SingleBloc
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "$sym_name `operands` $operands attr-dict-with-keyword $body";
   let hasVerifier = 1;
+  let hasRegionVerifier = 1;
   let extraClassDeclaration = [{
     ::mlir::Block* getBlock() { return &getBody().front(); }
     /// The index of the operand of that name in one of the roles that a load reads (in, param,
@@ -145,7 +147,8 @@ def LoadOp : Op<Tile_Dialect, "load", [DeclareOpInterfaceMethods<OpAsmOpInterfac
     Laws: (load_c1) the kernel has such an operand; (load_c2) the tile's labels are the operand's
     axes and, for timed operands, the label of the innermost sequence if its tile is longer than 1;
     (load_c3) `row` is at least 1 and reads a `row` operand; (load_c4) `part` reads reals;
-    (load_c5) the labels of `else` are the tile's; (load_c6) a timed operand is read in a sequence.
+    (load_c5) the labels of `else` are the tile's; (load_c6) a timed operand is read in a sequence;
+    (load_c7) `triangle` names two different labels of the tile.
 
     Example: `%k = tile.load "k" : [i: 128, t: 16]`
   }];
@@ -168,7 +171,8 @@ def StoreOp : Op<Tile_Dialect, "store", []> {
     what that conversion would leave of the value: two stores so keep twice the digits.
 
     Laws: (store_c1) the kernel has such an operand; (store_c2) as load_c2;
-    (store_c3) `part` writes reals; (store_c4) a timed operand is written in a sequence.
+    (store_c3) `part` writes reals; (store_c4) a timed operand is written in a sequence;
+    (store_c5) `rest` is of reals, of which the operand keeps fewer digits than the tile (bf16, f16).
 
     Example: `tile.store "o", %o : [j: 128, t: 16]`
   }];

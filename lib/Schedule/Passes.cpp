@@ -32,8 +32,8 @@ FailureOr<SmallVector<tile::KernelOp>> schedule::scheduleForm(ssm::RecurrenceOp 
       }))
     keepPairs(kernels);
   for (auto [index, kernel] : llvm::enumerate(kernels))
-    if (index)
-      kernel.setSymName((form.getSymName() + "_" + Twine(index)).str());
+    kernel.setSymName(index ? (form.getSymName() + "_" + Twine(index)).str()
+                            : form.getSymName().str());
   return kernels;
 }
 

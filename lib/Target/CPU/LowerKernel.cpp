@@ -295,6 +295,13 @@ void KernelLowering::emitSequences(Value first, Value last) {
 }
 
 LogicalResult KernelLowering::run() {
+  WalkResult rests = kernel->walk([](tile::StoreOp store) -> WalkResult {
+    if (!store.getRest())
+      return WalkResult::advance();
+    return store.emitOpError() << "writes what rounding leaves, which this target does not";
+  });
+  if (rests.wasInterrupted())
+    return failure();
   Type i64 = b.getI64Type(), i32 = b.getI32Type();
   Type pointer = LLVM::LLVMPointerType::get(b.getContext());
   kernel->walk([&](tile::LoadOp load) {

@@ -1,0 +1,84 @@
+// What takes a kernel of chunks apart (Columns.cpp says into what, and why).
+#pragma once
+
+#include "Columns.h"
+
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/IRMapping.h"
+
+#include <optional>
+
+namespace ssmc::schedule {
+
+/// Rows and columns of the units that multiply: extents are multiples of it.
+inline constexpr int64_t unit = 16;
+
+inline ssm::ArrayType arrayType(mlir::Value value) {
+  return llvm::cast<ssm::ArrayType>(value.getType());
+}
+
+/// Whether an operand is read as the bf16 that it is stored as.
+bool isStoredAsBF16(mlir::Value value);
+/// Erases what nothing reads, operands that are loaded among it.
+void eraseUnused(mlir::Block* block);
+
+class ColumnSplit {
+public:
+  ColumnSplit(tile::KernelOp kernel, llvm::StringRef prefix)
+      : kernel(kernel), b(kernel.getContext()), prefix(prefix) {}
+  bool prepare();
+  llvm::SmallVector<tile::KernelOp> split();
+  /// Takes back what a preparation that failed has made.
+  void drop() {
+    for (tile::KernelOp made : {whole, sums})
+      if (made)
+        made.erase();
+  }
+
+private:
+  bool bearsColumn(mlir::Value value) { return arrayType(value).has(column); }
+  /// Whether an op's operands or results bear the column.
+  bool isOfColumns(mlir::Operation* op);
+  bool findColumn();
+  bool keepsColumnsApart();
+  /// Stores that columns alone do not give; takes them, and what they alone need, out of the
+  /// kernel.
+  void moveLateStores();
+  llvm::SmallVector<tile::StoreOp> findLateStores();
+  void takeTotals();
+  void keepCarried(tile::SequenceOp& old, llvm::ArrayRef<unsigned> kept);
+  bool admits(mlir::Operation* op);
+  void pushThrough(ssm::SolveOp solve);
+  bool invert(ssm::SolveOp solve);
+  std::optional<std::pair<llvm::StringRef, llvm::StringRef>> triangleOf(mlir::Value value);
+  bool arrange(ssm::SumOp sum);
+  void gatherScales(ssm::MulOp outer);
+  bool fits();
+
+  /// A value without columns, as the second kernel reads it.
+  mlir::Value vector(mlir::Value value);
+  mlir::Value matrix(mlir::Value value);
+  tile::KernelOp makeLate();
+  mlir::Value temporary(mlir::Value value, mlir::Type storage, bool isRest = false);
+  /// Copies an op and what it needs from before the sequence.
+  mlir::Value outside(mlir::Value value);
+
+  tile::KernelOp kernel;
+  mlir::OpBuilder b;
+  std::string prefix;
+  tile::SequenceOp sequence;
+  llvm::StringRef column;
+  tile::KernelOp whole; ///< as it was, for what is written late
+  tile::KernelOp sums;  ///< adds up what chunks add
+  tile::SequenceOp sumsSequence;
+  llvm::DenseMap<mlir::Value, mlir::Value> vectors; ///< of the first kernel -> of the second
+  llvm::DenseMap<mlir::Value, mlir::Value> matrices;
+  /// Inverses of triangular systems are triangular: where, as triangleOf says.
+  llvm::DenseMap<mlir::Value, std::pair<std::string, std::string>> inverses;
+  llvm::SmallVector<mlir::Attribute> temporaries;
+  tile::KernelOp before, core;
+  tile::SequenceOp beforeSequence, coreSequence;
+  mlir::IRMapping toBefore, toCore;
+};
+
+} // namespace ssmc::schedule

@@ -1,0 +1,158 @@
+// What kernels of columns (EmitColumns.cpp) read of a chunk: brought to shared memory by warps that
+// do nothing else, a chunk ahead.
+#include "lib/Target/SIMT/ColumnEmitter.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+using namespace mlir;
+using namespace ssmc;
+using namespace ssmc::simt;
+
+void ColumnEmitter::planStaging() {
+  for (tile::LoadOp load : sequence.getBlock()->getOps<tile::LoadOp>()) {
+    tile::OperandAttr operand = e.kernel.getOperandAt(e.kernel.findLoaded(load.getName()));
+    SmallVector<StringRef> order;
+    for (ssm::AxisAttr axis : operand.getAxes())
+      order.push_back(axis.getName());
+    Staged one;
+    one.load = load;
+    one.both = e.makeBuffer(arrayType(load.getResult()), order, operand.getStorage());
+    one.bytes = e.places[one.both.id].bytes;
+    e.places[one.both.id].bytes *= 2;
+    int64_t size = operand.getStorage().getIntOrFloatBitWidth() / 8;
+    int64_t extent = order.empty() ? 1 : arrayType(load.getResult()).find(order.back()).getSize();
+    one.unit = extent * size % 16 == 0 ? 16 / size : 1;
+    staged.push_back(one);
+  }
+}
+
+Buffer ColumnEmitter::slotOf(const Staged& one, Value parity) {
+  Buffer slot = one.both;
+  slot.base = e.gep(slot.base, b.getI8Type(), arith::MulIOp::create(b, parity, e.i32(one.bytes)));
+  return slot;
+}
+
+/// Sixteen bytes at a time, or single elements of four; zeros where there are no steps.
+void ColumnEmitter::copy(Staged& one, Value parity) {
+  int index = e.kernel.findLoaded(one.load.getName());
+  tile::OperandAttr operand = e.kernel.getOperandAt(index);
+  ssm::ArrayType type = arrayType(one.load.getResult());
+  int64_t size = operand.getStorage().getIntOrFloatBitWidth() / 8;
+  if (one.unit > 1)
+    e.needsAligned(index, size);
+  Buffer source =
+      e.userBuffer(one.load, index, tile::Part::Whole, type.getElementType(), /*row=*/0);
+  Buffer target = slotOf(one, parity);
+  e.touch(target);
+  SmallVector<ssm::AxisAttr> axes = axesOf(type, target);
+  StringRef last = axes.empty() ? StringRef() : axes.back().getName();
+  if (!axes.empty())
+    axes.back() = ssm::AxisAttr::get(b.getContext(), axes.back().getLabel(),
+                                     b.getI64IntegerAttr(axes.back().getSize() / one.unit));
+  int64_t total = countOf(axes), threads = e.info.threads - 32 * e.columnWarps;
+  Value first = arith::SubIOp::create(b, e.thread, e.i32(32 * e.columnWarps));
+  int64_t whole = one.unit * size;
+  // The bytes there are of those at a point; null where there are all for sure.
+  auto bytesAt = [&](const Point& point) -> Value {
+    Value bytes;
+    for (ssm::AxisAttr axis : axes) {
+      auto extent = e.partialExtents.find(axis.getName());
+      if (extent == e.partialExtents.end())
+        continue;
+      Value left =
+          arith::SubIOp::create(b, extent->second, e.indexValue(*point.find(axis.getName())));
+      // Rows are there or not, the last axis may be in part.
+      Value here = arith::MulIOp::create(b, left, e.i32(axis.getName() == last ? size : whole));
+      here = arith::MaxSIOp::create(b, here, e.i32(0));
+      bytes = arith::MinSIOp::create(b, bytes ? bytes : e.i32(whole), here);
+    }
+    return bytes;
+  };
+  auto scaled = [&](Point point) {
+    if (one.unit > 1)
+      point.set(last,
+                {arith::MulIOp::create(b, e.indexValue(*point.find(last)), e.i32(one.unit)), 0});
+    return point;
+  };
+  // Rows and parts of them: a thread keeps to its part, and goes down by as many rows as threads
+  // take at once, so that addresses only grow.
+  if (axes.size() == 2 && threads % axes[1].getSize() == 0 &&
+      axes[0].getSize() % (threads / axes[1].getSize()) == 0) {
+    Point point = scaled(e.pointAt(first, axes));
+    StringRef row = axes[0].getName();
+    int64_t apart = threads / axes[1].getSize();
+    Value from = e.address(source, point), to = e.address(target, point), step;
+    for (const Dim& dim : source.dims)
+      if (dim.label == row) {
+        step = dim.dynamicStride ? dim.dynamicStride : e.i64(dim.stride);
+        step = arith::MulIOp::create(b, step, e.i64(apart * size));
+      }
+    int64_t pitch = 0;
+    for (const Dim& dim : target.dims)
+      if (dim.label == row)
+        pitch = dim.stride * size;
+    Index start = *point.find(row);
+    for (int64_t i = 0; i < axes[0].getSize(); i += apart) {
+      point.set(row, {start.dynamic, start.constant + i});
+      Value there = i ? e.gep(to, b.getI8Type(), e.i32(i * pitch)) : to;
+      e.machine.copyLater(b, there, from, whole, bytesAt(point));
+      from = e.gep(from, b.getI8Type(), step);
+    }
+    return;
+  }
+  e.loop(first, e.i32(total), e.i32(threads), {}, [&](Value number, ValueRange) {
+    Point point = scaled(e.pointAt(number, axes));
+    e.machine.copyLater(b, e.address(target, point), e.address(source, point), whole,
+                        bytesAt(point));
+    return SmallVector<Value>();
+  });
+}
+
+Value ColumnEmitter::chunkStart(Value number) {
+  if (sequence.getReverse())
+    number = arith::SubIOp::create(b, arith::SubIOp::create(b, chunks, e.i64(1)), number);
+  return arith::MulIOp::create(b, number, e.i64(sequence.getTileSize()));
+}
+
+void ColumnEmitter::setExtents(Value left) {
+  int64_t tile = sequence.getTileSize();
+  Value steps =
+      arith::TruncIOp::create(b, b.getI32Type(), arith::MinSIOp::create(b, left, e.i64(tile)));
+  for (auto [label, each] : tile::namesOfSteps(sequence))
+    e.partialExtents[label] =
+        each == 1 ? steps : arith::MulIOp::create(b, steps, e.i32(each)).getResult();
+}
+
+void ColumnEmitter::bringIn(Value chunk, Value parity) {
+  Value start = chunkStart(chunk);
+  e.timeStarts[0] = start;
+  Value left = arith::SubIOp::create(b, e.times[0], start);
+  auto copyAll = [&] {
+    for (Staged& one : staged)
+      copy(one, parity);
+    e.partialExtents.clear();
+    return SmallVector<Value>();
+  };
+  Value isWhole =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::sge, left, e.i64(sequence.getTileSize()));
+  e.choose(isWhole, copyAll, [&] {
+    setExtents(left);
+    return copyAll();
+  });
+}
+
+void ColumnEmitter::emitCopies(Value count) {
+  auto parityOf = [&](Value number) -> Value {
+    return arith::TruncIOp::create(b, b.getI32Type(), arith::AndIOp::create(b, number, e.i64(1)));
+  };
+  Value isAny = arith::CmpIOp::create(b, arith::CmpIPredicate::sgt, count, e.i64(0));
+  e.when(isAny, [&] { bringIn(e.i64(0), e.i32(0)); });
+  e.loop(e.i64(0), count, e.i64(1), {}, [&](Value chunk, ValueRange) {
+    e.machine.waitForCopies(b);
+    e.machine.barrier(b);
+    Value next = arith::AddIOp::create(b, chunk, e.i64(1));
+    Value isThere = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, next, count);
+    e.when(isThere, [&] { bringIn(next, parityOf(next)); });
+    return SmallVector<Value>();
+  });
+}
