@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Writes docs/accuracy.md: the errors of every form, type and gradient of the zoo, as `ssmc check` finds them.
 
-    bench/accuracy_page.py --ssmc build/bin/ssmc [--found FILE] [-o docs/accuracy.md] [zoo/*.ssm]
+    bench/accuracy_page.py --ssmc build/bin/ssmc [--found FILE] [--gpu FILE] [-o docs/accuracy.md] [zoo/*.ssm]
 
---found takes the JSON of an earlier `ssmc check --target cpu --json FILE` instead of running it. Exit code 1 if something
-is over its bound; the page is written all the same, and says so.
+--found takes the JSON of an earlier `ssmc check --target cpu --json FILE` instead of running it. --gpu takes the JSON of
+bench/gpu/prove.py, from a machine with a GPU; without it the page keeps the part that it has of one, and without --ssmc it
+keeps all else. Exit code 1 if something is over its bound; the page is written all the same, and says so.
 """
 
 import argparse
@@ -17,6 +18,10 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "bench/gpu"))
+import prove  # noqa: E402: what it says of a report is the GPU's part of the page
+
+GPU_HEADING = "\n## On a GPU\n\n"
 FEATURES = ["avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "amx_tile", "asimd"]
 
 
@@ -46,13 +51,8 @@ def worst(errors):
     return None if None in errors else max(errors, default=0)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("specs", nargs="*")
-    parser.add_argument("--ssmc", required=True)
-    parser.add_argument("--found")
-    parser.add_argument("-o", dest="out", default=str(ROOT / "docs/accuracy.md"))
-    arguments = parser.parse_args()
+def cpu_part(arguments):
+    """The page but for the part of a GPU, and whether something is over its bound."""
     specs = arguments.specs or sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("zoo/*.ssm"))
     found = json.loads(Path(arguments.found).read_text()) if arguments.found else check(arguments.ssmc, specs)
     version = subprocess.run([arguments.ssmc, "--version"], capture_output=True, text=True).stdout.splitlines()[0]
@@ -107,7 +107,29 @@ bench/accuracy_page.py --ssmc build/bin/ssmc
     page += "\n## Forms that there are not\n\n"
     for recurrence, reasons in absent.items():
         page += f"- {recurrence}: {'; '.join(reasons)}\n"
-    Path(arguments.out).write_text(page)
+    return page, bool(failed)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("specs", nargs="*")
+    parser.add_argument("--ssmc")
+    parser.add_argument("--found")
+    parser.add_argument("--gpu", type=Path)
+    parser.add_argument("-o", dest="out", default=str(ROOT / "docs/accuracy.md"))
+    arguments = parser.parse_args()
+    out = Path(arguments.out)
+    rest, _, gpu = out.read_text().partition(GPU_HEADING) if out.exists() else ("", "", "")
+    failed = False
+    if arguments.gpu:
+        report = json.loads(arguments.gpu.read_text())
+        gpu, failed = "\n".join(prove.section(report)) + "\n", bool(prove.problems_of(report))
+    if arguments.ssmc:
+        rest, over = cpu_part(arguments)
+        failed |= over
+    elif not arguments.gpu or not rest:
+        parser.error("--ssmc is missing")
+    out.write_text(rest + (GPU_HEADING + gpu if gpu else ""))
     return 1 if failed else 0
 
 

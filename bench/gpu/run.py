@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Recurrences on a GPU: ssmc beside the limit of the machine's memory and, where they are installed, its peers.
 
-    bench/gpu/run.py [--ssmc build/bin/ssmc] [--json gpu.json] [--filter TEXT] [--repeat N] > gpu.md
+    bench/gpu/run.py [--ssmc build/bin/ssmc] [--grad] [--json gpu.json] [--filter TEXT] [--repeat N] > gpu.md
 
 Measures the copy bandwidth (through the driver, libcuda) and, where PyTorch is installed, the rate of bf16 products; then
 `ssmc bench` for each row and size of blocks, of which the best counts. A peer (flash-linear-attention, mamba-ssm) that is not
-installed, or that fails, is left out with a message. Inputs and outputs are bf16, states f32. Python 3.9 or later, nothing
-else. --bandwidth GB/S says what is not to be measured.
+installed, or that fails, is left out with a message. Inputs and outputs are bf16, states f32. With --grad rows are forward
+plus backward. An attempt that takes longer than --limit seconds, most of them the driver's to assemble kernels, is given up;
+after --budget seconds only one size of blocks is tried of each further row; the table says which were left out. Python 3.9 or
+later, nothing else. --bandwidth GB/S says what is not to be measured.
 """
 
 import argparse
@@ -17,6 +19,7 @@ import pathlib
 import statistics
 import subprocess
 import sys
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -41,7 +44,7 @@ class Row:
     state: int
     shared: int = 0
     form: str = "chunked"
-    chunks: tuple = (16, 32, 64)
+    chunks: tuple = (32, 64, 16)  # in the order in which they are tried
 
     @property
     def shape(self):
@@ -52,6 +55,14 @@ class Row:
         """What must move: each input and output once, each state in and out."""
         steps = self.batch * self.time
         return 2 * steps * (self.token * self.heads + self.shared) + 8 * self.batch * self.heads * self.state
+
+    @property
+    def gradient_bytes(self):
+        """What must move forward and backward. A backward pass of its own reads inputs again and the cotangents of outputs,
+        and writes gradients of inputs; the same of a state."""
+        steps, output = self.batch * self.time, self.dims.get("V") or self.dims["P"]
+        return (2 * steps * ((3 * self.token - output) * self.heads + 3 * self.shared)
+                + 20 * self.batch * self.heads * self.state)
 
 
 def square(title, spec, batch, time, heads, vectors, numbers=0, d=128, **more):
@@ -154,38 +165,54 @@ def product_rate(torch, size=8192):
 # ---------------------------------------------------------------------------------------------
 
 
-def peer_call(torch, row):
-    """A function that runs the peer's kernel on random inputs of the row's shape."""
+def peer_call(torch, row, leaves):
+    """A function that runs the peer's kernel on random inputs of the row's shape. Those that a gradient is for are added to
+    `leaves`, unless it is None."""
     batch, time, heads = row.batch, row.time, row.heads
 
-    def normal(*shape, dtype=torch.bfloat16):
+    def leaf(tensor):
+        if leaves is not None:
+            leaves.append(tensor.detach().requires_grad_())
+            return leaves[-1]
+        return tensor
+
+    def random(*shape, dtype=torch.bfloat16):
         return torch.randn(*shape, device="cuda", dtype=dtype)
+
+    def normal(*shape):
+        return leaf(random(*shape))
+
+    def sizes_of_steps(*shape):
+        return leaf(torch.nn.functional.softplus(random(*shape)))
+
+    def gates_of(*shape, dtype=torch.bfloat16):
+        return leaf(torch.nn.functional.logsigmoid(random(*shape, dtype=dtype)))
 
     if row.spec in ("mamba1", "mamba2"):
         p, n = row.dims["P"], row.dims["N"]
         if row.spec == "mamba2":
             from mamba_ssm.ops.triton.ssd_combined import mamba_chunk_scan_combined
 
-            x, dt = normal(batch, time, heads, p), torch.nn.functional.softplus(normal(batch, time, heads))
+            x, dt = normal(batch, time, heads, p), sizes_of_steps(batch, time, heads)
             b, c = normal(batch, time, 1, n), normal(batch, time, 1, n)
             a, d = -torch.rand(heads, device="cuda") - 0.5, torch.ones(heads, device="cuda")
             return lambda: mamba_chunk_scan_combined(x, dt, a, b, c, 256, D=d)
         from mamba_ssm.ops.selective_scan_interface import selective_scan_fn
 
-        u, dt = normal(batch, p, time), torch.nn.functional.softplus(normal(batch, p, time))
+        u, dt = normal(batch, p, time), sizes_of_steps(batch, p, time)
         a, d = -torch.rand(p, n, device="cuda") - 0.5, torch.ones(p, device="cuda")
         b, c = normal(batch, 1, n, time), normal(batch, 1, n, time)
         return lambda: selective_scan_fn(u, dt, a, b, c, d)
     d = row.dims["K"]
-    q, k, v = (normal(batch, time, heads, d) for _ in range(3))
-    k = torch.nn.functional.normalize(k, dim=-1)
-    beta = torch.sigmoid(normal(batch, time, heads))
-    gate = torch.nn.functional.logsigmoid(normal(batch, time, heads, dtype=torch.float32))
-    gates = torch.nn.functional.logsigmoid(normal(batch, time, heads, d))
+    q, v = (normal(batch, time, heads, d) for _ in range(2))
+    k = leaf(torch.nn.functional.normalize(random(batch, time, heads, d), dim=-1))
+    beta = leaf(torch.sigmoid(random(batch, time, heads)))
+    gate = gates_of(batch, time, heads, dtype=torch.float32)
+    gates = gates_of(batch, time, heads, d)
     if row.form == "recurrent":
         from fla.ops.gated_delta_rule import fused_recurrent_gated_delta_rule
 
-        state = normal(batch, heads, d, d, dtype=torch.float32)
+        state = random(batch, heads, d, d, dtype=torch.float32)
         return lambda: fused_recurrent_gated_delta_rule(
             q, k, v, gate, beta, initial_state=state, output_final_state=True
         )
@@ -214,13 +241,24 @@ def peer_call(torch, row):
     return lambda: chunk_rwkv7(q, gates, k, v, -k, k * 0.5)
 
 
-def measure_peer(torch, row, repeat):
+def forward_and_backward(torch, row):
+    """The peer's kernel and its gradient of all inputs that it has, as a function."""
+    leaves = []
+    forward = peer_call(torch, row, leaves)
+    first = lambda result: result[0] if isinstance(result, (tuple, list)) else result
+    cotangent = torch.randn_like(first(forward()))
+    return lambda: torch.autograd.grad(first(forward()), leaves, cotangent, allow_unused=True)
+
+
+def measure_peer(torch, row, repeat, grad):
     """The peer's median; None, with a message, where there is none."""
     if torch is None:
         return None
     try:
+        if grad:
+            return statistics.median(time_torch(torch, forward_and_backward(torch, row), repeat))
         with torch.no_grad():
-            return statistics.median(time_torch(torch, peer_call(torch, row), repeat))
+            return statistics.median(time_torch(torch, peer_call(torch, row, None), repeat))
     except Exception as problem:  # Not installed, another version, out of memory: the table goes on without it.
         say(f"{row.title} {row.shape}: no peer: {type(problem).__name__}: {str(problem).splitlines()[:1]}")
         return None
@@ -233,26 +271,47 @@ def measure_peer(torch, row, repeat):
 # ---------------------------------------------------------------------------------------------
 
 
-def measure(ssmc, row, repeat):
-    """The best of all sizes of blocks, as `ssmc bench --json` gives it; None, with a message, where nothing runs."""
-    best = None
+def attempt(command, limit):
+    """What `ssmc bench --json -` prints, or why there is nothing."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=limit)
+    except subprocess.TimeoutExpired:
+        return [], f"over {limit:.0f} s"
+    if done.returncode:
+        return [], (done.stderr.strip() or f"exit code {done.returncode}")
+    return json.loads(done.stdout), None
+
+
+def measure(options, row, deadline):
+    """The best of all sizes of blocks, as `ssmc bench --json` gives it, or None; and which were left out, as (blocks, why)."""
+    best, left_out = None, []
+    names = {"median_ms": "median_ms", "p25_ms": "p25_ms", "p75_ms": "p75_ms"}
+    if options.grad:
+        names = {"median_ms": "forward_and_backward_ms", "p25_ms": "forward_and_backward_p25_ms",
+                 "p75_ms": "forward_and_backward_p75_ms"}
     for chunk in row.chunks:
-        command = [str(ssmc), "bench", str(ROOT / "zoo" / f"{row.spec}.ssm"), "--target", "cuda", "--dtype", "bf16",
+        if best and time.monotonic() > deadline:
+            left_out.append((chunk, "no time"))
+            continue
+        command = [str(options.ssmc), "bench", str(ROOT / "zoo" / f"{row.spec}.ssm"), "--target", "cuda", "--dtype", "bf16",
                    "--dims", ",".join(f"{name}={size}" for name, size in row.dims.items()), "--batch", str(row.batch),
-                   "--time", str(row.time), "--heads", str(row.heads), "--form", row.form, "--repeat", str(repeat),
-                   "--json", "-"]
+                   "--time", str(row.time), "--heads", str(row.heads), "--form", row.form,
+                   "--repeat", str(options.repeat), "--json", "-"]
         if row.shared:
             command += ["--groups", "1"]
         if chunk:
             command += ["--chunk", str(chunk)]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode:
-            say(f"{row.title} {row.shape}, blocks of {chunk}: {done.stderr.strip()}")
-            continue
-        for result in json.loads(done.stdout):
-            if result["form"] == row.form and (best is None or result["median_ms"] < best["median_ms"]):
-                best = result
-    return best
+        if options.grad:
+            command += ["--grad"]
+        results, problem = attempt(command, options.limit)
+        if problem:
+            say(f"{row.title} {row.shape}, blocks of {chunk}: {problem}")
+            left_out.append((chunk, problem if problem.startswith("over ") else "failed"))
+        for result in results:
+            figures = {name: result[theirs] for name, theirs in names.items()}
+            if result["form"] == row.form and (best is None or figures["median_ms"] < best["median_ms"]):
+                best = {**result, **figures}
+    return best, left_out
 
 
 def table(results, machine):
@@ -260,17 +319,20 @@ def table(results, machine):
     yield f"{machine['name']}: copies {machine['gbytes_per_s']:.0f} GB/s" + (
         f", bf16 products {machine['tflops']:.0f} TFLOP/s" if machine["tflops"] else "")
     yield ""
-    yield "| op | B×T×H | dims | form | median ms | 25 % | 75 % | limit ms | share of limit | peer ms | times as fast |"
-    yield "|---|---|---|---|---|---|---|---|---|---|---|"
+    yield ("| op | B×T×H | dims | form | median ms | 25 % | 75 % | limit ms | share of limit | peer ms | times as fast "
+           "| left out |")
+    yield "|---|---|---|---|---|---|---|---|---|---|---|---|"
     for one in results:
         head = f"| {one['op']} | {one['shape']} | {one['dims']} "
         peer = f"{one['peer_ms']:.3g}" if one["peer_ms"] else ""
+        left_out = ", ".join(f"{blocks or 'all'}: {why}" for blocks, why in one["left_out"])
         if one["median_ms"] is None:
-            yield head + f"| | failed | | | {one['limit_ms']:.3g} | | {peer} | |"
+            yield head + f"| | failed | | | {one['limit_ms']:.3g} | | {peer} | | {left_out} |"
             continue
         times = f"{one['peer_ms'] / one['median_ms']:.2f}" if one["peer_ms"] else ""
         yield head + (f"| {one['form']} | {one['median_ms']:.3g} | {one['p25_ms']:.3g} | {one['p75_ms']:.3g} "
-                      f"| {one['limit_ms']:.3g} | {100 * one['share_of_limit']:.0f} % | {peer} | {times} |")
+                      f"| {one['limit_ms']:.3g} | {100 * one['share_of_limit']:.0f} % | {peer} | {times} "
+                      f"| {left_out} |")
 
 
 def main():
@@ -279,6 +341,9 @@ def main():
     parser.add_argument("--json", type=pathlib.Path, help="also write all figures there")
     parser.add_argument("--filter", default="", help="only rows whose op or recurrence contains this")
     parser.add_argument("--repeat", type=int, default=20, help="runs that are timed (default 20)")
+    parser.add_argument("--grad", action="store_true", help="time forward plus backward, of all rows but decoding")
+    parser.add_argument("--limit", type=float, default=15, help="seconds that one attempt may take (default 15)")
+    parser.add_argument("--budget", type=float, default=80, help="seconds after which fewer are tried (default 80)")
     parser.add_argument("--bandwidth", type=float, help="GB/s of copying, in place of measuring it")
     options = parser.parse_args()
     machine = {"name": "a GPU", "gbytes_per_s": options.bandwidth, "tflops": None}
@@ -297,18 +362,22 @@ def main():
         except (ImportError, RuntimeError) as problem:
             torch = None
             say(f"no PyTorch, so no product rate and no peers: {problem}")
-    results = []
+    results, deadline = [], time.monotonic() + options.budget
     for row in ROWS:
+        if options.grad and row.form == "recurrent":
+            continue
         if options.filter not in row.title and options.filter not in row.spec:
             continue
-        best = measure(options.ssmc, row, options.repeat)
-        limit = row.bytes / machine["gbytes_per_s"] * 1e-6
+        best, left_out = measure(options, row, deadline)
+        moved = row.gradient_bytes if options.grad else row.bytes
+        limit = moved / machine["gbytes_per_s"] * 1e-6
         results.append({
-            "op": row.title, "shape": row.shape, "dims": " ".join(f"{n}={s}" for n, s in row.dims.items()),
+            "op": row.title + (", forward and backward" if options.grad else ""), "shape": row.shape,
+            "dims": " ".join(f"{n}={s}" for n, s in row.dims.items()),
             "form": best and best["form"] + (f" {best['chunk']}" if best.get("chunk") else ""),
             "median_ms": best and best["median_ms"], "p25_ms": best and best["p25_ms"], "p75_ms": best and best["p75_ms"],
-            "bytes": row.bytes, "limit_ms": limit, "share_of_limit": best and limit / best["median_ms"],
-            "peer_ms": measure_peer(torch, row, options.repeat), "ssmc": best})
+            "bytes": moved, "limit_ms": limit, "share_of_limit": best and limit / best["median_ms"],
+            "peer_ms": measure_peer(torch, row, options.repeat, options.grad), "left_out": left_out, "ssmc": best})
         say(f"{row.title} {row.shape}: " + (f"{best['median_ms']:.3g} ms" if best else "failed"))
     print("\n".join(table(results, machine)))
     if options.json:

@@ -9,6 +9,7 @@
 
 #include "ssmc/Analysis/Passes.h"
 #include "ssmc/Driver/Driver.h"
+#include "ssmc/Target/CUDA.h"
 
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/Threading.h"
@@ -88,6 +89,26 @@ static Expected<Timing> measureGradient(ssm::RecurrenceOp declared, LoweringOpti
   return measure(*launch, threads, repeat);
 }
 
+/// What the machine that the kernels run on can do at most, and a sentence that says so.
+static Expected<std::pair<MachineLimits, std::string>> limitsOf(const CodeTarget& target,
+                                                                unsigned threads) {
+  if (!target.cuda) {
+    MachineLimits limits = measureLimits(threads);
+    return std::pair(limits, fmt::format("limit measured on {} threads: {:.4g} GFLOP/s of f32 "
+                                         "multiply-adds, {:.3g} GB/s of copying",
+                                         threads, limits.gflops, limits.gbytes));
+  }
+  std::string message;
+  cuda::Device* device = cuda::Device::open(message);
+  std::optional<MachineLimits> limits =
+      device ? measureLimits(*device, message) : std::optional<MachineLimits>();
+  if (!limits)
+    return createStringError(message);
+  return std::pair(*limits, fmt::format("limit measured on {}: {:.4g} GB/s of copying within its "
+                                        "memory; times include a launch and the wait for it",
+                                        device->name(), limits->gbytes));
+}
+
 Expected<int> driver::benchCommand(const Options& options, Console& console) {
   Expected<Spec> spec = loadSpec(options.specs.front(), options, console);
   if (!spec)
@@ -129,6 +150,7 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
         form = candidate.form;
   }
   unsigned threads = options.threads ? options.threads : defaultThreads();
+  unsigned repeat = options.repeat.value_or(20);
   std::vector<Timing> timings, gradients;
   for (const FormChoice& form : forms->present) {
     LoweringOptions each = lowering;
@@ -136,14 +158,14 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
     each.chunk = form.chunk;
     each.segments = options.segments;
     Expected<Timing> timing =
-        measureForm(declared, each, *target, *signature, *inputs, threads, options.repeat);
+        measureForm(declared, each, *target, *signature, *inputs, threads, repeat);
     if (!timing)
       return timing.takeError();
     timings.push_back(std::move(*timing));
     if (!options.grad)
       continue;
     Expected<Timing> gradient =
-        measureGradient(declared, each, *target, *signature, *inputs, threads, options.repeat);
+        measureGradient(declared, each, *target, *signature, *inputs, threads, repeat);
     if (!gradient)
       return gradient.takeError();
     gradients.push_back(std::move(*gradient));
@@ -163,9 +185,11 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
       facts->costs.operandElements.evaluate(facts->dims).value_or(0) * byteWidth(dtype) * items +
       2 * facts->costs.stateBytes.evaluate(facts->dims).value_or(0) *
           double(inputs->sequences() * sizes.heads);
-  MachineLimits limits = measureLimits(threads);
-  double limit = std::max(operations / limits.gflops, bytes / limits.gbytes) * 1e-6;
-  bool byMemory = bytes / limits.gbytes > operations / limits.gflops;
+  auto measured = limitsOf(*target, threads);
+  if (!measured)
+    return measured.takeError();
+  auto& [limits, limitsText] = *measured;
+  auto [limit, byMemory] = boundOf(operations, bytes, limits);
 
   json::Array results;
   std::string rows, gradientRows;
@@ -177,30 +201,34 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
   for (auto [form, timing] : zip(forms->present, timings)) {
     double median = timing.quantile(0.5);
     double gflops = operations / median * 1e-6, gbytes = bytes / median * 1e-6;
-    results.push_back(json::Object{{"form", nameOf(form.form)},
-                                   {"chunk", form.chunk},
-                                   {"target", options.target ? options.target->text() : "cpu"},
-                                   {"dtype", runtime::name(dtype)},
-                                   {"threads", int64_t(threads)},
-                                   {"segments", options.segments},
-                                   {"repeat", int64_t(timing.ms.size())},
-                                   {"auto", form == choice->form},
-                                   {"predicted_cycles", cycles[form.text()]},
-                                   {"median_ms", median},
-                                   {"min_ms", timing.ms.front()},
-                                   {"p25_ms", timing.quantile(0.25)},
-                                   {"p75_ms", timing.quantile(0.75)},
-                                   {"max_ms", timing.ms.back()},
-                                   {"tokens_per_s", steps / median * 1e3},
-                                   {"gflops", gflops},
-                                   {"gbytes_per_s", gbytes},
-                                   {"limit_ms", limit},
-                                   {"limit", byMemory ? "memory" : "arithmetic"},
-                                   {"share_of_limit", limit / median},
-                                   {"machine_gflops", limits.gflops},
-                                   {"machine_gbytes_per_s", limits.gbytes}});
+    results.push_back(json::Object{
+        {"form", nameOf(form.form)},
+        {"chunk", form.chunk},
+        {"target", options.target ? options.target->text() : "cpu"},
+        {"dtype", runtime::name(dtype)},
+        {"threads", int64_t(threads)},
+        {"segments", options.segments},
+        {"repeat", int64_t(timing.ms.size())},
+        {"auto", form == choice->form},
+        {"predicted_cycles", cycles[form.text()]},
+        {"median_ms", median},
+        {"min_ms", timing.ms.front()},
+        {"p25_ms", timing.quantile(0.25)},
+        {"p75_ms", timing.quantile(0.75)},
+        {"max_ms", timing.ms.back()},
+        {"tokens_per_s", steps / median * 1e3},
+        {"gflops", gflops},
+        {"gbytes_per_s", gbytes},
+        {"limit_ms", limit},
+        {"limit", byMemory ? "memory" : "arithmetic"},
+        {"share_of_limit", limit / median},
+        {"machine_gflops", limits.gflops > 0 ? json::Value(limits.gflops) : json::Value(nullptr)},
+        {"machine_gbytes_per_s", limits.gbytes}});
     if (size_t index = results.size() - 1; index < gradients.size())
-      (*results.back().getAsObject())["forward_and_backward_ms"] = gradients[index].quantile(0.5);
+      for (auto [name, share] : {std::pair("forward_and_backward_ms", 0.5),
+                                 {"forward_and_backward_p25_ms", 0.25},
+                                 {"forward_and_backward_p75_ms", 0.75}})
+        (*results.back().getAsObject())[name] = gradients[index].quantile(share);
     rows += fmt::format(
         "{:<12} {:>10.4g} {:>10.4g} {:>10.4g} {:>10.4g} {:>10.4g} {:>12.4g} {:>9.4g} {:>8.3g} "
         "{:>16}{}\n",
@@ -223,11 +251,12 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
   std::string time;
   for (int64_t size : sizes.time)
     time += fmt::format("{}{}", time.empty() ? "" : "×", size);
-  outs() << fmt::format(
-      "{}: {}={} T={} H={}{}, {}, {} threads{}, {} runs\n\n", declared.getSymName().str(),
-      inputs->isPacked() ? "packed N" : "B", inputs->sequences(), time, sizes.heads, shape,
-      runtime::name(dtype).str(), threads,
-      options.segments > 1 ? fmt::format(", {} segments", options.segments) : "", options.repeat);
+  std::string workers = target->cuda ? "cuda" : fmt::format("{} threads", threads);
+  outs() << fmt::format("{}: {}={} T={} H={}{}, {}, {}{}, {} runs\n\n", declared.getSymName().str(),
+                        inputs->isPacked() ? "packed N" : "B", inputs->sequences(), time,
+                        sizes.heads, shape, runtime::name(dtype).str(), workers,
+                        options.segments > 1 ? fmt::format(", {} segments", options.segments) : "",
+                        repeat);
   outs() << fmt::format("{:<12} {:>10} {:>10} {:>10} {:>10} {:>10} {:>12} {:>9} {:>8} {:>16}\n",
                         "form", "median ms", "min", "25 %", "75 %", "max", "steps/s", "GFLOP/s",
                         "GB/s", "share of limit")
@@ -236,8 +265,6 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
     outs() << fmt::format("{:<12} {:>10} {:>10} {:>10} {:>10} {:>10} {:>12}\n", "with grad",
                           "median ms", "min", "25 %", "75 %", "max", "× forward")
            << gradientRows << '\n';
-  outs() << fmt::format(
-      "limit measured on {} threads: {:.4g} GFLOP/s of f32 multiply-adds, {:.3g} GB/s of copying\n",
-      threads, limits.gflops, limits.gbytes);
+  outs() << limitsText << '\n';
   return Done;
 }

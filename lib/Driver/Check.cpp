@@ -157,8 +157,8 @@ Expected<Results> Checker::compute(const CheckCase& test, const CompiledRecurren
     return compiled.run(signature, data.inputs, options.threads, /*poison=*/true);
   if (test.mode == CheckCase::Bits) {
     Expected<Results> one = compiled.run(signature, data.inputs, 1, /*poison=*/true);
-    for (unsigned threads : {2u, 2u}) {
-      Expected<Results> other = compiled.run(signature, data.inputs, threads, /*poison=*/true);
+    for (unsigned run = 1; run < std::max(3u, options.repeat.value_or(3)); ++run) {
+      Expected<Results> other = compiled.run(signature, data.inputs, 2, /*poison=*/true);
       if (!one || !other)
         return one ? std::move(other) : std::move(one);
       if (Error error = compareBits(*one, *other, "between one thread and two"))

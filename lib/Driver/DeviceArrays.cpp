@@ -77,6 +77,8 @@ Error DeviceArrays::reserveWorkspace(cuda::Device& device, int64_t bytes) {
   if (!workspace)
     return createStringError(message);
   workspaceBytes = bytes;
+  if (poisonsWorkspace && !device.fill(workspace, 0xFF, bytes, message))
+    return createStringError(message);
   return Error::success();
 }
 

@@ -22,6 +22,8 @@ public:
   llvm::Error launch(size_t number, const artifact::Kernel& kernel, const ssmc_kernel_args& args,
                      llvm::ArrayRef<void*> operands, llvm::ArrayRef<int64_t> strides);
   llvm::Error wait();
+  /// Fills what kernels have for themselves with NaN, once it is there.
+  void poisonWorkspace() { poisonsWorkspace = true; }
   /// Copies results back.
   llvm::Error download();
 
@@ -40,7 +42,7 @@ private:
   llvm::MapVector<void*, Copy> copies;
   void* workspace = nullptr;
   int64_t workspaceBytes = 0;
-  bool isThere = false;
+  bool isThere = false, poisonsWorkspace = false;
 };
 
 } // namespace ssmc::driver

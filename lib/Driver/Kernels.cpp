@@ -266,6 +266,8 @@ void CompiledRecurrence::Launch::poison() {
   for (ArrayMap* arrays : {&outputs, &states, &temporaries})
     for (auto& [name, array] : *arrays)
       std::memset(array.getData(), 0xff, array.getNumBytes());
+  if (device)
+    device->poisonWorkspace();
 }
 
 Expected<reference::Results> CompiledRecurrence::run(const Signature& signature,

@@ -75,7 +75,7 @@ public:
     /// On a GPU results are there after `fetch` alone, so that runs can be timed.
     llvm::Error run(unsigned threads);
     llvm::Error fetch();
-    /// Fills everything that is to be written with NaN.
+    /// Fills everything that is to be written with NaN, also what kernels have for themselves.
     void poison();
     runtime::ArrayMap outputs, states;
 

@@ -1,5 +1,7 @@
 #include "Limits.h"
 
+#include "ssmc/Target/CUDA.h"
+
 #include <algorithm>
 #include <chrono>
 #include <cstring>
@@ -15,10 +17,11 @@ static double seconds(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-/// The shortest of some runs of `work` on all threads at once.
-static double best(unsigned threads, const std::function<void(unsigned)>& work) {
+/// The shortest of so many runs of `work` on all threads at once: what else the machine does
+/// lengthens the others.
+static double best(unsigned threads, int repeats, const std::function<void(unsigned)>& work) {
   double shortest = 1e30;
-  for (int repeat = 0; repeat < 5; ++repeat) {
+  for (int repeat = 0; repeat < repeats; ++repeat) {
     auto start = Clock::now();
     std::vector<std::thread> others;
     for (unsigned thread = 1; thread < threads; ++thread)
@@ -31,20 +34,23 @@ static double best(unsigned threads, const std::function<void(unsigned)>& work) 
   return shortest;
 }
 
-// Independent chains of multiply-adds, as many as hide the latency, in registers. One function for
-// each vector width; the machine's widest is called.
+// Independent chains of multiply-adds, as many as hide the latency of up to six cycles at two
+// instructions a cycle. One function for each vector width; the machine's widest is called. Chains
+// lie in registers only where the loop over them is written out, which few optimisation levels do
+// by themselves. Each begins with a number of its own, else they would be one; 1 would stay 1.
+static constexpr int numChains = 12;
+
 #define SSMC_CHAINS(NAME, ATTRIBUTES, LANES)                                                       \
   ATTRIBUTES static float NAME(long rounds) {                                                      \
     typedef float Vector __attribute__((vector_size(LANES * 4)));                                  \
-    Vector chain[10] = {}, factor = {}, term = {};                                                 \
-    for (int lane = 0; lane < LANES; ++lane)                                                       \
-      factor[lane] = 0.999f, term[lane] = 0.001f;                                                  \
+    Vector chain[numChains], zero = {};                                                            \
+    const Vector factor = zero + 0.999f, term = zero + 0.001f;                                     \
+    _Pragma("GCC unroll 12") for (int i = 0; i < numChains; ++i) chain[i] = zero + float(i + 2);   \
     for (long round = 0; round < rounds; ++round)                                                  \
-      for (Vector& value : chain)                                                                  \
-        value = value * factor + term;                                                             \
+      _Pragma("GCC unroll 12") for (int i = 0; i < numChains; ++i) chain[i] =                      \
+          chain[i] * factor + term;                                                                \
     float sum = 0;                                                                                 \
-    for (Vector& value : chain)                                                                    \
-      sum += value[0];                                                                             \
+    _Pragma("GCC unroll 12") for (int i = 0; i < numChains; ++i) sum += chain[i][0];               \
     return sum;                                                                                    \
   }
 
@@ -55,7 +61,7 @@ SSMC_CHAINS(chains8, __attribute__((target("avx2,fma"))), 8)
 SSMC_CHAINS(chains4, , 4)
 
 static double measureGflops(unsigned threads) {
-  constexpr long rounds = 2000000;
+  constexpr long rounds = 1000000;
   float (*chains)(long) = chains4;
   int lanes = 4;
 #if defined(__x86_64__)
@@ -65,8 +71,8 @@ static double measureGflops(unsigned threads) {
     chains = chains8, lanes = 8;
 #endif
   volatile float sink = 0;
-  double time = best(threads, [&, run = chains](unsigned) { sink = sink + run(rounds); });
-  return 2.0 * 10 * lanes * rounds * threads / time * 1e-9;
+  double time = best(threads, 40, [&, run = chains](unsigned) { sink = sink + run(rounds); });
+  return 2.0 * numChains * lanes * rounds * threads / time * 1e-9;
 }
 
 static double measureGbytes(unsigned threads) {
@@ -77,11 +83,38 @@ static double measureGbytes(unsigned threads) {
     to.push_back(std::make_unique<char[]>(bytes));
     std::memset(from.back().get(), 1, bytes);
   }
-  double time = best(
-      threads, [&](unsigned thread) { std::memcpy(to[thread].get(), from[thread].get(), bytes); });
+  double time = best(threads, 10, [&](unsigned thread) {
+    std::memcpy(to[thread].get(), from[thread].get(), bytes);
+  });
   return 2.0 * bytes * threads / time * 1e-9;
 }
 
 MachineLimits ssmc::driver::measureLimits(unsigned threads) {
   return {measureGflops(threads), measureGbytes(threads)};
+}
+
+std::optional<MachineLimits> ssmc::driver::measureLimits(ssmc::cuda::Device& device,
+                                                         std::string& error) {
+  // Many times what second-level caches hold.
+  constexpr int64_t bytes = int64_t(1) << 29;
+  void* from = device.allocate(bytes, error);
+  void* to = from ? device.allocate(bytes, error) : nullptr;
+  bool done = to && device.fill(from, 1, bytes, error) && device.fill(to, 1, bytes, error);
+  double shortest = 1e30;
+  for (int repeat = 0; done && repeat < 20; ++repeat) {
+    double ms = 0;
+    done = device.time([&] { return device.copy(to, from, bytes, error); }, ms, error);
+    shortest = std::min(shortest, ms);
+  }
+  device.release(from);
+  device.release(to);
+  if (!done)
+    return std::nullopt;
+  return MachineLimits{0, 2.0 * bytes / shortest * 1e-6};
+}
+
+Bound ssmc::driver::boundOf(double operations, double bytes, const MachineLimits& limits) {
+  double arithmetic = limits.gflops > 0 ? operations / limits.gflops * 1e-6 : 0;
+  double memory = bytes / limits.gbytes * 1e-6;
+  return {std::max(arithmetic, memory), memory >= arithmetic};
 }

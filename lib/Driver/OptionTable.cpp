@@ -331,7 +331,9 @@ static const OptionRow rows[] = {
      [](Options& o, StringRef v) -> Error {
        return setCount(o.seed, v, "--seed", 0, int64_t(1) << 60);
      }},
-    {"--repeat", "N", bench, "runs that are timed (default 20)",
+    {"--repeat", "N", check | bench,
+     "bench: runs that are timed (default 20); check: runs whose results must have the same bits\n"
+     "(default 3, and gradients once)",
      [](Options& o, StringRef v) -> Error {
        return setCount(o.repeat, v, "--repeat", 1, 1000000);
      }},

@@ -69,8 +69,8 @@ struct Options {
 
   unsigned threads = 0; ///< 0: as many as the machine has
   uint64_t seed = 1;
-  unsigned repeat = 20;
-  std::string json; ///< a path, or "-"
+  std::optional<unsigned> repeat; ///< timed runs of `bench`, or runs that `check` compares
+  std::string json;               ///< a path, or "-"
   bool verbose = false;
   std::optional<bool> color; ///< absent: on terminals
 };

@@ -90,6 +90,8 @@ public:
   bool upload(void* device, const void* host, int64_t bytes, std::string& error);
   bool download(void* host, const void* device, int64_t bytes, std::string& error);
   bool fill(void* device, int byte, int64_t bytes, std::string& error);
+  /// Between two places on the device. It is under way when this returns.
+  bool copy(void* to, const void* from, int64_t bytes, std::string& error);
   bool wait(std::string& error);
   /// Runs `body`, which launches kernels, and gives the milliseconds that they took on the device.
   bool time(const std::function<bool()>& body, double& milliseconds, std::string& error);

@@ -39,6 +39,7 @@ struct Device::Api {
   CUresult (*upload)(CUdeviceptr, const void*, size_t);
   CUresult (*download)(void*, CUdeviceptr, size_t);
   CUresult (*fill)(CUdeviceptr, unsigned char, size_t);
+  CUresult (*copy)(CUdeviceptr, CUdeviceptr, size_t, CUstream);
   CUresult (*wait)();
   CUresult (*errorString)(CUresult, const char**);
   CUresult (*makeEvent)(CUevent*, unsigned);
@@ -89,6 +90,7 @@ bool Device::Api::find(std::string& error) {
   get(upload, "cuMemcpyHtoD_v2");
   get(download, "cuMemcpyDtoH_v2");
   get(fill, "cuMemsetD8_v2");
+  get(copy, "cuMemcpyDtoDAsync_v2");
   get(wait, "cuCtxSynchronize");
   get(errorString, "cuGetErrorString");
   get(makeEvent, "cuEventCreate");
@@ -175,6 +177,10 @@ bool Device::download(void* host, const void* device, int64_t bytes, std::string
 bool Device::fill(void* device, int byte, int64_t bytes, std::string& error) {
   return bytes == 0 ||
          api->check(api->fill(address(device), byte, bytes), "filling on the GPU", error);
+}
+bool Device::copy(void* to, const void* from, int64_t bytes, std::string& error) {
+  return bytes == 0 || api->check(api->copy(address(to), address(from), bytes, nullptr),
+                                  "copying on the GPU", error);
 }
 bool Device::wait(std::string& error) {
   return api->check(api->wait(), "running on the GPU", error);
