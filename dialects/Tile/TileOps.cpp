@@ -205,6 +205,9 @@ void SequenceOp::print(OpAsmPrinter& printer) {
 llvm::MapVector<StringRef, int64_t> tile::namesOfSteps(SequenceOp sequence) {
   llvm::MapVector<StringRef, int64_t> names;
   names[sequence.getAxis().getName()] = 1;
+  if (auto known = sequence->getAttrOfType<DictionaryAttr>("tile.steps"))
+    for (NamedAttribute name : known)
+      names[name.getName().getValue()] = cast<IntegerAttr>(name.getValue()).getInt();
   auto same = [&](StringRef from, StringRef to, int64_t times, int64_t parts = 1) {
     if (auto found = names.find(from); found != names.end() && !names.count(to))
       names[to] = found->second * times / parts;

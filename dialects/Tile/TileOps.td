@@ -188,7 +188,8 @@ def SequenceOp : Op<Tile_Dialect, "sequence", [SingleBlock]> {
     Runs its region for each tile of steps of time axis number `timeAxis`, first to last (last to
     first with `reverse`), and carries values from tile to tile. The last tile may be partial: then
     an `ssm.fold` over the sequence's label stops at its end, and stores write the valid rows alone.
-    A sequence of tile 1 adds no label.
+    A sequence of tile 1 adds no label. The attribute `tile.steps` names labels that are steps too, with the positions of
+    a step, where no op of the region tells.
 
     Laws: (sequence_c1) initial values, arguments, yielded values and results agree in number and type;
     (sequence_c2) the time axis's number is not negative and the tile is of at least 1 step.

@@ -241,6 +241,11 @@ SmallVector<tile::KernelOp> ColumnSplit::split() {
       initial.push_back(mapping.lookup(init));
     made = tile::SequenceOp::create(b, loc, ValueRange(initial).getTypes(), sequence.getAxis(), 0,
                                     sequence.getReverse(), initial);
+    // (Some ops that tell which labels are steps are in the other kernel alone.)
+    SmallVector<NamedAttribute> steps;
+    for (auto [label, positions] : tile::namesOfSteps(sequence))
+      steps.push_back(b.getNamedAttr(label, b.getI64IntegerAttr(positions)));
+    made->setAttr("tile.steps", b.getDictionaryAttr(steps));
     Block* body = &made.getBody().emplaceBlock();
     for (Value init : initial)
       body->addArgument(init.getType(), init.getLoc());

@@ -246,10 +246,19 @@ bool target::isStoredAsBF16(Value value) {
 }
 
 static bool flowsIntoState(Value value, DenseSet<Value>& seen) {
+  // What another kernel reads may have a part in a state there.
+  auto isPassedOn = [](Operation* user) {
+    auto store = dyn_cast<tile::StoreOp>(user);
+    if (!store)
+      return false;
+    auto kernel = store->getParentOfType<tile::KernelOp>();
+    tile::Role role = kernel.getOperandAt(kernel.findStored(store.getName())).getRole();
+    return role == tile::Role::Temp || role == tile::Role::ChunkTemp;
+  };
   return seen.insert(value).second && llvm::any_of(value.getUsers(), [&](Operation* user) {
-           return isa<tile::YieldOp>(user) || llvm::any_of(user->getResults(), [&](Value result) {
-                    return flowsIntoState(result, seen);
-                  });
+           return isa<tile::YieldOp>(user) || isPassedOn(user) ||
+                  llvm::any_of(user->getResults(),
+                               [&](Value result) { return flowsIntoState(result, seen); });
          });
 }
 
