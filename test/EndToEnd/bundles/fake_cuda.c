@@ -258,6 +258,13 @@ int cuMemcpyHtoD_v2(unsigned long long to, const void *from, size_t bytes) {
   return 0;
 }
 
+int cuMemcpyDtoDAsync_v2(unsigned long long to, unsigned long long from, size_t bytes, void *stream) {
+  NOTE;
+  (void)stream;
+  memcpy((void *)(uintptr_t)to, (void *)(uintptr_t)from, bytes);
+  return 0;
+}
+
 int cuMemcpyDtoH_v2(void *to, unsigned long long from, size_t bytes) {
   NOTE;
   memcpy(to, (void *)(uintptr_t)from, bytes);
