@@ -133,7 +133,7 @@ std::optional<std::pair<StringRef, StringRef>> ColumnSplit::triangleOf(Value val
 }
 
 /// A system for many columns: its inverse, once, and a product for each.
-bool ColumnSplit::invert(ssm::SolveOp solve) {
+void ColumnSplit::invert(ssm::SolveOp solve) {
   Location loc = solve.getLoc();
   StringRef rows = solve.getRows();
   AxisAttr axis = arrayType(solve.getRight()[0]).find(rows);
@@ -167,7 +167,6 @@ bool ColumnSplit::invert(ssm::SolveOp solve) {
   for (auto [result, made] : llvm::zip(solve.getResults(), results))
     result.replaceAllUsesWith(made);
   solve.erase();
-  return true;
 }
 
 /// Deals the factors of a sum to its matrix, its columns and its result.

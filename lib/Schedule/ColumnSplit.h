@@ -19,6 +19,8 @@ inline ssm::ArrayType arrayType(mlir::Value value) {
 
 /// Whether an operand is read as the bf16 that it is stored as.
 bool isStoredAsBF16(mlir::Value value);
+/// Whether an op is the product that a sum adds up, and nothing else reads it.
+bool isSummed(mlir::Operation* op);
 /// Erases what nothing reads, operands that are loaded among it.
 void eraseUnused(mlir::Block* block);
 
@@ -49,7 +51,7 @@ private:
   void keepCarried(tile::SequenceOp& old, llvm::ArrayRef<unsigned> kept);
   bool admits(mlir::Operation* op);
   void pushThrough(ssm::SolveOp solve);
-  bool invert(ssm::SolveOp solve);
+  void invert(ssm::SolveOp solve);
   std::optional<std::pair<llvm::StringRef, llvm::StringRef>> triangleOf(mlir::Value value);
   bool arrange(ssm::SumOp sum);
   void gatherScales(ssm::MulOp outer);
@@ -59,9 +61,9 @@ private:
   mlir::Value vector(mlir::Value value);
   mlir::Value matrix(mlir::Value value);
   tile::KernelOp makeLate();
+  /// Gives the kernels an operand with one array a chunk.
+  void addTemporary(llvm::StringRef name, ssm::ArrayType type, mlir::Type storage);
   mlir::Value temporary(mlir::Value value, mlir::Type storage, bool isRest = false);
-  /// Copies an op and what it needs from before the sequence.
-  mlir::Value outside(mlir::Value value);
 
   tile::KernelOp kernel;
   mlir::OpBuilder b;

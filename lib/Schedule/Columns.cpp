@@ -12,9 +12,8 @@
 // To get there,
 //   - a triangular system whose right side has columns becomes a product with its inverse;
 //   - factors of a sum go to the matrix if they bear both its labels, to the columns if they bear
-//   the
-//     one that is summed, and to the result if they bear the other, so that a matrix is an operand
-//     of the caller as it lies in memory wherever that can be.
+//     the one that is summed, and to the result if they bear the other, so that a matrix is an
+//     operand of the caller as it lies in memory wherever that can be.
 //
 // A kernel may write more than columns hold: gradients that are summed over them. That waits for no
 // chunk but its own once the states that chunks begin with are known, so a third kernel writes it,
@@ -32,6 +31,10 @@ using ssm::AxisAttr;
 
 /// Elements of states for each column that registers have room for beside all else.
 static constexpr int64_t mostCarried = 256;
+
+bool schedule::isSummed(Operation* op) {
+  return isa<ssm::MulOp>(op) && op->hasOneUse() && isa<ssm::SumOp>(*op->getUsers().begin());
+}
 
 bool ColumnSplit::isOfColumns(Operation* op) {
   return llvm::any_of(op->getOperands(), [&](Value value) { return bearsColumn(value); }) ||
@@ -154,20 +157,16 @@ bool ColumnSplit::fits() {
       ArrayType type = arrayType(result);
       if (!bearsColumn(result))
         continue;
-      bool isProduct =
-          isa<ssm::MulOp>(op) && result.hasOneUse() && isa<ssm::SumOp>(*result.getUsers().begin());
-      if (!isProduct && (type.getRank() > 2 || llvm::any_of(type.getAxes(), [](AxisAttr axis) {
-                           return axis.getSize() % unit;
-                         })))
+      if (!isSummed(&op) && (type.getRank() > 2 || llvm::any_of(type.getAxes(), [](AxisAttr axis) {
+                               return axis.getSize() % unit;
+                             })))
         return false;
     }
   // What has no columns and meets them has at most one label.
   for (Operation& op : *sequence.getBlock())
     if (isOfColumns(&op) && !isa<tile::StoreOp, tile::YieldOp>(op))
       for (Value operand : op.getOperands()) {
-        bool isMatrix =
-            isa<ssm::MulOp>(op) && op.hasOneUse() && isa<ssm::SumOp>(*op.getUsers().begin());
-        if (!bearsColumn(operand) && !isMatrix && arrayType(operand).getRank() > 1)
+        if (!bearsColumn(operand) && !isSummed(&op) && arrayType(operand).getRank() > 1)
           return false;
       }
   return true;
@@ -186,8 +185,8 @@ bool ColumnSplit::prepare() {
       pushThrough(solve);
   eraseUnused(sequence.getBlock());
   for (auto solve : llvm::make_early_inc_range(sequence.getBlock()->getOps<ssm::SolveOp>()))
-    if (isOfColumns(solve) && !invert(solve))
-      return false;
+    if (isOfColumns(solve))
+      invert(solve);
   for (auto sum : llvm::make_early_inc_range(sequence.getBlock()->getOps<ssm::SumOp>()))
     if (isOfColumns(sum) && !arrange(sum))
       return false;

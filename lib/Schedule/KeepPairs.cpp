@@ -1,7 +1,6 @@
 // What kernels pass on of a chunk as two bf16 each.
-#include "Columns.h"
+#include "ColumnSplit.h"
 
-#include "mlir/IR/Builders.h"
 #include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
@@ -10,15 +9,12 @@ using ssm::AxisAttr;
 using tile::OperandAttr;
 using tile::Role;
 
-/// Rows and columns of the units that multiply: extents are multiples of it.
-static constexpr int64_t unit = 16;
-
 void schedule::keepPairs(ArrayRef<tile::KernelOp> kernels) {
   // Arrays of a chunk with two labels of whole tiles: sides of products.
   auto isMatrix = [](OperandAttr operand) {
     return operand.getRole() == Role::ChunkTemp && operand.getStorage().isF32() &&
            operand.getAxes().size() == 2 && llvm::all_of(operand.getAxes(), [](AxisAttr axis) {
-             return axis.getSize() % unit == 0;
+             return axis.getSize() % schedule::unit == 0;
            });
   };
   auto restName = [](StringRef name) { return (name + ".rest").str(); };

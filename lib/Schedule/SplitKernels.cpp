@@ -56,9 +56,7 @@ void ColumnSplit::takeTotals() {
     BlockArgument argument = body->getArgument(number);
     Value part = addedTo(argument);
     std::string name = prefix + ".part" + std::to_string(number);
-    temporaries.push_back(OperandAttr::get(b.getContext(), b.getStringAttr(name), Role::ChunkTemp,
-                                           SmallVector<AxisAttr>(arrayType(part).getAxes()),
-                                           b.getF32Type(), ssm::Scope::Head));
+    addTemporary(name, arrayType(part), b.getF32Type());
     b.setInsertionPoint(body->getTerminator());
     tile::StoreOp::create(b, part.getLoc(), name, tile::Part::Whole, part);
     b.setInsertionPointToStart(sumsSequence.getBlock());
@@ -107,31 +105,22 @@ void ColumnSplit::keepCarried(tile::SequenceOp& old, ArrayRef<unsigned> kept) {
   old = fresh;
 }
 
+void ColumnSplit::addTemporary(StringRef name, ArrayType type, Type storage) {
+  temporaries.push_back(OperandAttr::get(b.getContext(), b.getStringAttr(name), Role::ChunkTemp,
+                                         SmallVector<AxisAttr>(type.getAxes()), storage,
+                                         ssm::Scope::Head));
+}
+
 Value ColumnSplit::temporary(Value value, Type storage, bool isRest) {
   std::string name = prefix + "." + std::to_string(temporaries.size());
   ArrayType type = arrayType(value);
-  // In the order of the type, but that columns of a matrix over steps are contiguous.
-  SmallVector<AxisAttr> axes(type.getAxes());
-  temporaries.push_back(OperandAttr::get(b.getContext(), b.getStringAttr(name), Role::ChunkTemp,
-                                         axes, storage, ssm::Scope::Head));
+  addTemporary(name, type, storage);
   OpBuilder first(beforeSequence.getBlock()->getTerminator());
   auto store =
       tile::StoreOp::create(first, value.getLoc(), name, tile::Part::Whole, toBefore.lookup(value));
   store.setRest(isRest);
   return tile::LoadOp::create(b, value.getLoc(), type, name, tile::Part::Whole, IntegerAttr(),
                               ArrayAttr(), Value());
-}
-
-Value ColumnSplit::outside(Value value) {
-  if (Value known = toCore.lookupOrNull(value))
-    return known;
-  Operation* op = value.getDefiningOp();
-  for (Value operand : op->getOperands())
-    outside(operand);
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPoint(coreSequence);
-  b.clone(*op, toCore);
-  return toCore.lookup(value);
 }
 
 Value ColumnSplit::vector(Value value) {
@@ -268,9 +257,7 @@ SmallVector<tile::KernelOp> ColumnSplit::split() {
   if (whole)
     for (auto [index, argument] : llvm::enumerate(coreSequence.getBlock()->getArguments())) {
       std::string name = prefix + ".start" + std::to_string(index);
-      temporaries.push_back(OperandAttr::get(b.getContext(), b.getStringAttr(name), Role::ChunkTemp,
-                                             SmallVector<AxisAttr>(arrayType(argument).getAxes()),
-                                             b.getF32Type(), ssm::Scope::Head));
+      addTemporary(name, arrayType(argument), b.getF32Type());
       tile::StoreOp::create(b, loc, name, tile::Part::Whole, argument);
     }
   for (auto [old, fresh] :
@@ -279,8 +266,7 @@ SmallVector<tile::KernelOp> ColumnSplit::split() {
   for (Operation& op : *sequence.getBlock()) {
     if (!isOfColumns(&op) && !op.hasTrait<OpTrait::IsTerminator>())
       continue;
-    bool isProduct =
-        isa<ssm::MulOp>(op) && op.hasOneUse() && isa<ssm::SumOp>(*op.getUsers().begin());
+    bool isProduct = isSummed(&op);
     for (Value operand : op.getOperands()) {
       if (bearsColumn(operand))
         continue; // Made here, or copied with what precedes the sequence.
