@@ -23,4 +23,14 @@ namespace ssmc::tile {
 /// of positions that a step has there: columns of a matrix over steps, micro-steps.
 llvm::MapVector<llvm::StringRef, int64_t> namesOfSteps(SequenceOp sequence);
 
+/// Whether a value has bf16's digits and no more, as an operand that is stored so has.
+bool isStoredAsBF16(mlir::Value value);
+
+/// Whether that is all there is to it: what a kernel passes on as one bf16 has been rounded.
+bool isExactAsBF16(mlir::Value value);
+
+/// Whether a value has a part in the states that the next block of steps begins with, or in what
+/// another kernel reads with more digits than bf16 has.
+bool flowsIntoState(mlir::Value value);
+
 } // namespace ssmc::tile

@@ -238,3 +238,48 @@ llvm::MapVector<StringRef, int64_t> tile::namesOfSteps(SequenceOp sequence) {
   }
   return names;
 }
+
+/// The operand of which a value is what is loaded, if that is all.
+static OperandAttr operandOf(Value value) {
+  if (auto relabel = value.getDefiningOp<ssm::RelabelOp>())
+    return operandOf(relabel.getOperand());
+  auto load = value.getDefiningOp<LoadOp>();
+  if (!load || load.getOtherwise())
+    return {};
+  auto kernel = load->getParentOfType<KernelOp>();
+  return kernel.getOperandAt(kernel.findLoaded(load.getName()));
+}
+
+bool tile::isStoredAsBF16(Value value) {
+  OperandAttr operand = operandOf(value);
+  return operand && operand.getStorage().isBF16();
+}
+
+bool tile::isExactAsBF16(Value value) {
+  OperandAttr operand = operandOf(value);
+  return operand && operand.getStorage().isBF16() && operand.getRole() != Role::Temp &&
+         operand.getRole() != Role::ChunkTemp;
+}
+
+static bool flowsIntoState(Value value, DenseSet<Value>& seen) {
+  // What another kernel reads may have a part in a state there, unless it is kept as one bf16.
+  auto isPassedOn = [](Operation* user) {
+    auto store = dyn_cast<StoreOp>(user);
+    if (!store)
+      return false;
+    auto kernel = store->getParentOfType<KernelOp>();
+    OperandAttr operand = kernel.getOperandAt(kernel.findStored(store.getName()));
+    return (operand.getRole() == Role::Temp || operand.getRole() == Role::ChunkTemp) &&
+           (store.getRest() || !operand.getStorage().isBF16());
+  };
+  return seen.insert(value).second && llvm::any_of(value.getUsers(), [&](Operation* user) {
+           return isa<YieldOp>(user) || isPassedOn(user) ||
+                  llvm::any_of(user->getResults(),
+                               [&](Value result) { return flowsIntoState(result, seen); });
+         });
+}
+
+bool tile::flowsIntoState(Value value) {
+  DenseSet<Value> seen;
+  return ::flowsIntoState(value, seen);
+}

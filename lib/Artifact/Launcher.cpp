@@ -15,8 +15,8 @@ using runtime::DType;
 //===-- Values of C --------------------------------------------------------------------------===//
 
 static std::string initialiser(const Extent& extent) {
-  static constexpr const char* names[] = {"ENTRIES", "SEQUENCES", "HEADS", "GROUPS",  "STEPS",
-                                          "COLUMNS", "CHUNKS",    "ROWS",  "FEW_ROWS"};
+  static constexpr const char* names[] = {"ENTRIES", "SEQUENCES", "HEADS", "GROUPS",    "STEPS",
+                                          "COLUMNS", "CHUNKS",    "ROWS",  "GROUP_ROWS"};
   std::string factors;
   for (const Factor& factor : extent.factors)
     factors +=

@@ -32,9 +32,9 @@ int64_t Factor::at(const CallSizes& sizes) const {
     return sizes.packed ? sizes.steps / tile + sizes.sequences
                         : int64_t(divideCeil(sizes.steps, tile));
   case Rows:
-    return std::clamp<int64_t>(divideCeil(sizes.steps, tile), 1, 65535);
-  case FewRows: {
-    int64_t items = std::max<int64_t>(sizes.sequences * sizes.heads, 1);
+  case GroupRows: {
+    int64_t each = kind == Rows ? sizes.heads : sizes.groups;
+    int64_t items = std::max<int64_t>(sizes.sequences * each, 1);
     return std::clamp<int64_t>(divideCeil(sizes.steps, tile), 1,
                                std::max<int64_t>(mostBlocks / items, 1));
   }
@@ -43,8 +43,8 @@ int64_t Factor::at(const CallSizes& sizes) const {
 }
 
 std::string Factor::text() const {
-  static constexpr const char* names[] = {"B", "N",      "H",    "G",       "T",
-                                          "X", "chunks", "rows", "few_rows"};
+  static constexpr const char* names[] = {"B", "N",      "H",    "G",         "T",
+                                          "X", "chunks", "rows", "group_rows"};
   std::string text = names[kind];
   return tile ? text + "(" + std::to_string(tile) + ")" : text;
 }
@@ -197,9 +197,10 @@ std::vector<Parameter> artifact::parametersOf(const Kernel& kernel) {
 
 Grid artifact::gridOf(const simt::KernelInfo& info) {
   Grid grid;
-  grid.x = Extent(info.slices) * Factor{Factor::Sequences} * Factor{Factor::Heads};
+  grid.x = Extent(info.slices) * Factor{Factor::Sequences} *
+           Factor{info.isOfGroups ? Factor::Groups : Factor::Heads};
   if (info.sharedTile)
-    grid.y = Factor{info.workspaceBytes ? Factor::FewRows : Factor::Rows, info.sharedTile};
+    grid.y = Factor{info.isOfGroups ? Factor::GroupRows : Factor::Rows, info.sharedTile};
   Extent blocks = grid.x * grid.y;
   if (info.workspaceBytes)
     grid.workspace.push_back(blocks * info.workspaceBytes);

@@ -149,9 +149,10 @@ json::Object artifact::manifestOf(const Bundle& bundle) {
                     {"H", "heads"},
                     {"G", "groups"},
                     {"chunks(C)", "ceil(T / C), or floor(T / C) + N if packed"},
-                    {"rows(C)", "ceil(T / C), from 1 to 65535"},
-                    {"few_rows(C)", "ceil(T / C), from 1 to the larger of 1 and " +
-                                        std::to_string(artifact::mostBlocks) + " / (N * H)"}}},
+                    {"rows(C)", "ceil(T / C), from 1 to the larger of 1 and " +
+                                    std::to_string(artifact::mostBlocks) + " / (N * H)"},
+                    {"group_rows(C)", "ceil(T / C), from 1 to the larger of 1 and " +
+                                          std::to_string(artifact::mostBlocks) + " / (N * G)"}}},
       {"header", bundle.name + ".h"},
       {"sources", json::Array{bundle.name + ".c", bundle.name + "_code.c"}},
       {"backward", bundle.hasBackward},

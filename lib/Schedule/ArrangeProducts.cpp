@@ -8,16 +8,6 @@ using namespace ssmc::schedule;
 using ssm::ArrayType;
 using ssm::AxisAttr;
 
-bool schedule::isStoredAsBF16(Value value) {
-  if (auto relabel = value.getDefiningOp<ssm::RelabelOp>())
-    return isStoredAsBF16(relabel.getOperand());
-  auto load = value.getDefiningOp<tile::LoadOp>();
-  if (!load || load.getOtherwise())
-    return false;
-  auto kernel = load->getParentOfType<tile::KernelOp>();
-  return kernel.getOperandAt(kernel.findLoaded(load.getName())).getStorage().isBF16();
-}
-
 static void appendFactors(Value value, SmallVectorImpl<Value>& factors) {
   if (auto mul = value.getDefiningOp<ssm::MulOp>()) {
     appendFactors(mul.getLhs(), factors);

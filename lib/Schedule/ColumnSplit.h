@@ -17,12 +17,13 @@ inline ssm::ArrayType arrayType(mlir::Value value) {
   return llvm::cast<ssm::ArrayType>(value.getType());
 }
 
-/// Whether an operand is read as the bf16 that it is stored as.
-bool isStoredAsBF16(mlir::Value value);
+using tile::isStoredAsBF16;
 /// Whether an op is the product that a sum adds up, and nothing else reads it.
 bool isSummed(mlir::Operation* op);
 /// Erases what nothing reads, operands that are loaded among it.
 void eraseUnused(mlir::Block* block);
+/// Gives a kernel those operands that something in it reads or writes.
+void setOperands(tile::KernelOp kernel, llvm::ArrayRef<mlir::Attribute> operands);
 
 class ColumnSplit {
 public:

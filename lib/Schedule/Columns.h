@@ -15,4 +15,8 @@ llvm::SmallVector<tile::KernelOp> splitColumns(tile::KernelOp kernel, llvm::Stri
 /// what rounding gives, and what it leaves. Products read them as they lie.
 void keepPairs(llvm::ArrayRef<tile::KernelOp> kernels);
 
+/// Drops what rounding leaves of such matrices where it would have no part in a state: a result
+/// that is written as bf16 can be made of sides that are.
+void dropRests(llvm::ArrayRef<tile::KernelOp> kernels);
+
 } // namespace ssmc::schedule

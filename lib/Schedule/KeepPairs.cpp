@@ -1,6 +1,7 @@
 // What kernels pass on of a chunk as two bf16 each.
 #include "ColumnSplit.h"
 
+#include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
@@ -56,5 +57,44 @@ void schedule::keepPairs(ArrayRef<tile::KernelOp> kernels) {
       auto sum = ssm::AddOp::create(b, op->getLoc(), load, other->getResult(0));
       load.replaceAllUsesExcept(sum, sum);
     }
+  }
+}
+
+void schedule::dropRests(ArrayRef<tile::KernelOp> kernels) {
+  llvm::MapVector<StringRef, SmallVector<tile::StoreOp>> stores;
+  llvm::StringMap<SmallVector<tile::LoadOp>> loads;
+  for (tile::KernelOp kernel : kernels)
+    kernel.walk([&](Operation* op) {
+      if (auto store = dyn_cast<tile::StoreOp>(op); store && store.getRest())
+        stores[store.getName()].push_back(store);
+      else if (auto load = dyn_cast<tile::LoadOp>(op))
+        loads[load.getName()].push_back(load);
+    });
+  llvm::StringSet<> dropped;
+  for (auto& [name, writers] : stores) {
+    auto isWanted = [](tile::LoadOp load) {
+      return tile::flowsIntoState(load.getResult()) ||
+             !llvm::all_of(load->getUsers(), [](Operation* user) { return isa<ssm::AddOp>(user); });
+    };
+    if (llvm::any_of(loads[name], isWanted))
+      continue;
+    dropped.insert(name);
+    for (tile::LoadOp load : loads[name]) {
+      for (Operation* user : llvm::make_early_inc_range(load->getUsers())) {
+        Value other = user->getOperand(user->getOperand(0) == load.getResult() ? 1 : 0);
+        user->getResult(0).replaceAllUsesWith(other);
+        user->erase();
+      }
+      load.erase();
+    }
+    for (tile::StoreOp store : writers)
+      store.erase();
+  }
+  for (tile::KernelOp kernel : kernels) {
+    SmallVector<Attribute> kept;
+    for (auto operand : kernel.getOperandsAttr().getAsRange<OperandAttr>())
+      if (!dropped.contains(operand.getName().getValue()))
+        kept.push_back(operand);
+    kernel.setOperandsAttr(OpBuilder(kernel).getArrayAttr(kept));
   }
 }

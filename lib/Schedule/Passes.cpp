@@ -29,8 +29,10 @@ FailureOr<SmallVector<tile::KernelOp>> schedule::scheduleForm(ssm::RecurrenceOp 
   if (options.columns && llvm::all_of(kernels, [](tile::KernelOp kernel) {
         auto factors = kernel.getFactorType();
         return factors && factors->isBF16();
-      }))
+      })) {
     keepPairs(kernels);
+    dropRests(kernels);
+  }
   for (auto [index, kernel] : llvm::enumerate(kernels))
     kernel.setSymName(index ? (form.getSymName() + "_" + Twine(index)).str()
                             : form.getSymName().str());

@@ -106,9 +106,15 @@ void ColumnSplit::keepCarried(tile::SequenceOp& old, ArrayRef<unsigned> kept) {
 }
 
 void ColumnSplit::addTemporary(StringRef name, ArrayType type, Type storage) {
+  // Rows of steps, as operands have them.
+  llvm::MapVector<StringRef, int64_t> steps =
+      tile::namesOfSteps(*kernel.getBlock()->getOps<tile::SequenceOp>().begin());
+  SmallVector<AxisAttr> axes(type.getAxes());
+  llvm::stable_sort(axes, [&](AxisAttr x, AxisAttr y) {
+    return steps.contains(x.getName()) && !steps.contains(y.getName());
+  });
   temporaries.push_back(OperandAttr::get(b.getContext(), b.getStringAttr(name), Role::ChunkTemp,
-                                         SmallVector<AxisAttr>(type.getAxes()), storage,
-                                         ssm::Scope::Head));
+                                         axes, storage, ssm::Scope::Head));
 }
 
 Value ColumnSplit::temporary(Value value, Type storage, bool isRest) {
@@ -161,8 +167,7 @@ Value ColumnSplit::matrix(Value value) {
   return matrices[value] = made;
 }
 
-/// Drops operands that nothing reads or writes, and gives the kernel those that are new.
-static void setOperands(tile::KernelOp kernel, ArrayRef<Attribute> operands) {
+void schedule::setOperands(tile::KernelOp kernel, ArrayRef<Attribute> operands) {
   llvm::StringSet<> loaded, stored;
   kernel.walk([&](Operation* op) {
     if (auto load = dyn_cast<tile::LoadOp>(op))

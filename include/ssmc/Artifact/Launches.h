@@ -41,15 +41,16 @@ struct Factor {
     /// Arrays of a temporary with one for each `tile` steps; packed sequences begin one each, see
     /// KernelABI.h.
     Chunks,
-    /// Blocks along the grid's second axis, which share tiles of `tile` steps.
+    /// Blocks along the grid's second axis, which share tiles of `tile` steps: no more than there
+    /// are with `mostBlocks` in all, but one.
     Rows,
-    /// No more of them than there are with `mostBlocks` in all, but one: each block has workspace.
-    FewRows,
+    /// The same of kernels that run once for each group.
+    GroupRows,
   } kind;
   int64_t tile = 0;
 
   int64_t at(const CallSizes& sizes) const;
-  /// `B`, `N`, `H`, `G`, `T`, `X`, `chunks(64)`, `rows(64)`, `few_rows(64)`.
+  /// `B`, `N`, `H`, `G`, `T`, `X`, `chunks(64)`, `rows(64)`, `group_rows(64)`.
   std::string text() const;
 };
 

@@ -4,6 +4,7 @@
 #include "dialects/SSM/SSM.h"
 #include "dialects/Tile/Tile.h"
 
+#include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/Pass.h"
 #include "llvm/ADT/StringMap.h"
 
@@ -38,6 +39,10 @@ mlir::FailureOr<tile::KernelOp> scheduleChunk(ssm::RecurrenceOp form, ssm::Chunk
 /// The kernel of one pass of a recurrent form.
 mlir::FailureOr<tile::KernelOp> schedulePass(ssm::RecurrenceOp form, ssm::PassOp pass,
                                              const Options& options, llvm::StringRef name);
+
+/// Takes what heads of a group would compute alike out of a module's kernels, where it sums up, to
+/// kernels that run once for each group, before them.
+void shareGroups(mlir::ModuleOp module);
 
 /// `--schedule=dims=K=128,V=128`: the above for every derived form of a module.
 void registerPasses();

@@ -39,9 +39,16 @@ public:
   virtual mlir::Value block(mlir::ImplicitLocOpBuilder& b, int axis) const = 0;  ///< i32
   virtual mlir::Value blocks(mlir::ImplicitLocOpBuilder& b, int axis) const = 0; ///< i32
   virtual void barrier(mlir::ImplicitLocOpBuilder& b) const = 0;
+  /// The meeting of a number, an i32 from 1 to 15, of so many threads: some come to it from one
+  /// place of a program, some from another. Those that arrive do not wait for the others.
+  virtual void meet(mlir::ImplicitLocOpBuilder& b, mlir::Value number, int64_t threads) const = 0;
+  virtual void arrive(mlir::ImplicitLocOpBuilder& b, mlir::Value number, int64_t threads) const = 0;
   /// The value of the thread whose number differs by `mask` (below 32) in an exclusive or.
   virtual mlir::Value exchange(mlir::ImplicitLocOpBuilder& b, mlir::Value value,
                                int mask) const = 0;
+  /// 2^x of an f32, to a relative error of 2^-21 or less; results below the smallest normal number
+  /// may be 0.
+  virtual mlir::Value powerOfTwo(mlir::ImplicitLocOpBuilder& b, mlir::Value x) const = 0;
   /// Copies 16 or 4 bytes from the caller's memory to the block's without waiting; `waitForCopies`
   /// waits for all of the thread's. With `count`, an i32, so many bytes are read, and the others
   /// become 0.
@@ -85,9 +92,13 @@ struct Limits {
 struct KernelInfo {
   std::string name;
   int64_t threads = 128;
+  /// Whether items are sequences and groups, not heads.
+  bool isOfGroups = false;
   /// Blocks for each item, side by side: grid axis 0 has items times slices.
   int64_t slices = 1;
   int64_t sharedBytes = 0;
+  /// Blocks that a processor should have registers for at a time.
+  int64_t residentBlocks = 1;
   /// Operands that must begin at multiples of 16 bytes, with strides that are such: by their number
   /// among the parameters, with the bytes of an element.
   std::vector<std::pair<int64_t, int64_t>> aligned;

@@ -50,10 +50,23 @@ public:
     LLVM::CallIntrinsicOp::create(b, b.getStringAttr("llvm.nvvm.barrier.cta.sync.aligned.all"),
                                   ValueRange{all});
   }
+  void meet(ImplicitLocOpBuilder& b, Value number, int64_t threads) const override {
+    Value count = arith::ConstantIntOp::create(b, threads, 32);
+    LLVM::CallIntrinsicOp::create(b, b.getStringAttr("llvm.nvvm.barrier.cta.sync.aligned.count"),
+                                  ValueRange{number, count});
+  }
+  void arrive(ImplicitLocOpBuilder& b, Value number, int64_t threads) const override {
+    Value count = arith::ConstantIntOp::create(b, threads, 32);
+    LLVM::CallIntrinsicOp::create(b, b.getStringAttr("llvm.nvvm.barrier.cta.arrive.aligned.count"),
+                                  ValueRange{number, count});
+  }
   Value exchange(ImplicitLocOpBuilder& b, Value value, int mask) const override {
     auto i32 = [&](int64_t number) -> Value { return arith::ConstantIntOp::create(b, number, 32); };
     return call(b, "llvm.nvvm.shfl.sync.bfly.f32", b.getF32Type(),
                 {i32(-1), value, i32(mask), i32(31)});
+  }
+  Value powerOfTwo(ImplicitLocOpBuilder& b, Value x) const override {
+    return call(b, "llvm.nvvm.ex2.approx.ftz.f", b.getF32Type(), {x});
   }
   void copyLater(ImplicitLocOpBuilder& b, Value to, Value from, int64_t bytes,
                  Value count) const override {
@@ -236,6 +249,8 @@ std::optional<Image> cuda::compile(ModuleOp module, const TargetSpec& target, in
     llvm::Function* function = translated->getFunction(info.name);
     function->setCallingConv(llvm::CallingConv::PTX_Kernel);
     function->addFnAttr("nvvm.maxntid", std::to_string(info.threads));
+    if (info.residentBlocks > 1)
+      function->addFnAttr("nvvm.minctasm", std::to_string(info.residentBlocks));
     function->addFnAttr(llvm::Attribute::NoUnwind);
   }
   ssmc::target::optimise(*translated, *machine, /*unrollsLoops=*/true);

@@ -8,6 +8,10 @@ namespace ssmc::simt {
 /// Columns of a warp, and positions of a tile.
 inline constexpr int64_t columnsOfWarp = 16, positions = 8;
 
+/// Numbers of the meetings where an even chunk is there, and where it has been read; those of odd
+/// ones follow.
+inline constexpr int64_t isThere = 1, isRead = 3;
+
 /// An array with columns, in the registers of a warp: for each tile of eight positions columns r
 /// and r + 8 by positions c and c + 1, row by row. Without another label two elements.
 struct Fragment {

@@ -145,14 +145,15 @@ void ColumnEmitter::emitCopies(Value count) {
   auto parityOf = [&](Value number) -> Value {
     return arith::TruncIOp::create(b, b.getI32Type(), arith::AndIOp::create(b, number, e.i64(1)));
   };
-  Value isAny = arith::CmpIOp::create(b, arith::CmpIPredicate::sgt, count, e.i64(0));
-  e.when(isAny, [&] { bringIn(e.i64(0), e.i32(0)); });
   e.loop(e.i64(0), count, e.i64(1), {}, [&](Value chunk, ValueRange) {
+    Value parity = parityOf(chunk);
+    Value isUsed = arith::CmpIOp::create(b, arith::CmpIPredicate::sge, chunk, e.i64(2));
+    e.when(isUsed, [&] {
+      e.machine.meet(b, arith::AddIOp::create(b, parity, e.i32(isRead)), e.info.threads);
+    });
+    bringIn(chunk, parity);
     e.machine.waitForCopies(b);
-    e.machine.barrier(b);
-    Value next = arith::AddIOp::create(b, chunk, e.i64(1));
-    Value isThere = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, next, count);
-    e.when(isThere, [&] { bringIn(next, parityOf(next)); });
+    e.machine.arrive(b, arith::AddIOp::create(b, parity, e.i32(isThere)), e.info.threads);
     return SmallVector<Value>();
   });
 }

@@ -10,7 +10,8 @@
 //
 // Right sides are matrices without columns. They lie in shared memory, where all warps of the block
 // read them: two chunks have room, and warps of their own bring in the next one. Rows and columns
-// of steps that do not exist are zeros there. Threads meet once a chunk.
+// of steps that do not exist are zeros there. Warps meet those that copy where a chunk is there;
+// that one has been read they say without waiting.
 #include "lib/Target/SIMT/ColumnEmitter.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -188,7 +189,9 @@ Fragment ColumnEmitter::multiply(ssm::SumOp sum, const Fragment* start) {
   ArrayAttr triangle;
   if (auto load = copies.front().getDefiningOp<tile::LoadOp>())
     triangle = load.getTriangleAttr();
-  bool keepsRest = copies.size() > 1 || flowsIntoState(sum.getResult());
+  // (As roundedTerms has it.)
+  bool keepsRest =
+      !isStoredAsBF16(side) && (flowsIntoState(sum.getResult()) || !isExactAsBF16(copies.front()));
   Value zero = arith::ConstantOp::create(b, b.getF32FloatAttr(0));
   made.elements = start ? start->elements : SmallVector<Value>(sizeOf(made.axis), zero);
   bool asksSteps = e.stepLabels.contains(summed) && !isZeroBeyond(side);
@@ -339,14 +342,14 @@ void ColumnEmitter::emitColumns(Value count) {
       fragmentOf(load.getResult());
   SmallVector<Value> last =
       e.loop(e.i64(0), count, e.i64(1), initial, [&](Value chunk, ValueRange carried) {
-        e.machine.barrier(b);
+        Value parity =
+            arith::TruncIOp::create(b, b.getI32Type(), arith::AndIOp::create(b, chunk, e.i64(1)));
+        e.machine.meet(b, arith::AddIOp::create(b, parity, e.i32(isThere)), e.info.threads);
         DenseMap<Value, Fragment> outside = fragments;
         adopt(body->getArguments(), carried);
         Value start = chunkStart(chunk);
         e.timeStarts[0] = start;
         setExtents(arith::SubIOp::create(b, e.times[0], start));
-        Value parity =
-            arith::TruncIOp::create(b, b.getI32Type(), arith::AndIOp::create(b, chunk, e.i64(1)));
         for (Staged& one : staged)
           e.buffers[one.load.getResult()] = slotOf(one, parity);
         for (tile::StoreOp store : body->getOps<tile::StoreOp>())
@@ -354,6 +357,11 @@ void ColumnEmitter::emitColumns(Value count) {
         SmallVector<Value> next = flatten(body->getTerminator()->getOperands());
         for (Staged& one : staged)
           e.buffers.erase(one.load.getResult());
+        // (Nobody waits where there is nothing more to bring.)
+        Value last = arith::SubIOp::create(b, count, e.i64(2));
+        e.when(arith::CmpIOp::create(b, arith::CmpIPredicate::slt, chunk, last), [&] {
+          e.machine.arrive(b, arith::AddIOp::create(b, parity, e.i32(isRead)), e.info.threads);
+        });
         e.partialExtents.clear();
         fragments = std::move(outside);
         return next;

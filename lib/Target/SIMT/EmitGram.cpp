@@ -1,24 +1,29 @@
-// Grams with a decay for each key, by halves.
+// Grams with a decay for each key.
 //
-// The decay from step s to step t is a product of two where a step between them cuts it: what
-// decays from s up to the cut goes to the key of s, the rest to the query of t, and neither exceeds
-// 1 where decays do not. Halving a chunk again and again gives each pair of different steps exactly
-// one cut: at the level of blocks of 2 h steps the pairs whose steps lie in different halves of one
-// block. So a gram is one product for each level, with queries scaled from the cut on, keys up to
-// it:
+// Blocks of sixteen steps on the diagonal, pair by pair: lanes of a warp have keys of their own,
+// and walk down the rows with one product for each column,
+//
+//   P[s] = b[s] prod of decays from s + 1 to the row       G[t, s] = sum over keys of a[t] P[s]
+//
+// in f32, without an exponential and without a barrier; lanes add up at the end, thirty-two sums at
+// a time. Off the diagonal, by halves. The decay from step s to step t is a product of two where a
+// step between them cuts it: what decays from s up to the cut goes to the key of s, the rest to the
+// query of t, and neither exceeds 1 where decays do not. Halving a chunk again and again gives each
+// pair of blocks exactly one cut: at the level of blocks of 2 h steps the pairs whose steps lie in
+// different halves of one block. So a level is one product, with queries scaled from the cut on,
+// keys up to it:
 //
 //   L[t] = a[t] prod of decays from the cut to t       t in the second half of its block
 //   R[s] = b[s] prod of decays from s + 1 to the cut   s in the first half
 //
-// and the sum of a b on the diagonal. From blocks of 32 steps up whole tiles are halves of blocks;
-// below, the tiles on the diagonal are computed, and what is no pair of the level left out. Decays
-// stay products of factors: zero and negative ones are as exact as any.
+// Decays stay products of factors: zero and negative ones are as exact as any.
 //
 // (Yang et al., gated linear attention, 2024, cut chunks once more, into blocks with a reference
-// each; the halves need no pass over single pairs.)
+// each, and compute diagonal ones pair by pair too, with an exponential for each pair and key.)
 #include "lib/Target/SIMT/Emitter.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 
 using namespace mlir;
 using namespace ssmc;
@@ -46,17 +51,155 @@ bool simt::lowersGram(ssm::GramOp gram) {
   return keys % 16 == 0 && steps % 16 == 0 && llvm::isPowerOf2_64(steps);
 }
 
+/// Steps of a block on the diagonal, and lanes of a warp.
+static constexpr int64_t blockSteps = 16, lanes = 32;
+/// Columns of a block that a warp walks with at a time, and parts of a block with so many.
+static constexpr int64_t columnsAtOnce = 4, parts = blockSteps / columnsAtOnce;
+
+/// The sums over a warp of a power of two of values: lane l gets that of value l / (32 / count).
+Value KernelEmitter::sumOverLanes(SmallVector<Value> values, Value lane) {
+  int64_t mask = lanes / 2;
+  for (; values.size() > 1; mask /= 2) {
+    size_t half = values.size() / 2;
+    Value bit = arith::AndIOp::create(b, lane, i32(mask));
+    Value isUpper = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, bit, i32(0));
+    for (size_t i = 0; i < half; ++i) {
+      Value kept = arith::SelectOp::create(b, isUpper, values[i + half], values[i]);
+      Value given = arith::SelectOp::create(b, isUpper, values[i], values[i + half]);
+      values[i] = arith::AddFOp::create(b, kept, machine.exchange(b, given, mask));
+    }
+    values.truncate(half);
+  }
+  for (; mask; mask /= 2)
+    values[0] = arith::AddFOp::create(b, values[0], machine.exchange(b, values[0], mask));
+  return values[0];
+}
+
+/// The blocks on the diagonal. A warp does columns part, part + 4, part + 8 and part + 12 of one,
+/// so that warps have about the same to do, and writes rows from 0, 4, 8, 12 on: zeros in those
+/// above.
+void KernelEmitter::emitDiagonal(ssm::GramOp gram, const Buffer& target) {
+  StringRef rows = gram.getRows();
+  ssm::ArrayType type = arrayType(gram.getA());
+  ssm::AxisAttr key = type.find(ssm::strings(gram.getOver()).front());
+  int64_t keys = key.getSize(), perLane = llvm::divideCeil(keys, lanes);
+  bool strict = gram.getStrict(), isFull = keys % lanes == 0;
+  Value zero = arith::ConstantOp::create(b, b.getF32FloatAttr(0));
+  Value lane = arith::RemUIOp::create(b, thread, i32(lanes));
+  Value firstKey = arith::MulIOp::create(b, lane, i32(perLane));
+  auto equal = [&](Value x, Value y) -> Value {
+    return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, x, y);
+  };
+  auto emitTask = [&](Value task, ValueRange) {
+    Value part = arith::RemUIOp::create(b, task, i32(parts));
+    Value block =
+        arith::MulIOp::create(b, arith::DivUIOp::create(b, task, i32(parts)), i32(blockSteps));
+    auto readAll = [&](Value value, Value start, int64_t t) {
+      SmallVector<Value> elements;
+      for (int64_t e = 0; e < perLane; ++e) {
+        Point point;
+        point.set(rows, {start, t});
+        Index at{firstKey, e};
+        // (Lanes beyond the last key read that.)
+        if (!isFull)
+          at = {arith::MinUIOp::create(b, indexValue(at), i32(keys - 1)), 0};
+        point.set(key.getName(), at);
+        elements.push_back(evaluate(value, point));
+      }
+      return elements;
+    };
+    // What the key of each column has become, 0 before its step, and its sums from row to row.
+    SmallVector<SmallVector<Value>> columns(columnsAtOnce, SmallVector<Value>(perLane, zero));
+    SmallVector<SmallVector<Value>> sums(columnsAtOnce);
+    SmallVector<Value> own;
+    Value firstOwn = arith::AddIOp::create(b, block, part);
+    for (int64_t t = 0; t < blockSteps; ++t) {
+      SmallVector<Value> queries = readAll(gram.getA(), block, t), decays;
+      if (t % parts == 0)
+        own = readAll(gram.getB(), firstOwn, t);
+      if (t)
+        decays = readAll(gram.getDecay(), block, t);
+      if (!isFull)
+        for (auto [e, query] : llvm::enumerate(queries)) {
+          Value exists = arith::CmpIOp::create(
+              b, arith::CmpIPredicate::ult, arith::AddIOp::create(b, firstKey, i32(e)), i32(keys));
+          query = arith::SelectOp::create(b, exists, query, zero);
+        }
+      // The column that may begin here: that of the warp whose part it is.
+      int64_t first = t / parts;
+      auto decay = [&] {
+        for (int64_t c = 0; c <= first && t; ++c)
+          for (auto [value, by] : llvm::zip(columns[c], decays))
+            if (value != zero)
+              value = arith::MulFOp::create(b, value, by);
+      };
+      auto begin = [&] {
+        Value isOwn = equal(part, i32(t % parts));
+        for (auto [value, key] : llvm::zip(columns[first], own))
+          value = arith::SelectOp::create(b, isOwn, key, value);
+      };
+      auto addUp = [&] {
+        for (int64_t c = 0; c <= first; ++c) {
+          Value sum;
+          for (auto [x, y] : llvm::zip(queries, columns[c])) {
+            sum = sum ? LLVM::FMAOp::create(b, x, y, sum).getResult()
+                      : arith::MulFOp::create(b, x, y).getResult();
+          }
+          sums[c].push_back(columns[c].front() == zero ? zero : sum);
+        }
+      };
+      // Queries decay by their own step too, unless it is a strict gram.
+      if (strict)
+        addUp();
+      decay();
+      begin();
+      if (!strict)
+        addUp();
+    }
+    // Sixteen rows of the first column, twelve of the second and four of the last make a warp's
+    // worth of sums, the eight of the third a quarter of one.
+    auto write = [&](Value row, Value column, Value sum) {
+      Point point;
+      point.set(rows, {arith::AddIOp::create(b, block, row), 0});
+      column = arith::AddIOp::create(b, column, part);
+      point.set(gram.getColumns(), {arith::AddIOp::create(b, block, column), 0});
+      store(target, point, sum);
+    };
+    SmallVector<Value> most(sums[0]);
+    most.append(sums[1]);
+    most.append(sums[3]);
+    auto isBelow = [&](int64_t bound) -> Value {
+      return arith::CmpIOp::create(b, arith::CmpIPredicate::ult, lane, i32(bound));
+    };
+    auto choose = [&](int64_t first, int64_t second, int64_t last) -> Value {
+      Value late = arith::SelectOp::create(b, isBelow(28), i32(second), i32(last));
+      return arith::SelectOp::create(b, isBelow(16), i32(first), late);
+    };
+    write(arith::SubIOp::create(b, lane, choose(0, 12, 16)), choose(0, parts, 3 * parts),
+          sumOverLanes(std::move(most), lane));
+    Value sum = sumOverLanes(std::move(sums[2]), lane);
+    Value number = arith::DivUIOp::create(b, lane, i32(parts));
+    when(equal(arith::RemUIOp::create(b, lane, i32(parts)), i32(0)),
+         [&] { write(arith::AddIOp::create(b, number, i32(8)), i32(2 * parts), sum); });
+    return SmallVector<Value>();
+  };
+  int64_t tasks = arrayType(gram.getResult()).find(rows).getSize() / blockSteps * parts;
+  loop(arith::DivUIOp::create(b, thread, i32(lanes)), i32(tasks), i32(limits.threads / lanes), {},
+       emitTask);
+}
+
 void KernelEmitter::emitGram(ssm::GramOp gram) {
   StringRef rows = gram.getRows(), columns = gram.getColumns();
   ssm::ArrayType type = arrayType(gram.getA());
   ssm::AxisAttr key = type.find(ssm::strings(gram.getOver()).front()), step = type.find(rows);
-  int64_t steps = step.getSize(), threads = limits.threads, warps = threads / 32;
+  int64_t steps = step.getSize(), warps = limits.threads / lanes;
   bool feedsBack = flowsIntoState(gram.getResult());
   Type bf16 = b.getBF16Type();
-  auto makeSide = [&] { return makeBuffer(type, {rows, key.getName()}, bf16); };
-  Buffer left = makeSide(), leftRest = makeSide(), right = makeSide(), rightRest;
-  if (feedsBack)
-    rightRest = makeSide();
+  Buffer left, leftRest, right, rightRest;
+  if (steps > blockSteps)
+    for (Buffer* side : {&left, &leftRest, &right, &rightRest})
+      if (feedsBack || side != &rightRest)
+        *side = makeBuffer(type, {rows, key.getName()}, bf16);
   Buffer target = makeBuffer(arrayType(gram.getResult()), {rows, columns});
   Value zero = arith::ConstantOp::create(b, b.getF32FloatAttr(0));
   Value one = arith::ConstantOp::create(b, b.getF32FloatAttr(1));
@@ -64,7 +207,7 @@ void KernelEmitter::emitGram(ssm::GramOp gram) {
     return x == one ? y : y == one ? x : arith::MulFOp::create(b, x, y).getResult();
   };
 
-  // The two sides of a level, a thread for each key; of level 0, as they are.
+  // The two sides of a level, a thread for each key.
   auto emitSides = [&](int64_t half) {
     deal(key, [&](const Point& at) {
       auto read = [&](Value value, int64_t t) {
@@ -75,7 +218,7 @@ void KernelEmitter::emitGram(ssm::GramOp gram) {
       auto write = [&](const Buffer& high, const Buffer* low, int64_t t, Value value) {
         Point point = at;
         point.set(rows, {Value(), t});
-        storeRounded(high, low, point, value);
+        storeRounded(high, low, std::pair(point, value));
       };
       // A run of steps in the order in which decays add up: what is read first, then the results.
       auto run = [&](int64_t first, int64_t count, int64_t by, bool isLeft) {
@@ -87,7 +230,7 @@ void KernelEmitter::emitGram(ssm::GramOp gram) {
           for (int64_t j = 0; j < some; ++j) {
             int64_t t = first + by * (i + j);
             elements.push_back(read(isLeft ? gram.getA() : gram.getB(), t));
-            decays.push_back(half ? read(gram.getDecay(), t) : one);
+            decays.push_back(read(gram.getDecay(), t));
           }
           for (int64_t j = 0; j < some; ++j) {
             // Queries decay by their own step too, unless it is a strict gram.
@@ -107,27 +250,19 @@ void KernelEmitter::emitGram(ssm::GramOp gram) {
           }
         }
       };
-      if (!half) {
-        run(0, steps, 1, true);
-        run(0, steps, 1, false);
-        return;
-      }
       for (int64_t block = 0; block < steps; block += 2 * half) {
         run(block + half, half, 1, true);
         run(block + half - 1, half, -1, false);
       }
     });
-    barrier();
   };
 
-  // Tiles of 16 x 16, each by a warp: `firsts` says where one begins, `isPair` which of its
-  // elements count. On the diagonal they are added to what is there.
-  Value inWarp = arith::RemUIOp::create(b, thread, i32(32));
-  Value warp = arith::DivUIOp::create(b, thread, i32(32));
+  // Tiles of 16 x 16, each by a warp: `firsts` says where one begins.
+  Value inWarp = arith::RemUIOp::create(b, thread, i32(lanes));
+  Value warp = arith::DivUIOp::create(b, thread, i32(lanes));
   Value r = arith::DivUIOp::create(b, inWarp, i32(4));
   Value c = arith::MulIOp::create(b, arith::RemUIOp::create(b, inWarp, i32(4)), i32(2));
-  auto emitTiles = [&](int64_t count, llvm::function_ref<std::pair<Value, Value>(Value)> firsts,
-                       llvm::function_ref<Value(Value, Value)> isPair, bool adds) {
+  auto emitTiles = [&](int64_t count, llvm::function_ref<std::pair<Value, Value>(Value)> firsts) {
     loop(warp, i32(count), i32(warps), {}, [&](Value task, ValueRange) {
       auto [row, column] = firsts(task);
       auto fragment = [&](const Buffer& buffer, Value first, Value from, bool isRight) {
@@ -165,64 +300,50 @@ void KernelEmitter::emitGram(ssm::GramOp gram) {
           Point point;
           point.set(rows, {t, 0});
           point.set(columns, {s, 0});
-          Value sum = sums[4 * j + e];
-          if (isPair)
-            sum = arith::SelectOp::create(b, isPair(t, s), sum, zero);
-          if (adds)
-            sum = arith::AddFOp::create(b, load(target, point), sum);
-          done.push_back({point, sum});
+          done.push_back({point, sums[4 * j + e]});
         }
       for (auto& [point, sum] : done)
         store(target, point, sum);
       return SmallVector<Value>();
     });
-    barrier();
   };
 
-  auto equal = [&](Value x, Value y) -> Value {
-    return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, x, y);
-  };
-  auto over = [&](Value x, int64_t size) -> Value {
-    return arith::DivUIOp::create(b, x, i32(size));
-  };
-  auto diagonal = [&](Value task) {
-    Value first = arith::MulIOp::create(b, task, i32(16));
-    return std::pair(first, first);
-  };
-  // The diagonal of a gram that is not strict, and zeros everywhere else.
-  deal({step, arrayType(gram.getResult()).find(columns)},
-       [&](const Point& point) { store(target, point, zero); });
-  if (gram.getStrict()) {
-    barrier();
-  } else {
-    emitSides(0);
-    emitTiles(steps / 16, diagonal, equal, /*adds=*/true);
-  }
-  for (int64_t half = steps / 2; half >= 1; half /= 2) {
-    emitSides(half);
-    if (half >= 16) {
-      int64_t across = half / 16;
-      auto place = [&](Value task) {
-        Value block = over(task, across * across);
-        Value inside = arith::RemUIOp::create(b, task, i32(across * across));
-        Value start = arith::MulIOp::create(b, block, i32(2 * half));
-        auto tileAt = [&](Value number) -> Value {
-          return arith::AddIOp::create(b, start, arith::MulIOp::create(b, number, i32(16)));
-        };
-        Value row = tileAt(arith::AddIOp::create(b, over(inside, across), i32(across)));
-        return std::pair(row, tileAt(arith::RemUIOp::create(b, inside, i32(across))));
-      };
-      emitTiles(across * across * (steps / (2 * half)), place, nullptr, /*adds=*/false);
-      continue;
-    }
-    auto isPair = [&](Value t, Value s) -> Value {
-      // One block, the second half and the first.
-      Value together = equal(over(t, 2 * half), over(s, 2 * half));
-      Value apart =
-          arith::CmpIOp::create(b, arith::CmpIPredicate::ugt, over(t, half), over(s, half));
-      return arith::AndIOp::create(b, together, apart);
+  emitDiagonal(gram, target);
+  // Zeros in the rows above, and in the blocks above the diagonal.
+  deal({step, arrayType(gram.getResult()).find(columns)}, [&](const Point& point) {
+    Value t = indexValue(*point.find(rows)), s = indexValue(*point.find(columns));
+    auto compare = [&](arith::CmpIPredicate predicate, Value x, Value y) -> Value {
+      return arith::CmpIOp::create(b, predicate, x, y);
     };
-    emitTiles(steps / 16, diagonal, isPair, /*adds=*/true);
+    Value start = arith::MulIOp::create(b, arith::DivUIOp::create(b, s, i32(columnsAtOnce)),
+                                        i32(columnsAtOnce));
+    Value isAbove = compare(arith::CmpIPredicate::ult, t, start);
+    when(isAbove, [&] { store(target, point, zero); });
+  });
+  if (steps > blockSteps) {
+    emitSides(steps / 2);
+    barrier();
+  }
+  for (int64_t half = steps / 2; half >= blockSteps; half /= 2) {
+    int64_t across = half / blockSteps;
+    emitTiles(across * across * (steps / (2 * half)), [&](Value task) {
+      auto over = [&](Value x, int64_t size) -> Value {
+        return arith::DivUIOp::create(b, x, i32(size));
+      };
+      Value block = over(task, across * across);
+      Value inside = arith::RemUIOp::create(b, task, i32(across * across));
+      Value start = arith::MulIOp::create(b, block, i32(2 * half));
+      auto tileAt = [&](Value number) -> Value {
+        return arith::AddIOp::create(b, start, arith::MulIOp::create(b, number, i32(blockSteps)));
+      };
+      Value row = tileAt(arith::AddIOp::create(b, over(inside, across), i32(across)));
+      return std::pair(row, tileAt(arith::RemUIOp::create(b, inside, i32(across))));
+    });
+    if (half == blockSteps)
+      break;
+    barrier();
+    emitSides(half / 2);
+    barrier();
   }
   buffers[gram.getResult()] = target;
 }

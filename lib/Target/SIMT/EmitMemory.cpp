@@ -114,11 +114,62 @@ void KernelEmitter::store(const Buffer& buffer, const Point& point, Value value)
   LLVM::StoreOp::create(b, value, address(buffer, point), bytesOf(buffer.storage));
 }
 
+/// The label along which the elements of a run lie side by side; none if there is no such.
+static StringRef labelOf(ArrayRef<std::pair<Point, Value>> run) {
+  StringRef label;
+  for (auto& [name, first] : run.front().first.indices) {
+    const Index* second = run[1].first.find(name);
+    if (second->dynamic == first.dynamic && second->constant == first.constant)
+      continue;
+    if (!label.empty() || second->dynamic != first.dynamic ||
+        second->constant != first.constant + 1)
+      return {};
+    label = name;
+  }
+  return label;
+}
+
+void KernelEmitter::storeRun(const Buffer& buffer, Run run) {
+  int64_t count = run.size(), bytes = bytesOf(buffer.storage);
+  auto canStoreAtOnce = [&] {
+    if (count == 1 || !buffer.isAligned || count * bytes > 16 ||
+        !(buffer.storage.isF32() || buffer.storage.isBF16()) ||
+        !llvm::all_of(run, [](auto& one) { return one.second.getType().isF32(); }))
+      return false;
+    StringRef label = labelOf(run);
+    return !label.empty() && llvm::all_of(buffer.dims, [&](const Dim& dim) {
+      return !dim.dynamicStride && (dim.label == label ? dim.stride == 1 : dim.stride % count == 0);
+    });
+  };
+  if (!canStoreAtOnce()) {
+    for (auto& [point, value] : run)
+      store(buffer, point, value);
+    return;
+  }
+  touch(buffer);
+  SmallVector<Value> parts;
+  if (buffer.storage.isF32()) {
+    for (auto& [point, value] : run)
+      parts.push_back(value);
+  } else {
+    for (int64_t i = 0; i < count; i += 2)
+      parts.push_back(machine.roundPair(b, run[i].second, run[i + 1].second));
+  }
+  Value all = parts.front();
+  if (parts.size() > 1) {
+    all = LLVM::UndefOp::create(b, VectorType::get(parts.size(), parts.front().getType()));
+    for (auto [i, part] : llvm::enumerate(parts))
+      all = LLVM::InsertElementOp::create(b, all, part, i32(i));
+  }
+  LLVM::StoreOp::create(b, all, address(buffer, run.front().first), count * bytes);
+}
+
 Buffer KernelEmitter::makeBuffer(ssm::ArrayType type, ArrayRef<StringRef> order, Type storage) {
   Buffer buffer;
   buffer.id = places.size();
   buffer.element = type.getElementType();
   buffer.storage = storage ? storage : buffer.element;
+  buffer.isAligned = true;
   // Labels of `order` last, its last one contiguous.
   // Before them steps, which are rows of the caller's arrays too, and then the others: arrays that
   // meet lie alike.

@@ -210,16 +210,18 @@ SmallVector<Value> KernelEmitter::loadFragmentOf(const Buffer& buffer, bool tran
   return machine.loadTiles(b, address(buffer, at), transposed);
 }
 
-void KernelEmitter::storeRounded(const Buffer& high, const Buffer* low, const Point& point,
-                                 Value value) {
-  store(high, point, value);
-  if (low)
-    store(*low, point, restOf(value));
+void KernelEmitter::storeRounded(const Buffer& high, const Buffer* low, Run run) {
+  storeRun(high, run);
+  if (!low)
+    return;
+  SmallVector<std::pair<Point, Value>> rests;
+  for (auto& [point, value] : run)
+    rests.push_back({point, restOf(value)});
+  storeRun(*low, rests);
 }
 
 void KernelEmitter::emitOperand(Value base, const Buffer& high, const Buffer* low) {
-  emitElements(base, axesOf(arrayType(base), high),
-               [&](const Point& point, Value value) { storeRounded(high, low, point, value); });
+  emitElements(base, axesOf(arrayType(base), high), [&](Run run) { storeRounded(high, low, run); });
 }
 
 //===-- sides where they are -----------------------------------------------------------------===//
@@ -415,8 +417,8 @@ void KernelEmitter::emitProducts(Value root, ArrayRef<Operation*> sums,
     }
     SmallVector<std::pair<Point, Value>> done;
     auto finishAll = [&] {
-      for (auto& [p, value] : done)
-        finish(p, value);
+      for (size_t i = 0; i < done.size(); i += 2) // Two lanes side by side.
+        finish(ArrayRef(done).slice(i, 2));
       done.clear();
     };
     for (int64_t i = 0; i < tile.rows; ++i)
@@ -439,7 +441,7 @@ void KernelEmitter::emitProducts(Value root, ArrayRef<Operation*> sums,
           bound(row, rows, 16 * tile.rows);
           bound(lane, lanes, 8 * tile.lanes);
           if (exists) {
-            when(exists, [&] { finish(p, evaluate(root, p)); });
+            when(exists, [&] { finish(std::pair(p, evaluate(root, p))); });
             continue;
           }
           done.push_back({p, evaluate(root, p)});

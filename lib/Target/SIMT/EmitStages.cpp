@@ -79,7 +79,7 @@ void KernelEmitter::dealElements(Value root, ArrayRef<ssm::AxisAttr> axes, Finis
       groups *= 2;
   }
   if (width * groups == 1)
-    return deal(axes, [&](const Point& point) { finish(point, evaluate(root, point)); });
+    return deal(axes, [&](const Point& point) { finish(std::pair(point, evaluate(root, point))); });
   SmallVector<ssm::AxisAttr> coarse(axes);
   ssm::AxisAttr last = axes.back();
   coarse.back() = ssm::AxisAttr::get(b.getContext(), last.getLabel(),
@@ -95,8 +95,8 @@ void KernelEmitter::dealElements(Value root, ArrayRef<ssm::AxisAttr> axes, Finis
         done.push_back({point, evaluate(root, point)});
       }
     }
-    for (auto& [point, value] : done)
-      finish(point, value);
+    for (int64_t i = 0; i < groups; ++i)
+      finish(ArrayRef(done).slice(i * width, width));
   };
   if (total == threads * width * groups) {
     Scope scope(*this);
@@ -128,8 +128,7 @@ void KernelEmitter::emitNest(Value value, const Buffer& target) {
     if (group > 1)
       return emitGroupReduction(op, target, group);
   }
-  emitElements(value, axesOf(arrayType(value), target),
-               [&](const Point& point, Value element) { store(target, point, element); });
+  emitElements(value, axesOf(arrayType(value), target), [&](Run run) { storeRun(target, run); });
 }
 
 void KernelEmitter::emitGroupReduction(Operation* op, const Buffer& target, int64_t group) {
@@ -170,13 +169,13 @@ void KernelEmitter::emitGroupReduction(Operation* op, const Buffer& target, int6
 }
 
 void KernelEmitter::emitResult(const Result& result) {
-  emitElements(result.value, axesOf(arrayType(result.value), result.target),
-               [&](const Point& point, Value element) {
-                 Point at = point;
-                 if (!result.label.empty())
-                   at.set(result.label, foldPositions.find(result.label)->second);
-                 store(result.target, at, element);
-               });
+  emitElements(result.value, axesOf(arrayType(result.value), result.target), [&](Run run) {
+    SmallVector<std::pair<Point, Value>> placed(run);
+    for (auto& [point, element] : placed)
+      if (!result.label.empty())
+        point.set(result.label, foldPositions.find(result.label)->second);
+    storeRun(result.target, placed);
+  });
 }
 
 tile::StoreOp simt::restStoreOf(tile::StoreOp store) {
@@ -211,10 +210,14 @@ void KernelEmitter::emitStore(tile::StoreOp op) {
   if (other)
     rest = bufferOf(other);
   auto write = [&] {
-    emitElements(value, axesOf(arrayType(value), target), [&](const Point& point, Value element) {
-      store(target, point, op.getRest() ? restOf(element) : element);
+    emitElements(value, axesOf(arrayType(value), target), [&](Run run) {
+      SmallVector<std::pair<Point, Value>> rests;
+      if (other || op.getRest())
+        for (auto& [point, element] : run)
+          rests.push_back({point, restOf(element)});
+      storeRun(target, op.getRest() ? Run(rests) : run);
       if (other)
-        store(rest, point, restOf(element));
+        storeRun(rest, rests);
     });
   };
   auto isWanted = [&] {

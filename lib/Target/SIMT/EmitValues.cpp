@@ -196,6 +196,11 @@ Value KernelEmitter::compute(Value value, const Point& point) {
   SmallVector<Value> operands;
   for (Value operand : op->getOperands())
     operands.push_back(evaluate(operand, inner));
+  // (Beside what products are rounded to, the machine's own function is exact.)
+  if (roundsProducts && isa<ssm::ExpOp>(op)) {
+    Value log2e = arith::ConstantOp::create(b, b.getF32FloatAttr(1.44269504f));
+    return machine.powerOfTwo(b, arith::MulFOp::create(b, operands[0], log2e));
+  }
   Value result = emitPointwise(b, op, operands);
   if (isa<ssm::CmpOp>(op)) {
     SmallVector<OpFoldResult> results;

@@ -64,6 +64,8 @@ struct Buffer {
   SmallVector<Dim, 4> dims;
   Type element; ///< of the tile: f32, i1, i32
   Type storage; ///< in memory
+  /// Whether it begins at a multiple of 16 bytes.
+  bool isAligned = false;
 };
 
 /// The elements that a thread holds of a value: one for each position of its labels but those that
@@ -149,9 +151,15 @@ private:
   /// Whether the index exists, as a condition; null where it does for sure.
   Value existsAt(ArrayRef<ssm::AxisAttr> axes, const Point& point);
 
+  /// Elements side by side along one label.
+  using Run = ArrayRef<std::pair<Point, Value>>;
+  using Finish = llvm::function_ref<void(Run run)>;
+
   //===-- memory (EmitMemory.cpp) -------------------------------------------------------------===//
   Value load(const Buffer& buffer, const Point& point);
   void store(const Buffer& buffer, const Point& point, Value value);
+  /// A run, at once where its places lie side by side.
+  void storeRun(const Buffer& buffer, Run run);
   /// A place for a value, with the labels of `order` last; kept as `storage`, if given.
   Buffer makeBuffer(ssm::ArrayType type, ArrayRef<StringRef> order = {}, Type storage = {});
   void touch(const Buffer& buffer);
@@ -212,7 +220,6 @@ private:
   void productsOf(Value value, SmallVectorImpl<Operation*>& found, bool isRoot);
   /// Computes all elements of a value, each in one thread, products in it included, and hands them
   /// to `finish`, several at a time: what `finish` writes is written after all of these were read.
-  using Finish = llvm::function_ref<void(const Point& point, Value element)>;
   void emitElements(Value root, ArrayRef<ssm::AxisAttr> axes, Finish finish);
   void dealElements(Value root, ArrayRef<ssm::AxisAttr> axes, Finish finish);
   void emitProducts(Value root, ArrayRef<Operation*> sums, ArrayRef<ssm::AxisAttr> axes,
@@ -234,14 +241,16 @@ private:
                                     StringRef reduced, const Point& others, Index first,
                                     Index column, bool isRight);
   void emitOperand(Value base, const Buffer& high, const Buffer* low);
-  /// Writes a value as bf16 and, if there is a place, what rounding leaves of it.
-  void storeRounded(const Buffer& high, const Buffer* low, const Point& point, Value value);
+  /// Writes values as bf16 and, if there is a place, what rounding leaves of them.
+  void storeRounded(const Buffer& high, const Buffer* low, Run run);
   std::optional<Value> storedPair(Value value, const Point& point, StringRef label);
   Pair pairAt(Value value, const Point& point, StringRef label, int64_t extent, bool wantsRest);
 
   //===-- grams (EmitGram.cpp) ----------------------------------------------------------------===//
   /// A gram with a decay for each key; its result has a place then.
   void emitGram(ssm::GramOp gram);
+  void emitDiagonal(ssm::GramOp gram, const Buffer& target);
+  Value sumOverLanes(SmallVector<Value> values, Value lane);
 
   //===-- columns (EmitColumns.cpp) -----------------------------------------------------------===//
   void emitColumns();

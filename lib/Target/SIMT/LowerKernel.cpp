@@ -17,6 +17,18 @@ bool simt::lowersSteps(Operation* op) {
   return isa<ssm::ShiftOp>(op) || (gram && lowersGram(gram));
 }
 
+/// Whether a kernel runs once for each group: all that it writes is what others read of it.
+static bool isOfGroups(tile::KernelOp kernel) {
+  bool result = false;
+  for (auto operand : kernel.getOperandsAttr().getAsRange<tile::OperandAttr>())
+    if (kernel.findStored(operand.getName().getValue()) >= 0) {
+      if (operand.getRole() != Role::ChunkTemp || operand.getScope() != ssm::Scope::Group)
+        return false;
+      result = true;
+    }
+  return result;
+}
+
 //===-- entry --------------------------------------------------------------------------------===//
 
 void KernelEmitter::emitEntry() {
@@ -62,9 +74,15 @@ void KernelEmitter::emitEntry() {
     sliceStart = arith::MulIOp::create(b, part, i64(slice.size));
     isFirstSlice = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, part, i64(0));
   }
-  sequence = arith::DivUIOp::create(b, item, heads);
-  head = arith::RemUIOp::create(b, item, heads);
-  group = arith::DivUIOp::create(b, arith::MulIOp::create(b, head, groups), heads);
+  info.isOfGroups = isOfGroups(kernel);
+  Value each = info.isOfGroups ? groups : heads;
+  sequence = arith::DivUIOp::create(b, item, each);
+  if (info.isOfGroups) {
+    group = arith::RemUIOp::create(b, item, each);
+  } else {
+    head = arith::RemUIOp::create(b, item, each);
+    group = arith::DivUIOp::create(b, arith::MulIOp::create(b, head, groups), heads);
+  }
 
   // Each block's part of the workspace: places, then rings of rows.
   Value row = arith::ExtUIOp::create(b, b.getI64Type(), machine.block(b, 1));
@@ -214,6 +232,9 @@ Buffer KernelEmitter::userBuffer(Operation* op, int index, tile::Part part, Type
     buffer.base =
         gep(buffer.base, buffer.storage.isInteger(1) ? b.getI8Type() : buffer.storage, offset);
   buffer.dims.assign(dims.rbegin(), dims.rend());
+  // (An array of a chunk's own, of which there are whole multiples of 16 bytes.)
+  buffer.isAligned = role == Role::ChunkTemp && !complex && !partStart &&
+                     stride * buffer.storage.getIntOrFloatBitWidth() % 128 == 0;
   return buffer;
 }
 
@@ -426,15 +447,19 @@ void KernelEmitter::run(const llvm::DenseSet<int>& away) {
   func::ReturnOp::create(b);
 }
 
+/// Blocks of a processor below which none takes room for a tile ahead, if tiles wait for none.
+static constexpr int64_t fewestBlocks = 3;
+/// Blocks of a processor that have to share its registers, where tiles wait for none.
+static constexpr int64_t mostResident = 4;
 /// Threads that bring in what warps with columns read.
 static constexpr int64_t copyThreads = 64;
 
 FailureOr<KernelInfo> simt::lowerKernel(tile::KernelOp kernel, const Machine& machine,
                                         const Limits& limits) {
   llvm::DenseSet<int> inWorkspace;
-  // (Tiles that blocks share have a block each.)
-  bool stagesAhead = llvm::any_of(kernel.getBlock()->getOps<tile::SequenceOp>(),
-                                  [](tile::SequenceOp op) { return !op.getInits().empty(); });
+  bool isShared = llvm::all_of(kernel.getBlock()->getOps<tile::SequenceOp>(),
+                               [](tile::SequenceOp op) { return op.getInits().empty(); });
+  bool stagesAhead = true;
   std::optional<Type> factors = kernel.getFactorType();
   bool roundsProducts = factors && factors->isBF16() && machine.hasPairs();
   ProductMap products;
@@ -458,7 +483,6 @@ FailureOr<KernelInfo> simt::lowerKernel(tile::KernelOp kernel, const Machine& ma
   }
   findProducts(kernel, roundsProducts, products, readAlong);
   Limits sized = limits;
-  bool isShared = !stagesAhead;
   for (;;) {
     ImplicitLocOpBuilder b(kernel.getLoc(), kernel);
     KernelEmitter emitter(kernel, b, machine, sized, slice, products, roundsProducts, stagesAhead,
@@ -466,9 +490,21 @@ FailureOr<KernelInfo> simt::lowerKernel(tile::KernelOp kernel, const Machine& ma
     emitter.run(inWorkspace);
     size_t moved = inWorkspace.size();
     if (emitter.pack(inWorkspace)) {
+      // Where tiles wait for none, other blocks have work while one waits for its operands: room
+      // for several counts more than a tile ahead.
+      if (isShared && stagesAhead && fewestBlocks * emitter.info.sharedBytes > limits.sharedBytes) {
+        stagesAhead = false;
+        inWorkspace.clear();
+        kernel->getPrevNode()->erase();
+        continue;
+      }
       if (!isShared || !roundsProducts || sized.threads > limits.threads ||
-          2 * emitter.info.sharedBytes <= limits.sharedBytes)
+          2 * emitter.info.sharedBytes <= limits.sharedBytes) {
+        if (isShared)
+          emitter.info.residentBlocks = std::clamp<int64_t>(
+              limits.sharedBytes / std::max<int64_t>(emitter.info.sharedBytes, 1), 1, mostResident);
         return emitter.info;
+      }
       // One block a processor: with more threads, as no other block has work while this one waits.
       sized.threads *= 2;
       kernel->getPrevNode()->erase();

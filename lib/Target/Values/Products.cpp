@@ -230,51 +230,21 @@ bool target::isCausal(Value value, StringRef rows, StringRef columns) {
 
 //===-- what is rounded ----------------------------------------------------------------------===//
 
-// How much is rounded. Operands that are stored as bf16 lose nothing. Of two sides that would lose
-// digits only one may, so that a result is as near as after one rounding. What flows into a state
-// loses none at all: there an error is fed back, and delta rules multiply it with differences.
-// Products of two rests, 2^-18 of the whole, are left out.
-
-bool target::isStoredAsBF16(Value value) {
-  if (auto relabel = value.getDefiningOp<ssm::RelabelOp>())
-    return isStoredAsBF16(relabel.getOperand());
-  auto load = value.getDefiningOp<tile::LoadOp>();
-  if (!load || load.getOtherwise())
-    return false;
-  auto kernel = load->getParentOfType<tile::KernelOp>();
-  return kernel.getOperandAt(kernel.findLoaded(load.getName())).getStorage().isBF16();
-}
-
-static bool flowsIntoState(Value value, DenseSet<Value>& seen) {
-  // What another kernel reads may have a part in a state there.
-  auto isPassedOn = [](Operation* user) {
-    auto store = dyn_cast<tile::StoreOp>(user);
-    if (!store)
-      return false;
-    auto kernel = store->getParentOfType<tile::KernelOp>();
-    tile::Role role = kernel.getOperandAt(kernel.findStored(store.getName())).getRole();
-    return role == tile::Role::Temp || role == tile::Role::ChunkTemp;
-  };
-  return seen.insert(value).second && llvm::any_of(value.getUsers(), [&](Operation* user) {
-           return isa<tile::YieldOp>(user) || isPassedOn(user) ||
-                  llvm::any_of(user->getResults(),
-                               [&](Value result) { return flowsIntoState(result, seen); });
-         });
-}
-
-bool target::flowsIntoState(Value value) {
-  DenseSet<Value> seen;
-  return ::flowsIntoState(value, seen);
-}
+// How much is rounded. The caller's operands that are stored as bf16 lose nothing. Of two sides
+// that would lose digits only one may, so that a result is as near as after one rounding. What
+// flows into a state loses none at all: there an error is fed back, and delta rules multiply it
+// with differences. Products of two rests, 2^-18 of the whole, are left out.
 
 SmallVector<std::pair<bool, bool>> target::roundedTerms(ssm::SumOp sum, const Product& product,
                                                         bool keepBoth) {
-  bool exactLeft = isStoredAsBF16(product.left), exactRight = isStoredAsBF16(product.right);
+  bool exactLeft = isExactAsBF16(product.left), exactRight = isExactAsBF16(product.right);
   bool feedsBack = flowsIntoState(sum.getResult()) || (keepBoth && !exactLeft && !exactRight);
+  // (Nothing is left of what is stored as one bf16.)
+  bool leavesLeft = !isStoredAsBF16(product.left), leavesRight = !isStoredAsBF16(product.right);
   SmallVector<std::pair<bool, bool>> terms = {{false, false}};
-  if (!exactLeft && (!exactRight || feedsBack))
+  if (leavesLeft && (!exactRight || feedsBack))
     terms.push_back({true, false});
-  if (!exactRight && feedsBack)
+  if (leavesRight && (feedsBack || (!leavesLeft && !exactLeft)))
     terms.push_back({false, true});
   return terms;
 }

@@ -30,11 +30,9 @@ void findProducts(mlir::Operation* kernel, bool keepExactSides, ProductMap& prod
 llvm::SmallVector<std::pair<bool, bool>> roundedTerms(ssm::SumOp sum, const Product& product,
                                                       bool keepBoth = false);
 
-/// Whether a value has a part in the states that the next block of steps begins with.
-bool flowsIntoState(mlir::Value value);
-
-/// Whether a value has bf16's digits and no more, as an operand that is stored so has.
-bool isStoredAsBF16(mlir::Value value);
+using tile::flowsIntoState;
+using tile::isExactAsBF16;
+using tile::isStoredAsBF16;
 
 /// Whether a value is 0 wherever the position along `columns` is past that along `rows`.
 bool isCausal(mlir::Value value, llvm::StringRef rows, llvm::StringRef columns);

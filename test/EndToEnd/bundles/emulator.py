@@ -19,9 +19,9 @@ def require(condition, message):
 def evaluate(formula, known):
     """A formula of the manifest: `4096 * H * chunks(64)`."""
     packed, steps, sequences = known["packed"], known["T"], known["N"]
+    rows = lambda c, each: min(max(-(-steps // c), 1), max(1024 // max(sequences * known[each], 1), 1))
     functions = {"chunks": lambda c: steps // c + sequences if packed else -(-steps // c),
-                 "rows": lambda c: min(max(-(-steps // c), 1), 65535),
-                 "few_rows": lambda c: min(max(-(-steps // c), 1), max(1024 // max(sequences * known["H"], 1), 1))}
+                 "rows": lambda c: rows(c, "H"), "group_rows": lambda c: rows(c, "G")}
     require(re.fullmatch(r"[\w ()*]+", formula), f"formula '{formula}'")
     return eval(formula, functions | known)
 
