@@ -116,6 +116,32 @@ static LogicalResult dropInner(Op op, PatternRewriter& rewriter) {
   return success();
 }
 
+//===-- Products along steps -----------------------------------------------------------------===//
+
+/// x times the product before each position of x  ->  the product up to it; with another factor of
+/// x the same, and that factor. (One product along the steps instead of two, where the other one is
+/// wanted too; up to rounding.)
+static LogicalResult productUpTo(MulOp op, PatternRewriter& rewriter) {
+  for (unsigned side : {0u, 1u}) {
+    auto before = op->getOperand(side).getDefiningOp<CumprodOp>();
+    if (!before || !before.getExclusive())
+      continue;
+    Value x = before.getOperand(), other = op->getOperand(1 - side), rest;
+    if (auto mul = other.getDefiningOp<MulOp>())
+      rest = mul.getLhs() == x ? mul.getRhs() : mul.getRhs() == x ? mul.getLhs() : Value();
+    if (other != x && !rest)
+      continue;
+    Value upTo = CumprodOp::create(rewriter, before.getLoc(), x, before.getLabelAttr(), UnitAttr(),
+                                   before.getReverseAttr());
+    if (rest)
+      rewriter.replaceOpWithNewOp<MulOp>(op, rest, upTo);
+    else
+      rewriter.replaceOp(op, upTo);
+    return success();
+  }
+  return rewriter.notifyMatchFailure(op, "no factor is the product before another one");
+}
+
 //===-- Complex numbers ----------------------------------------------------------------------===//
 
 /// real(cis x)  ->  cos x, real(conj x)  ->  real x
@@ -185,6 +211,7 @@ void SSMDialect::getCanonicalizationPatterns(RewritePatternSet& patterns) const 
   patterns.add(bothNegated<MulOp>).add(bothNegated<DivOp>);
   patterns.add(timesMinusOne<MulOp>).add(timesMinusOne<DivOp>);
   patterns.add(dropInner<AbsOp, NegOp>).add(dropInner<AbsOp, ConjOp>).add(dropInner<CosOp, NegOp>);
+  patterns.add(productUpTo);
   patterns.add(realOf).add(imagOf).add(conjOfCis);
   patterns.add(cmpTurned).add(selectKnown);
   addLabelRules(patterns);

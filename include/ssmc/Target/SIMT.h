@@ -55,6 +55,9 @@ public:
   virtual void copyLater(mlir::ImplicitLocOpBuilder& b, mlir::Value to, mlir::Value from,
                          int64_t bytes, mlir::Value count) const = 0;
   virtual void waitForCopies(mlir::ImplicitLocOpBuilder& b) const = 0;
+  /// Ends a batch of copies; `waitForBatches` waits for all but the last so many.
+  virtual void endBatch(mlir::ImplicitLocOpBuilder& b) const = 0;
+  virtual void waitForBatches(mlir::ImplicitLocOpBuilder& b, int64_t butLast) const = 0;
   /// Whether pairs of bf16 are multiplied, by multiplyPairs.
   virtual bool hasPairs() const = 0;
   /// Adds to a tile of 16 x 8 sums a product of 16 x 16 by 16 x 8 bf16: what a thread of 32 holds

@@ -82,6 +82,14 @@ public:
   void waitForCopies(ImplicitLocOpBuilder& b) const override {
     LLVM::CallIntrinsicOp::create(b, b.getStringAttr("llvm.nvvm.cp.async.wait.all"), ValueRange());
   }
+  void endBatch(ImplicitLocOpBuilder& b) const override {
+    LLVM::CallIntrinsicOp::create(b, b.getStringAttr("llvm.nvvm.cp.async.commit.group"),
+                                  ValueRange());
+  }
+  void waitForBatches(ImplicitLocOpBuilder& b, int64_t butLast) const override {
+    Value count = arith::ConstantIntOp::create(b, butLast, 32);
+    LLVM::CallIntrinsicOp::create(b, b.getStringAttr("llvm.nvvm.cp.async.wait.group"), count);
+  }
   bool hasPairs() const override { return true; }
   SmallVector<Value> multiplyPairs(ImplicitLocOpBuilder& b, ArrayRef<Value> left,
                                    ArrayRef<Value> right, ArrayRef<Value> sums) const override {

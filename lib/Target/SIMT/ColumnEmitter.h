@@ -8,9 +8,11 @@ namespace ssmc::simt {
 /// Columns of a warp, and positions of a tile.
 inline constexpr int64_t columnsOfWarp = 16, positions = 8;
 
-/// Numbers of the meetings where an even chunk is there, and where it has been read; those of odd
-/// ones follow.
-inline constexpr int64_t isThere = 1, isRead = 3;
+/// The number of the meeting where a chunk of the first slot is there; other slots follow, then the
+/// meetings where they have been read.
+inline constexpr int64_t isThere = 1;
+/// Chunks that shared memory has room for.
+inline constexpr int64_t fewestSlots = 2, mostSlots = 4;
 
 /// An array with columns, in the registers of a warp: for each tile of eight positions columns r
 /// and r + 8 by positions c and c + 1, row by row. Without another label two elements.
@@ -29,13 +31,17 @@ private:
   /// An operand that all warps of the block read.
   struct Staged {
     tile::LoadOp load;
-    Buffer both; ///< that of even chunks
+    Buffer all; ///< the first slot
     int64_t bytes = 0, unit = 0;
   };
   void planStaging();
-  Buffer slotOf(const Staged& one, Value parity);
-  void bringIn(Value chunk, Value parity);
-  void copy(Staged& one, Value parity);
+  Value slotOf(Value chunk);
+  Buffer slotOf(const Staged& one, Value slot);
+  int64_t isRead() const { return isThere + slots; }
+  void meet(Value slot, int64_t first);
+  void arrive(Value slot, int64_t first);
+  void bringIn(Value chunk, Value slot);
+  void copy(Staged& one, Value slot);
 
   bool bears(Value value) { return arrayType(value).has(column); }
   ssm::AxisAttr otherAxis(Value value);
@@ -62,6 +68,7 @@ private:
   tile::SequenceOp sequence;
   StringRef column;
   std::vector<Staged> staged;
+  int64_t slots = fewestSlots;
   llvm::DenseMap<Value, Fragment> fragments;
   Value warp, c, myColumn, chunks;
 };

@@ -1,5 +1,5 @@
 // What kernels of columns (EmitColumns.cpp) read of a chunk: brought to shared memory by warps that
-// do nothing else, a chunk ahead.
+// do nothing else, as many chunks ahead as there is room for.
 #include "lib/Target/SIMT/ColumnEmitter.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -16,24 +16,46 @@ void ColumnEmitter::planStaging() {
       order.push_back(axis.getName());
     Staged one;
     one.load = load;
-    one.both = e.makeBuffer(arrayType(load.getResult()), order, operand.getStorage());
-    one.bytes = e.places[one.both.id].bytes;
-    e.places[one.both.id].bytes *= 2;
+    one.all = e.makeBuffer(arrayType(load.getResult()), order, operand.getStorage());
+    one.bytes = e.places[one.all.id].bytes;
     int64_t size = operand.getStorage().getIntOrFloatBitWidth() / 8;
     int64_t extent = order.empty() ? 1 : arrayType(load.getResult()).find(order.back()).getSize();
     one.unit = extent * size % 16 == 0 ? 16 / size : 1;
     staged.push_back(one);
   }
+  // As many chunks as there is room for, where a processor has one block; else as many as leave
+  // room for a second block.
+  int64_t bytes = 0, room = e.limits.sharedBytes;
+  for (const Staged& one : staged)
+    bytes += one.bytes;
+  if (e.limits.items == 0 || e.limits.items * e.slice.parts > e.limits.processors)
+    room /= 2;
+  slots = std::clamp<int64_t>(room / std::max<int64_t>(bytes, 1), fewestSlots, mostSlots);
+  for (const Staged& one : staged)
+    e.places[one.all.id].bytes *= slots;
 }
 
-Buffer ColumnEmitter::slotOf(const Staged& one, Value parity) {
-  Buffer slot = one.both;
-  slot.base = e.gep(slot.base, b.getI8Type(), arith::MulIOp::create(b, parity, e.i32(one.bytes)));
-  return slot;
+Value ColumnEmitter::slotOf(Value chunk) {
+  chunk = arith::TruncIOp::create(b, b.getI32Type(), chunk);
+  return arith::RemUIOp::create(b, chunk, e.i32(slots));
+}
+
+void ColumnEmitter::meet(Value slot, int64_t first) {
+  e.machine.meet(b, arith::AddIOp::create(b, slot, e.i32(first)), e.info.threads);
+}
+
+void ColumnEmitter::arrive(Value slot, int64_t first) {
+  e.machine.arrive(b, arith::AddIOp::create(b, slot, e.i32(first)), e.info.threads);
+}
+
+Buffer ColumnEmitter::slotOf(const Staged& one, Value slot) {
+  Buffer place = one.all;
+  place.base = e.gep(place.base, b.getI8Type(), arith::MulIOp::create(b, slot, e.i32(one.bytes)));
+  return place;
 }
 
 /// Sixteen bytes at a time, or single elements of four; zeros where there are no steps.
-void ColumnEmitter::copy(Staged& one, Value parity) {
+void ColumnEmitter::copy(Staged& one, Value slot) {
   int index = e.kernel.findLoaded(one.load.getName());
   tile::OperandAttr operand = e.kernel.getOperandAt(index);
   ssm::ArrayType type = arrayType(one.load.getResult());
@@ -42,7 +64,7 @@ void ColumnEmitter::copy(Staged& one, Value parity) {
     e.needsAligned(index, size);
   Buffer source =
       e.userBuffer(one.load, index, tile::Part::Whole, type.getElementType(), /*row=*/0);
-  Buffer target = slotOf(one, parity);
+  Buffer target = slotOf(one, slot);
   e.touch(target);
   SmallVector<ssm::AxisAttr> axes = axesOf(type, target);
   StringRef last = axes.empty() ? StringRef() : axes.back().getName();
@@ -123,13 +145,13 @@ void ColumnEmitter::setExtents(Value left) {
         each == 1 ? steps : arith::MulIOp::create(b, steps, e.i32(each)).getResult();
 }
 
-void ColumnEmitter::bringIn(Value chunk, Value parity) {
+void ColumnEmitter::bringIn(Value chunk, Value slot) {
   Value start = chunkStart(chunk);
   e.timeStarts[0] = start;
   Value left = arith::SubIOp::create(b, e.times[0], start);
   auto copyAll = [&] {
     for (Staged& one : staged)
-      copy(one, parity);
+      copy(one, slot);
     e.partialExtents.clear();
     return SmallVector<Value>();
   };
@@ -142,18 +164,28 @@ void ColumnEmitter::bringIn(Value chunk, Value parity) {
 }
 
 void ColumnEmitter::emitCopies(Value count) {
-  auto parityOf = [&](Value number) -> Value {
-    return arith::TruncIOp::create(b, b.getI32Type(), arith::AndIOp::create(b, number, e.i64(1)));
-  };
+  // All slots but two hold chunks that are on their way: one is read, and the one after it is
+  // there.
+  Value behind = e.i64(slots - 2);
   e.loop(e.i64(0), count, e.i64(1), {}, [&](Value chunk, ValueRange) {
-    Value parity = parityOf(chunk);
-    Value isUsed = arith::CmpIOp::create(b, arith::CmpIPredicate::sge, chunk, e.i64(2));
-    e.when(isUsed, [&] {
-      e.machine.meet(b, arith::AddIOp::create(b, parity, e.i32(isRead)), e.info.threads);
+    Value slot = slotOf(chunk);
+    Value isUsed = arith::CmpIOp::create(b, arith::CmpIPredicate::sge, chunk, e.i64(slots));
+    e.when(isUsed, [&] { meet(slot, isRead()); });
+    bringIn(chunk, slot);
+    e.machine.endBatch(b);
+    Value isAny = arith::CmpIOp::create(b, arith::CmpIPredicate::sge, chunk, behind);
+    e.when(isAny, [&] {
+      e.machine.waitForBatches(b, slots - 2);
+      arrive(slotOf(arith::SubIOp::create(b, chunk, behind)), isThere);
     });
-    bringIn(chunk, parity);
-    e.machine.waitForCopies(b);
-    e.machine.arrive(b, arith::AddIOp::create(b, parity, e.i32(isThere)), e.info.threads);
+    return SmallVector<Value>();
+  });
+  if (slots == 2)
+    return;
+  e.machine.waitForBatches(b, 0);
+  Value first = arith::MaxSIOp::create(b, arith::SubIOp::create(b, count, behind), e.i64(0));
+  e.loop(first, count, e.i64(1), {}, [&](Value chunk, ValueRange) {
+    arrive(slotOf(chunk), isThere);
     return SmallVector<Value>();
   });
 }

@@ -9,9 +9,9 @@
 //   X[column, y] = sum over x of W[column, x] M[y, x]
 //
 // Right sides are matrices without columns. They lie in shared memory, where all warps of the block
-// read them: two chunks have room, and warps of their own bring in the next one. Rows and columns
-// of steps that do not exist are zeros there. Warps meet those that copy where a chunk is there;
-// that one has been read they say without waiting.
+// read them: several chunks have room, and warps of their own bring in those to come. Rows and
+// columns of steps that do not exist are zeros there. Warps meet those that copy where a chunk is
+// there; that one has been read they say without waiting.
 #include "lib/Target/SIMT/ColumnEmitter.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -167,6 +167,9 @@ bool ColumnEmitter::isZeroBeyond(Value value) {
   return false;
 }
 
+/// Chains of sums that keep the units busy which multiply.
+static constexpr int64_t chainsAtOnce = 4;
+
 //===-- products -----------------------------------------------------------------------------===//
 
 Fragment ColumnEmitter::multiply(ssm::SumOp sum, const Fragment* start) {
@@ -194,6 +197,12 @@ Fragment ColumnEmitter::multiply(ssm::SumOp sum, const Fragment* start) {
       !isStoredAsBF16(side) && (flowsIntoState(sum.getResult()) || !isExactAsBF16(copies.front()));
   Value zero = arith::ConstantOp::create(b, b.getF32FloatAttr(0));
   made.elements = start ? start->elements : SmallVector<Value>(sizeOf(made.axis), zero);
+  // Few sums would wait for themselves: each is added up in several, which wait for none.
+  int64_t parts = 1, next = 0;
+  while (sizeOf(made.axis) / 4 * parts < chainsAtOnce && 2 * parts * 16 <= left.axis.getSize())
+    parts *= 2;
+  SmallVector<SmallVector<Value>> sums(parts, SmallVector<Value>(sizeOf(made.axis), zero));
+  sums[0] = made.elements;
   bool asksSteps = e.stepLabels.contains(summed) && !isZeroBeyond(side);
   for (int64_t x = 0; x < left.axis.getSize(); x += 16) {
     // Columns r and r + 8 by positions c and c + 8 of the sixteen, as pairs.
@@ -237,13 +246,21 @@ Fragment ColumnEmitter::multiply(ssm::SumOp sum, const Fragment* start) {
             tiles.push_back({(y / positions + half) * 4, {four[2 * half], four[2 * half + 1]}});
       }
       for (bool rest : {false, true})
-        if (!rest || (keepsRest && number == 0))
+        if (!rest || (keepsRest && number == 0)) {
+          SmallVector<Value>& part = sums[next++ % parts];
           for (auto& [at, right] : tiles)
             llvm::copy(e.machine.multiplyPairs(b, rest ? rests : pairs, right,
-                                               ArrayRef(made.elements).slice(at, 4)),
-                       made.elements.begin() + at);
+                                               ArrayRef(part).slice(at, 4)),
+                       part.begin() + at);
+        }
     }
   }
+  for (; parts > 1; parts /= 2)
+    for (int64_t i = 0; i < parts / 2; ++i)
+      for (auto [x, y] : llvm::zip(sums[i], sums[i + parts / 2]))
+        if (y != zero)
+          x = arith::AddFOp::create(b, x, y);
+  made.elements = std::move(sums[0]);
   return made;
 }
 
@@ -342,26 +359,24 @@ void ColumnEmitter::emitColumns(Value count) {
       fragmentOf(load.getResult());
   SmallVector<Value> last =
       e.loop(e.i64(0), count, e.i64(1), initial, [&](Value chunk, ValueRange carried) {
-        Value parity =
-            arith::TruncIOp::create(b, b.getI32Type(), arith::AndIOp::create(b, chunk, e.i64(1)));
-        e.machine.meet(b, arith::AddIOp::create(b, parity, e.i32(isThere)), e.info.threads);
+        Value slot = slotOf(chunk);
+        meet(slot, isThere);
         DenseMap<Value, Fragment> outside = fragments;
         adopt(body->getArguments(), carried);
         Value start = chunkStart(chunk);
         e.timeStarts[0] = start;
         setExtents(arith::SubIOp::create(b, e.times[0], start));
         for (Staged& one : staged)
-          e.buffers[one.load.getResult()] = slotOf(one, parity);
+          e.buffers[one.load.getResult()] = slotOf(one, slot);
         for (tile::StoreOp store : body->getOps<tile::StoreOp>())
           writeOperand(store);
         SmallVector<Value> next = flatten(body->getTerminator()->getOperands());
         for (Staged& one : staged)
           e.buffers.erase(one.load.getResult());
         // (Nobody waits where there is nothing more to bring.)
-        Value last = arith::SubIOp::create(b, count, e.i64(2));
-        e.when(arith::CmpIOp::create(b, arith::CmpIPredicate::slt, chunk, last), [&] {
-          e.machine.arrive(b, arith::AddIOp::create(b, parity, e.i32(isRead)), e.info.threads);
-        });
+        Value last = arith::SubIOp::create(b, count, e.i64(slots));
+        e.when(arith::CmpIOp::create(b, arith::CmpIPredicate::slt, chunk, last),
+               [&] { arrive(slot, isRead()); });
         e.partialExtents.clear();
         fragments = std::move(outside);
         return next;

@@ -25,6 +25,8 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 
+#include <array>
+
 using namespace mlir;
 using namespace ssmc;
 using namespace ssmc::simt;
@@ -78,12 +80,13 @@ Value KernelEmitter::sumOverLanes(SmallVector<Value> values, Value lane) {
 /// The blocks on the diagonal. A warp does columns part, part + 4, part + 8 and part + 12 of one,
 /// so that warps have about the same to do, and writes rows from 0, 4, 8, 12 on: zeros in those
 /// above.
-void KernelEmitter::emitDiagonal(ssm::GramOp gram, const Buffer& target) {
+void KernelEmitter::emitDiagonal(MutableArrayRef<ssm::GramOp> grams, ArrayRef<Buffer> targets) {
+  ssm::GramOp gram = grams.front();
   StringRef rows = gram.getRows();
   ssm::ArrayType type = arrayType(gram.getA());
   ssm::AxisAttr key = type.find(ssm::strings(gram.getOver()).front());
   int64_t keys = key.getSize(), perLane = llvm::divideCeil(keys, lanes);
-  bool strict = gram.getStrict(), isFull = keys % lanes == 0;
+  bool isFull = keys % lanes == 0;
   Value zero = arith::ConstantOp::create(b, b.getF32FloatAttr(0));
   Value lane = arith::RemUIOp::create(b, thread, i32(lanes));
   Value firstKey = arith::MulIOp::create(b, lane, i32(perLane));
@@ -110,21 +113,15 @@ void KernelEmitter::emitDiagonal(ssm::GramOp gram, const Buffer& target) {
     };
     // What the key of each column has become, 0 before its step, and its sums from row to row.
     SmallVector<SmallVector<Value>> columns(columnsAtOnce, SmallVector<Value>(perLane, zero));
-    SmallVector<SmallVector<Value>> sums(columnsAtOnce);
+    SmallVector<std::array<SmallVector<Value>, columnsAtOnce>> sums(grams.size());
     SmallVector<Value> own;
     Value firstOwn = arith::AddIOp::create(b, block, part);
     for (int64_t t = 0; t < blockSteps; ++t) {
-      SmallVector<Value> queries = readAll(gram.getA(), block, t), decays;
+      SmallVector<Value> decays;
       if (t % parts == 0)
         own = readAll(gram.getB(), firstOwn, t);
       if (t)
         decays = readAll(gram.getDecay(), block, t);
-      if (!isFull)
-        for (auto [e, query] : llvm::enumerate(queries)) {
-          Value exists = arith::CmpIOp::create(
-              b, arith::CmpIPredicate::ult, arith::AddIOp::create(b, firstKey, i32(e)), i32(keys));
-          query = arith::SelectOp::create(b, exists, query, zero);
-        }
       // The column that may begin here: that of the warp whose part it is.
       int64_t first = t / parts;
       auto decay = [&] {
@@ -138,36 +135,42 @@ void KernelEmitter::emitDiagonal(ssm::GramOp gram, const Buffer& target) {
         for (auto [value, key] : llvm::zip(columns[first], own))
           value = arith::SelectOp::create(b, isOwn, key, value);
       };
-      auto addUp = [&] {
-        for (int64_t c = 0; c <= first; ++c) {
-          Value sum;
-          for (auto [x, y] : llvm::zip(queries, columns[c])) {
-            sum = sum ? LLVM::FMAOp::create(b, x, y, sum).getResult()
-                      : arith::MulFOp::create(b, x, y).getResult();
+      auto addUp = [&](bool strict) {
+        for (auto [gram, sums] : llvm::zip(grams, sums)) {
+          if (gram.getStrict() != strict)
+            continue;
+          SmallVector<Value> queries = readAll(gram.getA(), block, t);
+          if (!isFull)
+            for (auto [e, query] : llvm::enumerate(queries)) {
+              Value exists =
+                  arith::CmpIOp::create(b, arith::CmpIPredicate::ult,
+                                        arith::AddIOp::create(b, firstKey, i32(e)), i32(keys));
+              query = arith::SelectOp::create(b, exists, query, zero);
+            }
+          for (int64_t c = 0; c <= first; ++c) {
+            Value sum;
+            for (auto [x, y] : llvm::zip(queries, columns[c]))
+              sum = sum ? LLVM::FMAOp::create(b, x, y, sum).getResult()
+                        : arith::MulFOp::create(b, x, y).getResult();
+            sums[c].push_back(columns[c].front() == zero ? zero : sum);
           }
-          sums[c].push_back(columns[c].front() == zero ? zero : sum);
         }
       };
       // Queries decay by their own step too, unless it is a strict gram.
-      if (strict)
-        addUp();
+      addUp(/*strict=*/true);
       decay();
       begin();
-      if (!strict)
-        addUp();
+      addUp(/*strict=*/false);
     }
     // Sixteen rows of the first column, twelve of the second and four of the last make a warp's
     // worth of sums, the eight of the third a quarter of one.
-    auto write = [&](Value row, Value column, Value sum) {
+    auto write = [&](const Buffer& target, Value row, Value column, Value sum) {
       Point point;
       point.set(rows, {arith::AddIOp::create(b, block, row), 0});
       column = arith::AddIOp::create(b, column, part);
       point.set(gram.getColumns(), {arith::AddIOp::create(b, block, column), 0});
       store(target, point, sum);
     };
-    SmallVector<Value> most(sums[0]);
-    most.append(sums[1]);
-    most.append(sums[3]);
     auto isBelow = [&](int64_t bound) -> Value {
       return arith::CmpIOp::create(b, arith::CmpIPredicate::ult, lane, i32(bound));
     };
@@ -175,12 +178,18 @@ void KernelEmitter::emitDiagonal(ssm::GramOp gram, const Buffer& target) {
       Value late = arith::SelectOp::create(b, isBelow(28), i32(second), i32(last));
       return arith::SelectOp::create(b, isBelow(16), i32(first), late);
     };
-    write(arith::SubIOp::create(b, lane, choose(0, 12, 16)), choose(0, parts, 3 * parts),
-          sumOverLanes(std::move(most), lane));
-    Value sum = sumOverLanes(std::move(sums[2]), lane);
+    Value row = arith::SubIOp::create(b, lane, choose(0, 12, 16));
+    Value column = choose(0, parts, 3 * parts);
     Value number = arith::DivUIOp::create(b, lane, i32(parts));
-    when(equal(arith::RemUIOp::create(b, lane, i32(parts)), i32(0)),
-         [&] { write(arith::AddIOp::create(b, number, i32(8)), i32(2 * parts), sum); });
+    for (auto [target, sums] : llvm::zip(targets, sums)) {
+      SmallVector<Value> most(sums[0]);
+      most.append(sums[1]);
+      most.append(sums[3]);
+      write(target, row, column, sumOverLanes(std::move(most), lane));
+      Value sum = sumOverLanes(std::move(sums[2]), lane);
+      when(equal(arith::RemUIOp::create(b, lane, i32(parts)), i32(0)),
+           [&] { write(target, arith::AddIOp::create(b, number, i32(8)), i32(2 * parts), sum); });
+    }
     return SmallVector<Value>();
   };
   int64_t tasks = arrayType(gram.getResult()).find(rows).getSize() / blockSteps * parts;
@@ -188,73 +197,80 @@ void KernelEmitter::emitDiagonal(ssm::GramOp gram, const Buffer& target) {
        emitTask);
 }
 
-void KernelEmitter::emitGram(ssm::GramOp gram) {
+void KernelEmitter::emitGrams(MutableArrayRef<ssm::GramOp> grams) {
+  ssm::GramOp gram = grams.front();
   StringRef rows = gram.getRows(), columns = gram.getColumns();
   ssm::ArrayType type = arrayType(gram.getA());
   ssm::AxisAttr key = type.find(ssm::strings(gram.getOver()).front()), step = type.find(rows);
   int64_t steps = step.getSize(), warps = limits.threads / lanes;
-  bool feedsBack = flowsIntoState(gram.getResult());
-  Type bf16 = b.getBF16Type();
-  Buffer left, leftRest, right, rightRest;
-  if (steps > blockSteps)
-    for (Buffer* side : {&left, &leftRest, &right, &rightRest})
-      if (feedsBack || side != &rightRest)
-        *side = makeBuffer(type, {rows, key.getName()}, bf16);
-  Buffer target = makeBuffer(arrayType(gram.getResult()), {rows, columns});
-  Value zero = arith::ConstantOp::create(b, b.getF32FloatAttr(0));
-  Value one = arith::ConstantOp::create(b, b.getF32FloatAttr(1));
-  auto multiply = [&](Value x, Value y) -> Value {
-    return x == one ? y : y == one ? x : arith::MulFOp::create(b, x, y).getResult();
+  auto feedsBack = [](ssm::GramOp gram) { return flowsIntoState(gram.getResult()); };
+  bool keepsKeys = llvm::any_of(grams, feedsBack);
+  // Sides: queries of each gram, then keys; what rounding gives and, where wanted, what it leaves.
+  struct Side {
+    Value value;
+    Buffer high, rest;
+    bool isLeft, isStrict, keepsRest;
   };
+  std::vector<Side> sides;
+  SmallVector<Buffer> targets;
+  for (ssm::GramOp one : grams) {
+    sides.push_back({one.getA(), {}, {}, true, one.getStrict(), true});
+    targets.push_back(makeBuffer(arrayType(one.getResult()), {rows, columns}));
+  }
+  sides.push_back({gram.getB(), {}, {}, false, false, keepsKeys});
+  if (steps > blockSteps)
+    for (Side& side : sides) {
+      side.high = makeBuffer(type, {rows, key.getName()}, b.getBF16Type());
+      if (side.keepsRest)
+        side.rest = makeBuffer(type, {rows, key.getName()}, b.getBF16Type());
+    }
+  Value zero = arith::ConstantOp::create(b, b.getF32FloatAttr(0));
 
-  // The two sides of a level, a thread for each key.
+  // The sides of a level: two keys for each thread, and a run of half a block.
   auto emitSides = [&](int64_t half) {
-    deal(key, [&](const Point& at) {
-      auto read = [&](Value value, int64_t t) {
-        Point point = at;
-        point.set(rows, {Value(), t});
-        return evaluate(value, point);
-      };
-      auto write = [&](const Buffer& high, const Buffer* low, int64_t t, Value value) {
-        Point point = at;
-        point.set(rows, {Value(), t});
-        storeRounded(high, low, std::pair(point, value));
-      };
-      // A run of steps in the order in which decays add up: what is read first, then the results.
-      auto run = [&](int64_t first, int64_t count, int64_t by, bool isLeft) {
-        Value product = one;
-        for (int64_t i = 0; i < count; i += atOnce) {
+    int64_t blocks = steps / (2 * half), pairs = key.getSize() / 2;
+    auto axis = [&](StringRef name, int64_t size) {
+      return ssm::AxisAttr::get(b.getContext(), b.getStringAttr(name), b.getI64IntegerAttr(size));
+    };
+    for (Side& side : sides)
+      deal({axis(rows, blocks), axis(key.getName(), pairs)}, [&](const Point& at) {
+        Value block = arith::MulIOp::create(b, indexValue(*at.find(rows)), i32(2 * half));
+        Value first = arith::MulIOp::create(b, indexValue(*at.find(key.getName())), i32(2));
+        auto pointOf = [&](int64_t t, int64_t e) {
+          Point point;
+          point.set(rows, {block, t});
+          point.set(key.getName(), {first, e});
+          return point;
+        };
+        Value products[2];
+        // In the order in which decays add up: what is read first, then the results.
+        for (int64_t i = 0; i < half; i += atOnce) {
           Scope scope(*this);
-          SmallVector<Value> elements, decays, results;
-          int64_t some = std::min(atOnce, count - i);
-          for (int64_t j = 0; j < some; ++j) {
-            int64_t t = first + by * (i + j);
-            elements.push_back(read(isLeft ? gram.getA() : gram.getB(), t));
-            decays.push_back(read(gram.getDecay(), t));
-          }
-          for (int64_t j = 0; j < some; ++j) {
-            // Queries decay by their own step too, unless it is a strict gram.
-            bool before = isLeft && !gram.getStrict();
-            if (before)
-              product = multiply(product, decays[j]);
-            results.push_back(multiply(elements[j], product));
-            if (!before)
-              product = multiply(product, decays[j]);
-          }
-          for (int64_t j = 0; j < some; ++j) {
-            int64_t t = first + by * (i + j);
-            if (isLeft)
-              write(left, &leftRest, t, results[j]);
-            else
-              write(right, feedsBack ? &rightRest : nullptr, t, results[j]);
-          }
+          SmallVector<std::pair<Point, Value>> results;
+          int64_t some = std::min(atOnce, half - i);
+          auto stepOf = [&](int64_t j) { return side.isLeft ? half + i + j : half - 1 - i - j; };
+          for (int64_t j = 0; j < some; ++j)
+            for (int64_t e : {0, 1}) {
+              Point point = pointOf(stepOf(j), e);
+              Value element = evaluate(side.value, point);
+              Value decay = evaluate(gram.getDecay(), point), &product = products[e];
+              auto pass = [&] {
+                product = product ? arith::MulFOp::create(b, product, decay).getResult() : decay;
+              };
+              // Queries decay by their own step too, unless it is a strict gram.
+              bool isOwn = side.isLeft && !side.isStrict;
+              if (isOwn)
+                pass();
+              results.push_back(
+                  {point, product ? arith::MulFOp::create(b, element, product) : element});
+              if (!isOwn)
+                pass();
+            }
+          for (size_t j = 0; j < results.size(); j += 2)
+            storeRounded(side.high, side.keepsRest ? &side.rest : nullptr,
+                         ArrayRef(results).slice(j, 2));
         }
-      };
-      for (int64_t block = 0; block < steps; block += 2 * half) {
-        run(block + half, half, 1, true);
-        run(block + half - 1, half, -1, false);
-      }
-    });
+      });
   };
 
   // Tiles of 16 x 16, each by a warp: `firsts` says where one begins.
@@ -263,52 +279,59 @@ void KernelEmitter::emitGram(ssm::GramOp gram) {
   Value r = arith::DivUIOp::create(b, inWarp, i32(4));
   Value c = arith::MulIOp::create(b, arith::RemUIOp::create(b, inWarp, i32(4)), i32(2));
   auto emitTiles = [&](int64_t count, llvm::function_ref<std::pair<Value, Value>(Value)> firsts) {
+    int64_t all = grams.size();
     loop(warp, i32(count), i32(warps), {}, [&](Value task, ValueRange) {
       auto [row, column] = firsts(task);
       auto fragment = [&](const Buffer& buffer, Value first, Value from, bool isRight) {
         return loadFragmentOf(buffer, /*transposed=*/false, rows, key.getName(), Point(),
                               {first, 0}, {from, 0}, isRight);
       };
-      SmallVector<Value> zeros(8, zero);
+      // Eight sums of each gram.
+      SmallVector<Value> zeros(8 * all, zero);
       SmallVector<Value> sums =
           loop(i32(0), i32(key.getSize()), i32(16), zeros, [&](Value from, ValueRange carried) {
             SmallVector<Value> totals(carried);
-            SmallVector<Value> x = fragment(left, row, from, false);
-            SmallVector<Value> xRest = fragment(leftRest, row, from, false);
-            SmallVector<Value> y = fragment(right, column, from, true), yRest;
-            if (feedsBack)
-              yRest = fragment(rightRest, column, from, true);
-            auto add = [&](ArrayRef<Value> p, ArrayRef<Value> q) {
-              for (int64_t j : {0, 1}) {
-                SmallVector<Value> pair = {q[2 * j], q[2 * j + 1]};
-                SmallVector<Value> four(totals.begin() + 4 * j, totals.begin() + 4 * j + 4);
-                llvm::copy(machine.multiplyPairs(b, p, pair, four), totals.begin() + 4 * j);
-              }
-            };
-            add(x, y);
-            add(xRest, y);
-            if (feedsBack)
-              add(x, yRest);
+            const Side& keys = sides.back();
+            SmallVector<Value> y = fragment(keys.high, column, from, true), yRest;
+            if (keepsKeys)
+              yRest = fragment(keys.rest, column, from, true);
+            for (int64_t g = 0; g < all; ++g) {
+              auto add = [&](ArrayRef<Value> p, ArrayRef<Value> q) {
+                for (int64_t j : {0, 1}) {
+                  SmallVector<Value> pair = {q[2 * j], q[2 * j + 1]};
+                  auto place = totals.begin() + 8 * g + 4 * j;
+                  SmallVector<Value> four(place, place + 4);
+                  llvm::copy(machine.multiplyPairs(b, p, pair, four), place);
+                }
+              };
+              SmallVector<Value> x = fragment(sides[g].high, row, from, false);
+              add(x, y);
+              add(fragment(sides[g].rest, row, from, false), y);
+              if (feedsBack(grams[g]))
+                add(x, yRest);
+            }
             return totals;
           });
-      SmallVector<std::pair<Point, Value>> done;
-      for (int64_t j : {0, 1})
-        for (int64_t e = 0; e < 4; ++e) {
-          Value t = arith::AddIOp::create(b, arith::AddIOp::create(b, row, r), i32(8 * (e / 2)));
-          Value s =
-              arith::AddIOp::create(b, arith::AddIOp::create(b, column, c), i32(8 * j + e % 2));
-          Point point;
-          point.set(rows, {t, 0});
-          point.set(columns, {s, 0});
-          done.push_back({point, sums[4 * j + e]});
-        }
-      for (auto& [point, sum] : done)
-        store(target, point, sum);
+      for (int64_t g = 0; g < all; ++g)
+        for (int64_t j : {0, 1})
+          for (int64_t down : {0, 1}) {
+            SmallVector<std::pair<Point, Value>> run;
+            for (int64_t e : {0, 1}) {
+              Point point;
+              point.set(rows, {arith::AddIOp::create(b, row, r), 8 * down});
+              point.set(columns, {arith::AddIOp::create(b, column, c), 8 * j + e});
+              run.push_back({point, sums[8 * g + 4 * j + 2 * down + e]});
+            }
+            // (One index for both.)
+            run[1].first.set(columns, {run[0].first.find(columns)->dynamic, 8 * j + 1});
+            run[1].first.set(rows, *run[0].first.find(rows));
+            storeRun(targets[g], run);
+          }
       return SmallVector<Value>();
     });
   };
 
-  emitDiagonal(gram, target);
+  emitDiagonal(grams, targets);
   // Zeros in the rows above, and in the blocks above the diagonal.
   deal({step, arrayType(gram.getResult()).find(columns)}, [&](const Point& point) {
     Value t = indexValue(*point.find(rows)), s = indexValue(*point.find(columns));
@@ -318,7 +341,10 @@ void KernelEmitter::emitGram(ssm::GramOp gram) {
     Value start = arith::MulIOp::create(b, arith::DivUIOp::create(b, s, i32(columnsAtOnce)),
                                         i32(columnsAtOnce));
     Value isAbove = compare(arith::CmpIPredicate::ult, t, start);
-    when(isAbove, [&] { store(target, point, zero); });
+    when(isAbove, [&] {
+      for (const Buffer& target : targets)
+        store(target, point, zero);
+    });
   });
   if (steps > blockSteps) {
     emitSides(steps / 2);
@@ -345,5 +371,6 @@ void KernelEmitter::emitGram(ssm::GramOp gram) {
     emitSides(half / 2);
     barrier();
   }
-  buffers[gram.getResult()] = target;
+  for (auto [one, target] : llvm::zip(grams, targets))
+    buffers[one.getResult()] = target;
 }

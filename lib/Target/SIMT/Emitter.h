@@ -247,9 +247,9 @@ private:
   Pair pairAt(Value value, const Point& point, StringRef label, int64_t extent, bool wantsRest);
 
   //===-- grams (EmitGram.cpp) ----------------------------------------------------------------===//
-  /// A gram with a decay for each key; its result has a place then.
-  void emitGram(ssm::GramOp gram);
-  void emitDiagonal(ssm::GramOp gram, const Buffer& target);
+  /// Grams of the same keys, with a decay for each key; their results have places then.
+  void emitGrams(llvm::MutableArrayRef<ssm::GramOp> grams);
+  void emitDiagonal(llvm::MutableArrayRef<ssm::GramOp> grams, ArrayRef<Buffer> targets);
   Value sumOverLanes(SmallVector<Value> values, Value lane);
 
   //===-- columns (EmitColumns.cpp) -----------------------------------------------------------===//

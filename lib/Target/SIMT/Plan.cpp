@@ -301,6 +301,17 @@ void KernelEmitter::emitBlock(Block* block, ArrayRef<Result> carried, ArrayRef<R
   }
   auto savedOperands = operands;
 
+  // Grams of the same keys, which decay alike, are one walk.
+  auto alikeInStage = [&](ssm::GramOp gram, int64_t stage) {
+    SmallVector<ssm::GramOp> alike;
+    for (Operation* op : plan.ordered)
+      if (auto other = dyn_cast<ssm::GramOp>(op);
+          other && plan.stages[op] == stage && other.getB() == gram.getB() &&
+          other.getDecay() == gram.getDecay() && other.getOver() == gram.getOver() &&
+          other.getRows() == gram.getRows() && other.getColumns() == gram.getColumns())
+        alike.push_back(other);
+    return alike;
+  };
   llvm::DenseMap<size_t, Buffer> computed;
   for (int64_t stage = 1; stage <= last; ++stage) {
     SmallVector<std::pair<Value, Buffer>> made;
@@ -313,7 +324,10 @@ void KernelEmitter::emitBlock(Block* block, ArrayRef<Result> carried, ArrayRef<R
       } else if (auto fold = dyn_cast<ssm::FoldOp>(op)) {
         emitFold(fold);
       } else if (auto gram = dyn_cast<ssm::GramOp>(op)) {
-        emitGram(gram);
+        if (!buffers.contains(gram.getResult())) {
+          SmallVector<ssm::GramOp> alike = alikeInStage(gram, stage);
+          emitGrams(alike);
+        }
       } else if (auto store = dyn_cast<tile::StoreOp>(op)) {
         emitStore(store);
       } else {
