@@ -11,6 +11,8 @@ inline constexpr int64_t columnsOfWarp = 16, positions = 8;
 /// The number of the meeting where a chunk of the first slot is there; other slots follow, then the
 /// meetings where they have been read.
 inline constexpr int64_t isThere = 1;
+/// The meeting of the first two warps that share columns; those of others follow.
+inline constexpr int64_t areAddedUp = 10;
 /// Chunks that shared memory has room for.
 inline constexpr int64_t fewestSlots = 2, mostSlots = 4;
 
@@ -24,7 +26,8 @@ struct Fragment {
 class ColumnEmitter {
 public:
   ColumnEmitter(KernelEmitter& e, tile::SequenceOp sequence)
-      : e(e), b(e.b), sequence(sequence), column(*e.kernel.getColumns()) {}
+      : e(e), b(e.b), sequence(sequence), column(*e.kernel.getColumns()),
+        sharers(e.columns.sharers) {}
   void emit();
 
 private:
@@ -45,13 +48,30 @@ private:
 
   bool bears(Value value) { return arrayType(value).has(column); }
   ssm::AxisAttr otherAxis(Value value);
-  int64_t sizeOf(ssm::AxisAttr axis) { return axis ? axis.getSize() / positions * 4 : 2; }
+  /// Positions of a label that a warp has.
+  int64_t extentOf(ssm::AxisAttr axis) { return axis.getSize() / (isShared(axis) ? sharers : 1); }
+  int64_t sizeOf(ssm::AxisAttr axis) { return axis ? extentOf(axis) / positions * 4 : 2; }
+  /// A position, by its number among a warp's own.
+  Index indexOf(ssm::AxisAttr axis, int64_t position, Value within);
   Point pointOf(ssm::AxisAttr axis, int64_t element);
   const Fragment& fragmentOf(Value value);
   Fragment compute(Value value);
   Fragment readStaged(tile::LoadOp load);
   Fragment readOperand(tile::LoadOp load);
   Fragment multiply(ssm::SumOp sum, const Fragment* start);
+
+  //===-- columns that warps share (ShareColumns.cpp) -----------------------------------------===//
+  bool isShared(ssm::AxisAttr axis) {
+    return sharers > 1 && axis && e.columns.shared.contains(axis.getName());
+  }
+  /// Whether a sum is one over positions that warps share, of which each has a part.
+  bool isPart(ssm::SumOp sum);
+  void planExchange();
+  /// Makes sums of parts of them.
+  void addUp(llvm::MutableArrayRef<Fragment> parts);
+  /// The sums of what a chunk begins with, all at once.
+  void addUpFirst();
+
   bool isZeroBeyond(Value value);
   void writeOperand(tile::StoreOp store);
 
@@ -70,6 +90,10 @@ private:
   std::vector<Staged> staged;
   int64_t slots = fewestSlots;
   llvm::DenseMap<Value, Fragment> fragments;
+  int64_t sharers;  ///< warps of sixteen columns
+  Value half;       ///< which of them this one is
+  Buffer exchanged; ///< places for sums, of which two take turns
+  int64_t exchangeBytes = 0, exchanges = 0;
   Value warp, c, myColumn, chunks;
 };
 

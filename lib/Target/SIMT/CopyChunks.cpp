@@ -71,8 +71,8 @@ void ColumnEmitter::copy(Staged& one, Value slot) {
   if (!axes.empty())
     axes.back() = ssm::AxisAttr::get(b.getContext(), axes.back().getLabel(),
                                      b.getI64IntegerAttr(axes.back().getSize() / one.unit));
-  int64_t total = countOf(axes), threads = e.info.threads - 32 * e.columnWarps;
-  Value first = arith::SubIOp::create(b, e.thread, e.i32(32 * e.columnWarps));
+  int64_t total = countOf(axes), threads = e.info.threads - 32 * e.columns.warps;
+  Value first = arith::SubIOp::create(b, e.thread, e.i32(32 * e.columns.warps));
   int64_t whole = one.unit * size;
   // The bytes there are of those at a point; null where there are all for sure.
   auto bytesAt = [&](const Point& point) -> Value {

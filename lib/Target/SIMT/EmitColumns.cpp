@@ -12,6 +12,9 @@
 // read them: several chunks have room, and warps of their own bring in those to come. Rows and
 // columns of steps that do not exist are zeros there. Warps meet those that copy where a chunk is
 // there; that one has been read they say without waiting.
+//
+// Where there are too few columns for all units that multiply two warps share sixteen
+// (ShareColumns.cpp).
 #include "lib/Target/SIMT/ColumnEmitter.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -34,12 +37,19 @@ ssm::AxisAttr ColumnEmitter::otherAxis(Value value) {
   return {};
 }
 
+Index ColumnEmitter::indexOf(ssm::AxisAttr axis, int64_t position, Value within) {
+  if (!isShared(axis))
+    return {within, position};
+  Value start = arith::MulIOp::create(b, half, e.i32(extentOf(axis)));
+  return {within ? arith::AddIOp::create(b, start, within).getResult() : start, position};
+}
+
 Point ColumnEmitter::pointOf(ssm::AxisAttr axis, int64_t element) {
   Point point;
   int64_t down = axis ? element % 4 / 2 : element;
   point.set(column, {myColumn, 8 * down});
   if (axis)
-    point.set(axis.getName(), {c, element / 4 * positions + element % 2});
+    point.set(axis.getName(), indexOf(axis, element / 4 * positions + element % 2, c));
   return point;
 }
 
@@ -63,14 +73,19 @@ Fragment ColumnEmitter::compute(Value value) {
     made.axis = otherAxis(value);
     return made;
   }
-  if (auto sum = dyn_cast<ssm::SumOp>(op))
-    return multiply(sum, nullptr);
+  if (auto sum = dyn_cast<ssm::SumOp>(op)) {
+    Fragment made = multiply(sum, nullptr);
+    if (isPart(sum))
+      addUp(made);
+    return made;
+  }
   // A product is added to what there is.
   if (isa<ssm::AddOp>(op))
     for (int i : {0, 1}) {
       auto sum = op->getOperand(i).getDefiningOp<ssm::SumOp>();
       Value other = op->getOperand(1 - i);
-      if (sum && sum->hasOneUse() && !fragments.contains(sum) && other.getType() == sum.getType()) {
+      if (sum && sum->hasOneUse() && !fragments.contains(sum) && !isPart(sum) &&
+          other.getType() == sum.getType()) {
         Fragment start = fragmentOf(other);
         return multiply(sum, &start);
       }
@@ -109,9 +124,9 @@ Fragment ColumnEmitter::readStaged(tile::LoadOp load) {
   }
   Value first = arith::MulIOp::create(b, warp, e.i32(columnsOfWarp));
   Type pair = VectorType::get(2, b.getBF16Type());
-  for (int64_t x = 0; x < made.axis.getSize(); x += 16) {
+  for (int64_t x = 0; x < extentOf(made.axis); x += 16) {
     SmallVector<Value> four = e.loadFragmentOf(buffer, byColumns, column, made.axis.getName(),
-                                               Point(), {first, 0}, {Value(), x},
+                                               Point(), {first, 0}, indexOf(made.axis, x, Value()),
                                                /*isRight=*/false);
     for (Value part : four) {
       Value both = LLVM::BitcastOp::create(b, pair, part);
@@ -199,12 +214,12 @@ Fragment ColumnEmitter::multiply(ssm::SumOp sum, const Fragment* start) {
   made.elements = start ? start->elements : SmallVector<Value>(sizeOf(made.axis), zero);
   // Few sums would wait for themselves: each is added up in several, which wait for none.
   int64_t parts = 1, next = 0;
-  while (sizeOf(made.axis) / 4 * parts < chainsAtOnce && 2 * parts * 16 <= left.axis.getSize())
+  while (sizeOf(made.axis) / 4 * parts < chainsAtOnce && 2 * parts * 16 <= extentOf(left.axis))
     parts *= 2;
   SmallVector<SmallVector<Value>> sums(parts, SmallVector<Value>(sizeOf(made.axis), zero));
   sums[0] = made.elements;
   bool asksSteps = e.stepLabels.contains(summed) && !isZeroBeyond(side);
-  for (int64_t x = 0; x < left.axis.getSize(); x += 16) {
+  for (int64_t x = 0; x < extentOf(left.axis); x += 16) {
     // Columns r and r + 8 by positions c and c + 8 of the sixteen, as pairs.
     SmallVector<Value> pairs, rests;
     for (int64_t tile : {0, 1})
@@ -235,12 +250,12 @@ Fragment ColumnEmitter::multiply(ssm::SumOp sum, const Fragment* start) {
       };
       // All sums once, then all once more: none waits for the one before.
       SmallVector<std::pair<int64_t, std::array<Value, 2>>> tiles;
-      for (int64_t y = 0; y < made.axis.getSize(); y += 16) {
+      for (int64_t y = 0; y < extentOf(made.axis); y += 16) {
         if (isNought(y) && isNought(y + 8))
           continue;
-        SmallVector<Value> four =
-            e.loadFragmentOf(buffer, transposed, where.kept, where.reduced, Point(), {Value(), y},
-                             {Value(), x}, /*isRight=*/true);
+        SmallVector<Value> four = e.loadFragmentOf(
+            buffer, transposed, where.kept, where.reduced, Point(), indexOf(made.axis, y, Value()),
+            indexOf(left.axis, x, Value()), /*isRight=*/true);
         for (int64_t half : {0, 1})
           if (!isNought(y + 8 * half))
             tiles.push_back({(y / positions + half) * 4, {four[2 * half], four[2 * half + 1]}});
@@ -269,7 +284,26 @@ Fragment ColumnEmitter::multiply(ssm::SumOp sum, const Fragment* start) {
 void ColumnEmitter::writeOperand(tile::StoreOp store) {
   int index = e.kernel.findStored(store.getName());
   Value value = store.getValue();
-  const Fragment& fragment = fragmentOf(value);
+  Fragment fragment = fragmentOf(value);
+  // Of what all that share columns have each writes a part, the first positions or the last.
+  Value firstPosition;
+  if (sharers > 1 && fragment.axis && !isShared(fragment.axis)) {
+    int64_t count = fragment.elements.size() / sharers;
+    Value isLate = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, half, e.i32(0));
+    for (int64_t i = 0; i < count; ++i)
+      fragment.elements[i] =
+          arith::SelectOp::create(b, isLate, fragment.elements[i + count], fragment.elements[i]);
+    fragment.elements.truncate(count);
+    firstPosition = arith::MulIOp::create(b, half, e.i32(fragment.axis.getSize() / sharers));
+  }
+  auto placed = [&](Point point) {
+    if (firstPosition) {
+      Index at = *point.find(fragment.axis.getName());
+      point.set(fragment.axis.getName(),
+                {arith::AddIOp::create(b, at.dynamic, firstPosition), at.constant});
+    }
+    return point;
+  };
   Buffer target =
       e.userBuffer(store, index, tile::Part::Whole, arrayType(value).getElementType(), /*row=*/0);
   // Rows of bf16: with steps down and columns across, a thread has two columns side by side.
@@ -285,14 +319,15 @@ void ColumnEmitter::writeOperand(tile::StoreOp store) {
   // (All are transposed before threads part.)
   SmallVector<Value> transposed;
   if (byRows)
-    for (int64_t i = 0; i < sizeOf(fragment.axis); i += 2)
+    for (size_t i = 0; i < fragment.elements.size(); i += 2)
       transposed.push_back(e.machine.transposeTile(
           b, e.machine.roundPair(b, fragment.elements[i], fragment.elements[i + 1])));
   auto writeRows = [&](bool asks) {
     for (auto [i, pair] : llvm::enumerate(transposed)) {
       Point point;
       point.set(column, {myPair, i % 2 ? 8 : 0});
-      point.set(fragment.axis.getName(), {myRow, int64_t(i / 2) * positions});
+      point.set(fragment.axis.getName(), indexOf(fragment.axis, int64_t(i / 2) * positions, myRow));
+      point = placed(point);
       e.when(asks ? e.existsAt({fragment.axis}, point) : Value(),
              [&] { LLVM::StoreOp::create(b, pair, e.address(target, point), 4); });
     }
@@ -300,8 +335,8 @@ void ColumnEmitter::writeOperand(tile::StoreOp store) {
   auto write = [&](bool asks) {
     if (byRows)
       return writeRows(asks);
-    for (int64_t i = 0; i < sizeOf(fragment.axis); ++i) {
-      Point point = pointOf(fragment.axis, i);
+    for (size_t i = 0; i < fragment.elements.size(); ++i) {
+      Point point = placed(pointOf(fragment.axis, i));
       Value element = fragment.elements[i];
       if (store.getRest())
         element = e.restOf(element);
@@ -312,6 +347,10 @@ void ColumnEmitter::writeOperand(tile::StoreOp store) {
         e.store(target, point, element);
     }
   };
+  if (sharers > 1 && !fragment.axis) {
+    Value isFirst = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, half, e.i32(0));
+    return e.when(isFirst, [&] { write(false); });
+  }
   if (e.kernel.getOperandAt(index).getRole() == Role::StateOut)
     return e.when(e.isPresent(store, index, 0), [&] { write(false); });
   if (!fragment.axis || !e.isPartial(fragment.axis.getName()))
@@ -368,6 +407,7 @@ void ColumnEmitter::emitColumns(Value count) {
         setExtents(arith::SubIOp::create(b, e.times[0], start));
         for (Staged& one : staged)
           e.buffers[one.load.getResult()] = slotOf(one, slot);
+        addUpFirst();
         for (tile::StoreOp store : body->getOps<tile::StoreOp>())
           writeOperand(store);
         SmallVector<Value> next = flatten(body->getTerminator()->getOperands());
@@ -392,14 +432,21 @@ void ColumnEmitter::emit() {
     e.stepLabels.insert(label);
   planStaging();
   Value inWarp = arith::RemUIOp::create(b, e.thread, e.i32(32));
-  warp = arith::DivUIOp::create(b, e.thread, e.i32(32));
+  Value number = arith::DivUIOp::create(b, e.thread, e.i32(32));
+  warp = number;
+  if (sharers > 1) {
+    half = arith::RemUIOp::create(b, number, e.i32(sharers));
+    warp = arith::DivUIOp::create(b, number, e.i32(sharers));
+    planExchange();
+  }
   myColumn = arith::AddIOp::create(b, arith::MulIOp::create(b, warp, e.i32(columnsOfWarp)),
                                    arith::DivUIOp::create(b, inWarp, e.i32(4)));
   c = arith::MulIOp::create(b, arith::RemUIOp::create(b, inWarp, e.i32(4)), e.i32(2));
   int64_t tile = sequence.getTileSize();
   chunks =
       arith::DivSIOp::create(b, arith::AddIOp::create(b, e.times[0], e.i64(tile - 1)), e.i64(tile));
-  Value isColumns = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, warp, e.i32(e.columnWarps));
+  Value isColumns =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::ult, number, e.i32(e.columns.warps));
   e.enterLoop();
   e.choose(
       isColumns,

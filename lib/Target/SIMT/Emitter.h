@@ -118,13 +118,24 @@ std::pair<Value, Value> storedPairOf(Value value);
 /// Columns that a warp of a kernel with `columns` takes; its slices are so many or a multiple.
 Slice chooseColumns(tile::KernelOp kernel, const Limits& limits);
 
+/// How warps of a kernel with `columns` take them; no warps: it is emitted as any other.
+struct Columns {
+  int64_t warps = 0;
+  /// Warps that share sixteen columns, and the labels of whose positions each has a part.
+  int64_t sharers = 1;
+  llvm::StringSet<> shared;
+};
+
+/// The ways to try for a kernel, the best one first.
+std::vector<Columns> columnsOf(tile::KernelOp kernel, const Slice& slice, const Limits& limits);
+
 class KernelEmitter {
 public:
   KernelEmitter(tile::KernelOp kernel, mlir::ImplicitLocOpBuilder& b, const Machine& machine,
                 const Limits& limits, const Slice& slice, const ProductMap& products,
-                bool roundsProducts, bool stagesAhead, int64_t columnWarps)
+                bool roundsProducts, bool stagesAhead, const Columns& columns)
       : kernel(kernel), b(b), machine(machine), limits(limits), slice(slice), products(products),
-        roundsProducts(roundsProducts), stagesAhead(stagesAhead), columnWarps(columnWarps) {}
+        roundsProducts(roundsProducts), stagesAhead(stagesAhead), columns(columns) {}
 
   /// Emits the function. `inWorkspace` are the places that shared memory has no room for.
   void run(const llvm::DenseSet<int>& inWorkspace);
@@ -297,8 +308,7 @@ private:
   bool roundsProducts;
   /// Whether operands are brought in a tile ahead.
   bool stagesAhead;
-  /// Warps with columns of their own, in a kernel with `columns`; 0: it is emitted as any other.
-  int64_t columnWarps;
+  Columns columns;
   /// Products that are computed where their one reader is.
   llvm::DenseSet<Operation*> fused;
   /// Copies of values for products: as bf16, and (true) what that leaves.

@@ -440,7 +440,7 @@ void KernelEmitter::run(const llvm::DenseSet<int>& away) {
   });
   b.setInsertionPoint(kernel);
   emitEntry();
-  if (columnWarps)
+  if (columns.warps)
     emitColumns();
   else
     emitBlock(kernel.getBlock(), {}, {});
@@ -467,17 +467,19 @@ FailureOr<KernelInfo> simt::lowerKernel(tile::KernelOp kernel, const Machine& ma
   bool hasColumns = kernel.getColumns() && roundsProducts;
   Slice slice = hasColumns ? chooseColumns(kernel, limits) : chooseSlice(kernel, limits);
   applySlice(kernel, slice);
-  if (hasColumns) {
+  std::vector<Columns> ways;
+  if (hasColumns)
+    ways = columnsOf(kernel, slice, limits);
+  for (const Columns& columns : ways) {
     ImplicitLocOpBuilder b(kernel.getLoc(), kernel);
     Limits wide = limits;
-    int64_t warps = slice.size / 16;
-    wide.threads = 32 * warps + copyThreads;
+    wide.threads = 32 * columns.warps + copyThreads;
     KernelEmitter emitter(kernel, b, machine, wide, slice, products, roundsProducts, stagesAhead,
-                          warps);
+                          columns);
     emitter.run(inWorkspace);
     if (emitter.pack(inWorkspace))
       return emitter.info;
-    // Two chunks do not fit: as any other kernel.
+    // Two chunks do not fit: in the end as any other kernel.
     inWorkspace.clear();
     kernel->getPrevNode()->erase();
   }
@@ -486,7 +488,7 @@ FailureOr<KernelInfo> simt::lowerKernel(tile::KernelOp kernel, const Machine& ma
   for (;;) {
     ImplicitLocOpBuilder b(kernel.getLoc(), kernel);
     KernelEmitter emitter(kernel, b, machine, sized, slice, products, roundsProducts, stagesAhead,
-                          /*columnWarps=*/0);
+                          Columns());
     emitter.run(inWorkspace);
     size_t moved = inWorkspace.size();
     if (emitter.pack(inWorkspace)) {
