@@ -35,6 +35,32 @@ struct Timing {
 } // namespace
 
 /// Warms up for a tenth of a second or two runs, then times.
+/// On a GPU costs of a CPU say nothing: the form and the blocks are those that it would settle for.
+static Error settleOnDevice(ssm::RecurrenceOp declared, const LoweringOptions& lowering,
+                            const Situation& situation, FormList& forms, Choice& choice) {
+  choice.candidates.clear();
+  auto settle = [&](Form form) -> Expected<FormChoice> {
+    LoweringOptions settled = lowering;
+    settled.form = form;
+    if (Error error = settleForm(declared, settled, situation))
+      return error;
+    return FormChoice{settled.form == Form::Auto ? Form::Recurrent : settled.form, settled.chunk};
+  };
+  Expected<FormChoice> best = settle(lowering.form);
+  if (!best)
+    return best.takeError();
+  choice.form = *best;
+  for (FormChoice& form : forms.present)
+    if (form.form != Form::Recurrent) {
+      Expected<FormChoice> settled = settle(form.form);
+      if (!settled)
+        return settled.takeError();
+      if (settled->chunk)
+        form.chunk = settled->chunk;
+    }
+  return Error::success();
+}
+
 static Expected<Timing> measure(CompiledRecurrence::Launch& launch, unsigned threads,
                                 unsigned repeat) {
   using Clock = std::chrono::steady_clock;
@@ -142,6 +168,9 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
   Expected<Choice> choice = chooseForm(declared, *forms, lowering, situation);
   if (!choice)
     return choice.takeError();
+  if (target->cuda)
+    if (Error error = settleOnDevice(declared, lowering, situation, *forms, *choice))
+      return error;
   std::map<std::string, double> cycles; // predicted, of all sequences
   for (const Candidate& candidate : choice->candidates) {
     cycles[candidate.form.text()] = candidate.cost.cycles * double(inputs->sequences());

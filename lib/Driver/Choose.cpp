@@ -178,7 +178,11 @@ static bool fitsWell(ssm::RecurrenceOp normal, LoweringOptions options,
 static Error settleOnDevice(ssm::RecurrenceOp recurrence, LoweringOptions& options,
                             const cuda::TargetSpec& target) {
   bool hasUnits = options.dtype == runtime::DType::BF16 && options.precision == Precision::Fast;
-  if (options.form == Form::Scan || !hasUnits)
+  if (options.form == Form::Scan) {
+    options.chunk = chunksOnDevice[0];
+    return Error::success();
+  }
+  if (!hasUnits)
     return Error::success();
   for (ssm::DimAttr dim : recurrence.getDims().getAsRange<ssm::DimAttr>())
     if (!options.dims.contains(dim.getName().getValue()))
