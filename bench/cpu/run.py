@@ -267,7 +267,8 @@ def bench_ours(case: Case, options) -> Dict:
         results += value if isinstance(value, list) else [value]
     if not results:
         raise RuntimeError("ssmc bench printed no result")
-    return min(results, key=lambda r: r["median_ms"])
+    chosen = [r for r in results if r.get("auto")] if options.form == "auto" else results
+    return min(chosen or results, key=lambda r: r["median_ms"])
 
 
 def summary(rounds: List[Dict]) -> Optional[Dict]:

@@ -177,8 +177,10 @@ def prove_clean(options, folder, sanitizer, tool, short):
         return problem
     summary = re.search(r"(ERROR|RACECHECK) SUMMARY: (\d+) (errors?|hazards?).*", output)
     if summary and summary.group(2) != "0":
-        first = re.search(r"^=+ ((?:Invalid|Error|Warning|Uninitialized|Barrier|Program).*)", output, re.M)
-        return f"{summary.group(0)}{'; ' + first.group(1) if first else ''}"
+        first = re.search(r"^=+ ((?:Invalid|Error|Warning|Uninitialized|Barrier|Program).*(?:\n=+ +(?:and|at|by) .*)*)",
+                          output, re.M)
+        text = re.sub(r"\s*\n=+\s*", " ", first.group(1)) if first else ""
+        return f"{summary.group(0)}{'; ' + text if text else ''}"
     if code:
         return f"exit code {code}: {last_line(output)}"
     return None if summary else f"no summary: {last_line(output)}"

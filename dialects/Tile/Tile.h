@@ -23,6 +23,10 @@ namespace ssmc::tile {
 /// of positions that a step has there: columns of a matrix over steps, micro-steps.
 llvm::MapVector<llvm::StringRef, int64_t> namesOfSteps(SequenceOp sequence);
 
+/// Whether a kernel runs once for each group, not for each head: all that it writes is what others
+/// read of a group's chunks.
+bool isOfGroups(KernelOp kernel);
+
 /// Whether a value has bf16's digits and no more, as an operand that is stored so has.
 bool isStoredAsBF16(mlir::Value value);
 

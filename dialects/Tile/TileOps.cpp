@@ -239,6 +239,17 @@ llvm::MapVector<StringRef, int64_t> tile::namesOfSteps(SequenceOp sequence) {
   return names;
 }
 
+bool tile::isOfGroups(KernelOp kernel) {
+  bool writes = false;
+  for (auto operand : kernel.getOperandsAttr().getAsRange<OperandAttr>())
+    if (kernel.findStored(operand.getName().getValue()) >= 0) {
+      if (operand.getRole() != Role::ChunkTemp || operand.getScope() != ssm::Scope::Group)
+        return false;
+      writes = true;
+    }
+  return writes;
+}
+
 /// The operand of which a value is what is loaded, if that is all.
 static OperandAttr operandOf(Value value) {
   if (auto relabel = value.getDefiningOp<ssm::RelabelOp>())

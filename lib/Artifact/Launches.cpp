@@ -143,6 +143,7 @@ std::vector<Kernel> artifact::describeKernels(mlir::ModuleOp module, bool hasTwo
   for (tile::KernelOp op : module.getOps<tile::KernelOp>()) {
     Kernel& kernel = kernels.emplace_back();
     kernel.name = op.getSymName().str();
+    kernel.isOfGroups = tile::isOfGroups(op);
     op.walk([&](tile::SequenceOp sequence) {
       kernel.tile = sequence.getTileSize();
       kernel.reverse = sequence.getReverse();

@@ -164,6 +164,7 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
   LoweringOptions lowering{inputs->sizes.dims, dtype, options.form, options.chunk,
                            options.precision};
   lowering.items = inputs->sequences() * inputs->sizes.heads;
+  lowering.sharesGroups = inputs->sizes.heads > inputs->sizes.groups;
   Situation situation = situationOf(*target, *inputs);
   Expected<Choice> choice = chooseForm(declared, *forms, lowering, situation);
   if (!choice)

@@ -263,6 +263,7 @@ Expected<Line> Checker::check(const FormChoice& form, const CheckedTarget& targe
       LoweringOptions lowering = {*dims, dtype, form.form, form.chunk, options.precision};
       // One of the two shapes of kernels has its free axis in parts, where the target does that.
       lowering.items = test.evenSizes ? 6 : 0;
+      lowering.sharesGroups = test.evenSizes;
       lowering.segments = *segments && !test.evenSizes ? 2 : 1;
       Expected<CompiledRecurrence> result =
           CompiledRecurrence::compile(declared, lowering, target.spec);

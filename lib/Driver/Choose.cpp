@@ -14,7 +14,7 @@ static constexpr int64_t chunkSizes[] = {16, 32, 64, 128};
 
 /// A form of blocks has to be better than the recurrent one by more than the prediction is usually
 /// off.
-static constexpr double advantage = 0.95;
+static constexpr double advantage = 0.97;
 
 /// A form that costs so many times what another does is not looked at again.
 static constexpr double hopeless = 3;

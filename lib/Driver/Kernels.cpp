@@ -223,7 +223,7 @@ Expected<CompiledRecurrence::Launch> CompiledRecurrence::prepare(const reference
   artifact::CallSizes known = callSizes(sizes, offsets);
   for (Launch::Call& call : launch.calls)
     call.args = {known.sequences,
-                 known.heads,
+                 call.info->isOfGroups ? known.groups : known.heads,
                  known.groups,
                  {known.steps, known.columns},
                  call.operands.data(),

@@ -35,6 +35,9 @@ struct LoweringOptions {
   bool summaries = false;
   /// Whether kernels are for machines that run many threads in step, and not for a CPU's vectors.
   bool threads = false;
+  /// Whether what heads of a group would compute alike is computed once for each group, by kernels
+  /// of its own; on GPUs it always is.
+  bool sharesGroups = false;
   /// Sequences times heads of the calls that such kernels are for; 0: not known.
   int64_t items = 0;
 };

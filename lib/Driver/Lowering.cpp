@@ -137,7 +137,7 @@ Error driver::lowerModule(mlir::ModuleOp module, Stage stage, const LoweringOpti
     form.erase();
   }
   derive::expandSteps(module, options.threads ? simt::lowersSteps : cpu::lowersSteps);
-  if (options.threads)
+  if (options.threads || (options.sharesGroups && options.segments <= 1 && !options.summaries))
     schedule::shareGroups(module);
   return verifyAfter(module, "schedule");
 }

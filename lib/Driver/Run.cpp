@@ -37,6 +37,7 @@ static Expected<Results> compute(Spec& spec, const Options& options, const Signa
                               options.chunk, options.precision};
   lowering.segments = options.segments;
   lowering.items = inputs.sequences() * inputs.sizes.heads;
+  lowering.sharesGroups = inputs.sizes.heads > inputs.sizes.groups;
   if (Error error = settleForm(spec.recurrence(), lowering, situationOf(*target, inputs)))
     return error;
   Expected<CompiledRecurrence> compiled =

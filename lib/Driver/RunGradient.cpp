@@ -157,6 +157,7 @@ Expected<Gradients> driver::computeGradient(ssm::RecurrenceOp declared, const Si
   lowering.adjoint = 1;
   lowering.segments = options.segments;
   lowering.items = inputs.sequences() * inputs.sizes.heads;
+  lowering.sharesGroups = inputs.sizes.heads > inputs.sizes.groups;
   Expected<CodeTarget> target = targetOf(options);
   if (!target)
     return target.takeError();

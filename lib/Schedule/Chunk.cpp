@@ -2,6 +2,7 @@
 //
 // What depends on params alone is computed before the sequence; states are carried by it. Nothing
 // else is to be decided here: a chunk already says what happens to a block of steps.
+#include "ColumnSplit.h"
 #include "Operands.h"
 
 #include "mlir/IR/Builders.h"
@@ -181,6 +182,9 @@ FailureOr<tile::KernelOp> ChunkKernel::build(StringRef name) {
     }
     tile::YieldOp::create(builder, chunk.getLoc(), last);
   }
+  for (auto solve : llvm::make_early_inc_range(body->getOps<ssm::SolveOp>()))
+    pushThrough(solve);
+  eraseUnused(body);
   for (auto [state, value] : llvm::zip(states, sequence.getResults()))
     tile::StoreOp::create(builder, state.getLoc(), wholeName(state, state.getName()), partOf(state),
                           value);

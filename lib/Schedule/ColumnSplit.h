@@ -51,7 +51,6 @@ private:
   void takeTotals();
   void keepCarried(tile::SequenceOp& old, llvm::ArrayRef<unsigned> kept);
   bool admits(mlir::Operation* op);
-  void pushThrough(ssm::SolveOp solve);
   void invert(ssm::SolveOp solve);
   std::optional<std::pair<llvm::StringRef, llvm::StringRef>> triangleOf(mlir::Value value);
   bool arrange(ssm::SumOp sum);

@@ -182,10 +182,6 @@ bool ColumnSplit::prepare() {
   moveLateStores();
   for (auto solve : llvm::make_early_inc_range(sequence.getBlock()->getOps<ssm::SolveOp>()))
     if (isOfColumns(solve))
-      pushThrough(solve);
-  eraseUnused(sequence.getBlock());
-  for (auto solve : llvm::make_early_inc_range(sequence.getBlock()->getOps<ssm::SolveOp>()))
-    if (isOfColumns(solve))
       invert(solve);
   for (auto sum : llvm::make_early_inc_range(sequence.getBlock()->getOps<ssm::SumOp>()))
     if (isOfColumns(sum) && !arrange(sum))

@@ -11,6 +11,10 @@ namespace ssmc::schedule {
 /// passes between them is named after `prefix`. The kernel itself where it is no such.
 llvm::SmallVector<tile::KernelOp> splitColumns(tile::KernelOp kernel, llvm::StringRef prefix);
 
+/// Makes x + d u of a triangular system's solution u the solution of another one, where that spares
+/// a product (lib/Schedule/PushThrough.cpp says which). What is not wanted any more stays.
+void pushThrough(ssm::SolveOp solve);
+
 /// Keeps what the kernels of one form pass on of a chunk, where it is a matrix, as two bf16 each:
 /// what rounding gives, and what it leaves. Products read them as they lie.
 void keepPairs(llvm::ArrayRef<tile::KernelOp> kernels);

@@ -24,6 +24,7 @@ struct Sharing {
   tile::KernelOp run();
 
   bool isOfGroups(Operation* op);
+  void dropCarried(tile::KernelOp before, tile::SequenceOp& sequence);
   SmallVector<Value> findShared(Block* body);
 
   tile::KernelOp kernel;
@@ -47,8 +48,8 @@ bool Sharing::isOfGroups(Operation* op) {
   return all;
 }
 
-/// Values that no head has a part in, that take a sum to make, and that something reads which is of
-/// a head.
+/// Arrays of several labels that no head has a part in, that take a sum to make, and that something
+/// reads which is of a head.
 SmallVector<Value> Sharing::findShared(Block* body) {
   DenseSet<Value> read, summed;
   for (Operation& op : *body) {
@@ -70,7 +71,7 @@ SmallVector<Value> Sharing::findShared(Block* body) {
   SmallVector<Value> shared;
   for (Operation& op : *body)
     for (Value result : op.getResults())
-      if (summed.contains(result) && !isSummed(&op) &&
+      if (summed.contains(result) && arrayType(result).getRank() > 1 && !isSummed(&op) &&
           llvm::any_of(result.getUsers(), [&](Operation* user) {
             return user->getBlock() != body || user->getNumResults() == 0 ||
                    !ofGroups.contains(user->getResult(0));
@@ -79,12 +80,32 @@ SmallVector<Value> Sharing::findShared(Block* body) {
   return shared;
 }
 
+/// The kernel of groups carries nothing: its sequence, anew.
+void Sharing::dropCarried(tile::KernelOp before, tile::SequenceOp& sequence) {
+  for (Operation& op : llvm::make_early_inc_range(llvm::reverse(*before.getBlock()))) {
+    if (&op == sequence)
+      break;
+    op.erase();
+  }
+  b.setInsertionPoint(sequence);
+  auto fresh = tile::SequenceOp::create(b, sequence.getLoc(), TypeRange(), sequence.getAxis(), 0,
+                                        sequence.getReverse(), ValueRange());
+  fresh->setAttr("tile.steps", sequence->getAttr("tile.steps"));
+  fresh.getBody().takeBody(sequence.getBody());
+  sequence.erase();
+  sequence = fresh;
+  Block* body = sequence.getBlock();
+  body->getTerminator()->setOperands(ValueRange());
+  eraseUnused(body);
+  body->eraseArguments(0, body->getNumArguments());
+}
+
 tile::KernelOp Sharing::run() {
   auto sequences = kernel.getBlock()->getOps<tile::SequenceOp>();
   if (!llvm::hasSingleElement(sequences))
     return {};
   tile::SequenceOp sequence = *sequences.begin();
-  if (!sequence.getInits().empty() || sequence.getTimeAxis() != 0 || sequence.getTileSize() == 1)
+  if (sequence.getTimeAxis() != 0 || sequence.getTileSize() == 1)
     return {};
   Block* body = sequence.getBlock();
   SmallVector<Value> shared = findShared(body);
@@ -114,6 +135,7 @@ tile::KernelOp Sharing::run() {
     value.replaceAllUsesWith(tile::LoadOp::create(b, loc, value.getType(), name, tile::Part::Whole,
                                                   IntegerAttr(), ArrayAttr(), Value()));
   }
+  dropCarried(before, other);
   for (tile::KernelOp one : {before, kernel}) {
     eraseUnused((one == before ? other : sequence).getBlock());
     eraseUnused(one.getBlock());
@@ -129,9 +151,8 @@ void schedule::shareGroups(ModuleOp module) {
   auto finish = [&] {
     SmallVector<tile::KernelOp> all;
     for (tile::KernelOp kernel : form) {
-      if (auto factors = kernel.getFactorType(); factors && factors->isBF16())
-        if (tile::KernelOp made = Sharing(kernel).run())
-          all.push_back(made);
+      if (tile::KernelOp made = Sharing(kernel).run())
+        all.push_back(made);
       all.push_back(kernel);
     }
     for (auto [index, kernel] : llvm::enumerate(all))

@@ -98,6 +98,7 @@ struct Kernel {
   std::vector<Operand> operands; ///< those that are parameters, in order
   int64_t tile = 1;              ///< steps that it takes at a time
   bool reverse = false;          ///< whether it takes them from the last to the first
+  bool isOfGroups = false;       ///< whether it runs once for each group, not for each head
 
   bool operator==(llvm::StringRef other) const { return name == other; }
 };

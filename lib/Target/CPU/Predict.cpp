@@ -64,6 +64,7 @@ static Cost costOf(const Loop& loop, const Machine& machine) {
 namespace {
 /// The arguments of a call that touches no data: operands are numbers far apart.
 struct Call {
+  bool isOfGroups = false;
   std::vector<void*> operands;
   std::vector<int64_t> strides;
 
@@ -97,6 +98,7 @@ std::optional<Cost> ssmc::cpu::predict(ModuleOp module, const TargetSpec& target
     int64_t tile = 1;
     kernel.walk([&](tile::SequenceOp sequence) { tile = sequence.getTileSize(); });
     Call& call = calls[kernel.getSymName().str()];
+    call.isOfGroups = tile::isOfGroups(kernel);
     for (auto operand : kernel.getOperandsAttr().getAsRange<tile::OperandAttr>())
       if (operand.getRole() != tile::Role::Row)
         call.add(operand, sizes, tile);
@@ -112,7 +114,7 @@ std::optional<Cost> ssmc::cpu::predict(ModuleOp module, const TargetSpec& target
       continue; // How much workspace a kernel needs, which is asked once.
     Call& call = found->second;
     ssmc_kernel_args args = {1,
-                             sizes.heads,
+                             call.isOfGroups ? sizes.groups : sizes.heads,
                              sizes.groups,
                              {sizes.time[0], sizes.time[1]},
                              call.operands.data(),

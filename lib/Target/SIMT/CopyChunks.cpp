@@ -30,6 +30,8 @@ void ColumnEmitter::planStaging() {
     bytes += one.bytes;
   if (e.limits.items == 0 || e.limits.items * e.slice.parts > e.limits.processors)
     room /= 2;
+  if (sharers > 1)
+    room -= e.places[exchanged.id].bytes;
   slots = std::clamp<int64_t>(room / std::max<int64_t>(bytes, 1), fewestSlots, mostSlots);
   for (const Staged& one : staged)
     e.places[one.all.id].bytes *= slots;

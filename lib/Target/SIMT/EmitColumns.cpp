@@ -430,6 +430,8 @@ void ColumnEmitter::emit() {
   KernelEmitter::Scope scope(e);
   for (auto [label, each] : tile::namesOfSteps(sequence))
     e.stepLabels.insert(label);
+  if (sharers > 1)
+    planExchange();
   planStaging();
   Value inWarp = arith::RemUIOp::create(b, e.thread, e.i32(32));
   Value number = arith::DivUIOp::create(b, e.thread, e.i32(32));
@@ -437,7 +439,6 @@ void ColumnEmitter::emit() {
   if (sharers > 1) {
     half = arith::RemUIOp::create(b, number, e.i32(sharers));
     warp = arith::DivUIOp::create(b, number, e.i32(sharers));
-    planExchange();
   }
   myColumn = arith::AddIOp::create(b, arith::MulIOp::create(b, warp, e.i32(columnsOfWarp)),
                                    arith::DivUIOp::create(b, inWarp, e.i32(4)));

@@ -17,18 +17,6 @@ bool simt::lowersSteps(Operation* op) {
   return isa<ssm::ShiftOp>(op) || (gram && lowersGram(gram));
 }
 
-/// Whether a kernel runs once for each group: all that it writes is what others read of it.
-static bool isOfGroups(tile::KernelOp kernel) {
-  bool result = false;
-  for (auto operand : kernel.getOperandsAttr().getAsRange<tile::OperandAttr>())
-    if (kernel.findStored(operand.getName().getValue()) >= 0) {
-      if (operand.getRole() != Role::ChunkTemp || operand.getScope() != ssm::Scope::Group)
-        return false;
-      result = true;
-    }
-  return result;
-}
-
 //===-- entry --------------------------------------------------------------------------------===//
 
 void KernelEmitter::emitEntry() {
@@ -74,7 +62,7 @@ void KernelEmitter::emitEntry() {
     sliceStart = arith::MulIOp::create(b, part, i64(slice.size));
     isFirstSlice = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, part, i64(0));
   }
-  info.isOfGroups = isOfGroups(kernel);
+  info.isOfGroups = tile::isOfGroups(kernel);
   Value each = info.isOfGroups ? groups : heads;
   sequence = arith::DivUIOp::create(b, item, each);
   if (info.isOfGroups) {

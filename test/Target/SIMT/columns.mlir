@@ -1,21 +1,29 @@
 // Columns that never meet: a warp takes sixteen from the first chunk to the last, with all that has columns in its
 // registers, and warps of their own bring in what all of them read.
-// RUN: ssmc-opt %s --lower-tile-to-threads --canonicalize --cse | FileCheck %s
+// RUN: ssmc-opt %s --lower-tile-to-threads --canonicalize --cse \
+// RUN:   | FileCheck %s --implicit-check-not=llvm.nvvm.barrier --implicit-check-not=llvm.nvvm.cp.async
+// RUN: ssmc-opt %s --lower-tile-to-threads=shared-bytes=98304 --canonicalize --cse | FileCheck %s --check-prefix=AHEAD
+// RUN: sed 's/t: 32/t: 16/g; s/t0: 32/t0: 16/g' %s | ssmc-opt --lower-tile-to-threads --canonicalize --cse \
+// RUN:   | FileCheck %s --check-prefix=FEW
 // RUN: sed 's/, factor_type = bf16//' %s | ssmc-opt --lower-tile-to-threads --canonicalize --cse \
 // RUN:   | FileCheck %s --check-prefix=EXACT
 // Where factors may not be rounded the kernel is emitted as any other.
 // EXACT-LABEL: func.func @columns(
 // EXACT-NOT:   llvm.nvvm.mma
 
-// Two warps for 32 columns, two for copies.
+// Two warps for 32 columns, two for copies. Two chunks have room: 2.5 KiB for each of v, k, M and M.rest.
 // CHECK-LABEL: func.func @columns(
-// CHECK-SAME:  launch = {aligned, {{.*}}threads = 128
+// CHECK-SAME:  launch = {aligned, shared_bytes = 20480 : i64, {{.*}}threads = 128
 // CHECK:       %[[IS_COLUMNS:.*]] = arith.cmpi ult, %{{.*}}, %c2_i32
 // CHECK:       scf.if %[[IS_COLUMNS]] {
-// Of 32 x 16 numbers of the state each thread has 16. One barrier a chunk.
-// CHECK:         %[[LAST:.*]]:16 = scf.for %{{.*}} iter_args(%[[S0:.*]] = %{{.*}}#0, %[[S1:.*]] = %{{.*}}#1, {{.*}} : i64 {
-// CHECK-NEXT:      llvm.nvvm.barrier.cta.sync
-// CHECK-NOT:       llvm.nvvm.barrier
+// Of 32 x 16 numbers of the state each thread has 16. A chunk is waited for: meeting 1 or 2, as it is an even or an odd
+// one, where the warps that copy arrive when it is there.
+// CHECK:         %[[LAST:.*]]:16 = scf.for %[[CHUNK:.*]] = %c0_i64 to %[[CHUNKS:.*]] step %c1_i64 iter_args(
+// CHECK-SAME:      %[[S0:.*]] = %{{.*}}#0, %[[S1:.*]] = %{{.*}}#1, {{.*}} : i64 {
+// CHECK-NEXT:      %[[NUMBER:.*]] = arith.trunci %[[CHUNK]]
+// CHECK-NEXT:      %[[SLOT:.*]] = arith.remui %[[NUMBER]], %c2_i32
+// CHECK-NEXT:      %[[THERE:.*]] = arith.addi %[[SLOT]], %c1_i32
+// CHECK-NEXT:      llvm.nvvm.barrier.cta.sync.aligned.count"(%[[THERE]], %c128_i32)
 // v, of which columns lie side by side, as a left side has them.
 // CHECK-COUNT-2:   ldmatrix.sync.aligned.m8n8.x4.trans
 // k times S: the state is a left side as it is, rounded where it lies. What rounding leaves is multiplied too, as the
@@ -54,21 +62,80 @@
 // CHECK-NOT:       llvm.store {{.*}} f32
 // CHECK:           llvm.nvvm.mma.m16n8k16.row.col.bf16"({{.*}}, %[[S0]], %[[S1]],
 // CHECK-NOT:       llvm.store
+// That the chunk has been read is said at meeting 3 or 4, without waiting, if another is to take its place.
+// CHECK:           %[[MORE:.*]] = arith.cmpi slt, %[[CHUNK]],
+// CHECK-NEXT:      scf.if %[[MORE]] {
+// CHECK-NEXT:        %[[READ:.*]] = arith.addi %[[SLOT]], %c3_i32
+// CHECK-NEXT:        llvm.nvvm.barrier.cta.arrive.aligned.count"(%[[READ]], %c128_i32)
 // CHECK:           scf.yield
 // CHECK-COUNT-16:  llvm.store %[[LAST]]#{{.*}} : f32, !llvm.ptr<1>
-// Copies, sixteen bytes at a time: four rows of v, k, M and M.rest each, a whole chunk or as many bytes of it as exist.
+// Copies: from the third chunk on its place must have been read.
 // CHECK:       } else {
-// CHECK-COUNT-8: llvm.nvvm.cp.async.cg.shared.global.16"(
-// CHECK:         } else {
-// CHECK-COUNT-8: llvm.nvvm.cp.async.cg.shared.global.16.s"({{.*}}, i32) -> ()
-// What was asked for is there when all meet; then the next chunk is asked for.
-// CHECK:         scf.for
-// CHECK-NEXT:      llvm.nvvm.cp.async.wait.all
-// CHECK-NEXT:      llvm.nvvm.barrier.cta.sync
-// CHECK:           scf.if
-// CHECK:             llvm.nvvm.cp.async.cg.shared.global.16"(
-// CHECK-NOT:     llvm.nvvm.barrier
+// CHECK-NEXT:    scf.for %[[CHUNK:.*]] = %c0_i64 to %[[CHUNKS]]
+// CHECK:           %[[SLOT:.*]] = arith.remui %{{.*}}, %c2_i32
+// CHECK-NEXT:      %[[USED:.*]] = arith.cmpi sge, %[[CHUNK]], %c2_i64
+// CHECK-NEXT:      scf.if %[[USED]] {
+// CHECK-NEXT:        %[[READ:.*]] = arith.addi %[[SLOT]], %c3_i32
+// CHECK-NEXT:        llvm.nvvm.barrier.cta.sync.aligned.count"(%[[READ]], %c128_i32)
+// Sixteen bytes at a time, two for each thread of v, k, M and M.rest: a whole chunk, or as many bytes of it as exist.
+// CHECK-COUNT-8:     llvm.nvvm.cp.async.cg.shared.global.16"(
+// CHECK:           } else {
+// CHECK-COUNT-8:     llvm.nvvm.cp.async.cg.shared.global.16.s"({{.*}}, i32) -> ()
+// They are a batch. As one chunk is read and there is room for one more, it is waited for at once.
+// CHECK:           llvm.nvvm.cp.async.commit.group
+// CHECK:           llvm.nvvm.cp.async.wait.group"(%c0_i32)
+// CHECK-NEXT:      %[[THERE:.*]] = arith.addi %[[SLOT]], %c1_i32
+// CHECK-NEXT:      llvm.nvvm.barrier.cta.arrive.aligned.count"(%[[THERE]], %c128_i32)
 // CHECK:       return
+
+// Of 96 KiB a block takes half, so that a processor has room for two, and four chunks have room: one is read, the one
+// after it is there, and two are on their way. So a chunk is said to be there when two more have been asked for.
+// AHEAD-LABEL: func.func @columns(
+// AHEAD-SAME:  shared_bytes = 40960 : i64
+// AHEAD:       arith.remui %{{.*}}, %c4_i32
+// AHEAD:           llvm.nvvm.barrier.cta.arrive.aligned.count"(
+// AHEAD:       } else {
+// AHEAD:         scf.for %[[CHUNK:.*]] = %c0_i64 to %[[CHUNKS:.*]] step
+// AHEAD:           %[[SLOT:.*]] = arith.remui %{{.*}}, %c4_i32
+// AHEAD-NEXT:      %[[USED:.*]] = arith.cmpi sge, %[[CHUNK]], %c4_i64
+// AHEAD-NEXT:      scf.if %[[USED]] {
+// AHEAD-NEXT:        %[[READ:.*]] = arith.addi %[[SLOT]], %c5_i32
+// AHEAD-NEXT:        llvm.nvvm.barrier.cta.sync.aligned.count"(%[[READ]], %c128_i32)
+// AHEAD:           llvm.nvvm.cp.async.commit.group
+// AHEAD-NEXT:      %[[ANY:.*]] = arith.cmpi sge, %[[CHUNK]], %c2_i64
+// AHEAD-NEXT:      scf.if %[[ANY]] {
+// AHEAD-NEXT:        llvm.nvvm.cp.async.wait.group"(%c2_i32)
+// AHEAD-NEXT:        %[[BEFORE:.*]] = arith.subi %[[CHUNK]], %c2_i64
+// AHEAD-NEXT:        %[[NUMBER:.*]] = arith.trunci %[[BEFORE]]
+// AHEAD-NEXT:        %[[SLOT:.*]] = arith.remui %[[NUMBER]], %c4_i32
+// AHEAD-NEXT:        %[[THERE:.*]] = arith.addi %[[SLOT]], %c1_i32
+// AHEAD-NEXT:        llvm.nvvm.barrier.cta.arrive.aligned.count"(%[[THERE]], %c128_i32)
+// The last two in the end.
+// AHEAD:         llvm.nvvm.cp.async.wait.group"(%c0_i32)
+// AHEAD:         scf.for %{{.*}} to %[[CHUNKS]] step
+// AHEAD:           llvm.nvvm.barrier.cta.arrive.aligned.count"(
+// AHEAD-NOT:     llvm.nvvm.barrier
+// AHEAD:       return
+
+// Of 16 steps by 16 columns a warp has but two tiles of sums, and each product of one would wait for the one before. So
+// k times S is added up in two, of the rounded state and of what rounding leaves of it, for all of K; these are added.
+// FEW-LABEL: func.func @columns(
+// FEW:         llvm.nvvm.mma.m16n8k16.row.col.bf16"({{.*}}, %cst, %cst, %cst, %cst)
+// FEW-NEXT:    %[[A:.*]] = llvm.extractvalue %{{.*}}[0]
+// FEW:         llvm.nvvm.mma.m16n8k16.row.col.bf16"({{.*}}, %cst, %cst, %cst, %cst)
+// FEW:         llvm.nvvm.mma.m16n8k16.row.col.bf16"({{.*}}, %cst, %cst, %cst, %cst)
+// FEW-NEXT:    %[[B:.*]] = llvm.extractvalue %{{.*}}[0]
+// FEW:         llvm.nvvm.mma.m16n8k16.row.col.bf16"({{.*}}, %cst, %cst, %cst, %cst)
+// FEW:         llvm.nvvm.mma.m16n8k16.row.col.bf16"({{.*}}, %[[A]], %{{.*}}, %{{.*}}, %{{.*}})
+// FEW-NEXT:    %[[A:.*]] = llvm.extractvalue %{{.*}}[0]
+// FEW:         llvm.nvvm.mma
+// FEW:         llvm.nvvm.mma.m16n8k16.row.col.bf16"({{.*}}, %[[B]], %{{.*}}, %{{.*}}, %{{.*}})
+// FEW-NEXT:    %[[B:.*]] = llvm.extractvalue %{{.*}}[0]
+// FEW:         llvm.nvvm.mma
+// FEW-NOT:     llvm.nvvm.mma
+// FEW:         arith.addf %[[A]], %[[B]] :
+// FEW-COUNT-7: arith.addf
+// FEW:         arith.subf
 tile.kernel @columns operands [
     #tile.operand<"k" in [K: 32] bf16 head>, #tile.operand<"v" in [V: 32] bf16 head>,
     #tile.operand<"S" state_in [K: 32, V: 32] f32 head>, #tile.operand<"S" state_out [K: 32, V: 32] f32 head>,

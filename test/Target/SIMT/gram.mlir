@@ -1,49 +1,132 @@
-// A gram with a decay for each key, by halves: one product a level, its queries decayed from the cut on, its keys up to it.
-// With 32 steps there are levels of 16, 8, 4, 2 and 1 steps, and the diagonal, as the gram is not strict: six products, each
-// of a query as two bf16 and a key as one (nothing of it flows into a state).
-// RUN: ssmc-opt %s --lower-tile-to-threads --canonicalize --cse | FileCheck %s
+// A gram with a decay for each key. Blocks of 16 x 16 on the diagonal are walked pair by pair in registers; what is
+// below them is a product for each halving of the chunk, its queries decayed from the cut on, its keys up to it.
+// RUN: ssmc-opt %s --lower-tile-to-threads --canonicalize --cse | FileCheck %s --implicit-check-not=llvm.nvvm.barrier
+// RUN: sed 's/\([st]\): 32/\1: 64/g' %s | ssmc-opt --lower-tile-to-threads --canonicalize --cse \
+// RUN:   | FileCheck %s --check-prefix=HALVES
+// RUN: sed 's/\([st]\): 32/\1: 16/g' %s | ssmc-opt --lower-tile-to-threads --canonicalize --cse \
+// RUN:   | FileCheck %s --check-prefix=BLOCK --implicit-check-not=llvm.nvvm.mma
 
 // CHECK-LABEL: func.func @gram(
-// Zeros first, as nobody computes what is above the diagonal.
-// CHECK:       llvm.store %[[ZERO:cst[_0-9]*]], {{.*}} : f32, !llvm.ptr<3>
-// The diagonal: sides as they are, each a rounded value and, of queries, what that leaves.
-// CHECK:       llvm.nvvm.ff2bf16x2.rn
-// CHECK:       arith.subf
-// CHECK:       llvm.nvvm.barrier
-// CHECK:       scf.for {{.*}} iter_args(
-// CHECK-COUNT-3: llvm.nvvm.ldmatrix
-// CHECK-COUNT-4: llvm.nvvm.mma.m16n8k16.row.col.bf16
-// What is on the diagonal is added, the rest left out.
-// CHECK:       %[[ON:.*]] = arith.cmpi eq
-// CHECK:       arith.select %[[ON]], {{.*}}, %[[ZERO]]
-// CHECK:       arith.addf
-// The level of halves of 16: one tile, written as it is.
-// CHECK:       llvm.nvvm.barrier
-// CHECK:       arith.mulf
-// CHECK:       llvm.nvvm.barrier
-// CHECK-COUNT-4: llvm.nvvm.mma.m16n8k16.row.col.bf16
-// CHECK-NOT:   arith.select
-// CHECK:       llvm.nvvm.barrier
-// Smaller halves: pairs of steps in one block, one in the second half and one in the first.
-// CHECK-COUNT-4: llvm.nvvm.mma.m16n8k16.row.col.bf16
-// CHECK:       arith.cmpi eq
-// CHECK:       arith.cmpi ugt
-// CHECK:       arith.andi
-// CHECK-COUNT-4: llvm.nvvm.mma.m16n8k16.row.col.bf16
-// CHECK-COUNT-4: llvm.nvvm.mma.m16n8k16.row.col.bf16
-// CHECK-COUNT-4: llvm.nvvm.mma.m16n8k16.row.col.bf16
+// CHECK:         llvm.nvvm.barrier
+// The diagonal: of each of the two blocks a warp has columns p, p + 4, p + 8 and p + 12, a lane two of the 64 keys.
+// CHECK:         %[[LANE:.*]] = arith.remui %{{.*}}, %c32_i32
+// CHECK:         %[[WARP:.*]] = arith.divui %{{.*}}, %c32_i32
+// CHECK:         %[[KEY:.*]] = arith.muli %[[LANE]], %c2_i32
+// CHECK:         scf.for %[[TASK:.*]] = %[[WARP]] to %c8_i32 step %c8_i32
+// CHECK:           %[[P:.*]] = arith.remui %[[TASK]], %c4_i32
+// Row 0: a column begins with the key of its step if that is 0, and is 0 before. One sum over the keys.
+// CHECK:           %[[K0:.*]] = arith.extf
+// CHECK:           %[[K1:.*]] = arith.extf
+// CHECK:           %[[FIRST:.*]] = arith.cmpi eq, %[[P]], %c0_i32
+// CHECK-NEXT:      %[[X0:.*]] = arith.select %[[FIRST]], %[[K0]], %cst
+// CHECK-NEXT:      %[[X1:.*]] = arith.select %[[FIRST]], %[[K1]], %cst
+// CHECK:           %[[Q0:.*]] = arith.extf
+// CHECK:           %[[Q1:.*]] = arith.extf
+// CHECK-NEXT:      %[[QX:.*]] = arith.mulf %[[Q0]], %[[X0]]
+// CHECK-NEXT:      llvm.intr.fma(%[[Q1]], %[[X1]], %[[QX]])
+// Row 1: what there is decays, or the column begins here.
+// CHECK:           %[[A0:.*]] = llvm.load {{.*}} -> f32
+// CHECK:           %[[A1:.*]] = llvm.load {{.*}} -> f32
+// CHECK-NEXT:      %[[X0A:.*]] = arith.mulf %[[X0]], %[[A0]]
+// CHECK-NEXT:      %[[X1A:.*]] = arith.mulf %[[X1]], %[[A1]]
+// CHECK-NEXT:      %[[SECOND:.*]] = arith.cmpi eq, %[[P]], %c1_i32
+// CHECK-NEXT:      arith.select %[[SECOND]], %[[K0]], %[[X0A]]
+// CHECK-NEXT:      arith.select %[[SECOND]], %[[K1]], %[[X1A]]
+// So on: of the four columns 16, 12, 8 and 4 rows are sums.
+// CHECK-COUNT-39:  llvm.intr.fma
+// CHECK-NOT:       llvm.intr.fma
+// Lanes add up 32 sums at once: half of a lane's go to another lane, and half of that one's come, until each has one.
+// CHECK:           %[[BIT:.*]] = arith.andi %[[LANE]], %c16_i32
+// CHECK:           %[[UPPER:.*]] = arith.cmpi ne, %[[BIT]], %c0_i32
+// CHECK:           %[[KEPT:.*]] = arith.select %[[UPPER]], %[[S:.*]], %[[T:.*]] :
+// CHECK-NEXT:      %[[GIVEN:.*]] = arith.select %[[UPPER]], %[[T]], %[[S]] :
+// CHECK-NEXT:      %[[COMES:.*]] = {{.*}} "llvm.nvvm.shfl.sync.bfly.f32"(%c-1_i32, %[[GIVEN]], %c16_i32, %c31_i32)
+// CHECK-NEXT:      arith.addf %[[KEPT]], %[[COMES]]
+// CHECK-COUNT-15:  "llvm.nvvm.shfl.sync.bfly.f32"(%c-1_i32, %{{.*}}, %c16_i32, %c31_i32)
+// CHECK-COUNT-8:   "llvm.nvvm.shfl.sync.bfly.f32"(%c-1_i32, %{{.*}}, %c8_i32, %c31_i32)
+// CHECK-COUNT-4:   "llvm.nvvm.shfl.sync.bfly.f32"(%c-1_i32, %{{.*}}, %c4_i32, %c31_i32)
+// CHECK-COUNT-2:   "llvm.nvvm.shfl.sync.bfly.f32"(%c-1_i32, %{{.*}}, %c2_i32, %c31_i32)
+// CHECK:           %[[COMES:.*]] = {{.*}} "llvm.nvvm.shfl.sync.bfly.f32"(%c-1_i32, %{{.*}}, %c1_i32, %c31_i32)
+// CHECK-NEXT:      %[[SUM:.*]] = arith.addf %{{.*}}, %[[COMES]]
+// CHECK-NOT:       llvm.nvvm.shfl
+// CHECK:           llvm.store %[[SUM]], {{.*}} : f32, !llvm.ptr<3>
+// The eight sums of the third column are left: four lanes end with the same one.
+// CHECK-COUNT-4:   "llvm.nvvm.shfl.sync.bfly.f32"(%c-1_i32, %{{.*}}, %c16_i32, %c31_i32)
+// CHECK-COUNT-2:   "llvm.nvvm.shfl.sync.bfly.f32"(%c-1_i32, %{{.*}}, %c8_i32, %c31_i32)
+// CHECK:           "llvm.nvvm.shfl.sync.bfly.f32"(%c-1_i32, %{{.*}}, %c4_i32, %c31_i32)
+// CHECK-NOT:       arith.select
+// CHECK:           "llvm.nvvm.shfl.sync.bfly.f32"(%c-1_i32, %{{.*}}, %c2_i32, %c31_i32)
+// CHECK:           "llvm.nvvm.shfl.sync.bfly.f32"(%c-1_i32, %{{.*}}, %c1_i32, %c31_i32)
+// CHECK:           scf.if
+// CHECK:             llvm.store {{.*}} : f32, !llvm.ptr<3>
+// Zeros above the rows that warps have written.
+// CHECK:         scf.for %{{.*}} = %c0_i32 to %c1024_i32
+// CHECK:           %[[ABOVE:.*]] = arith.cmpi ult
+// CHECK-NEXT:      scf.if %[[ABOVE]] {
+// CHECK:             llvm.store %cst, {{.*}} : f32, !llvm.ptr<3>
+// The level of halves of 16. Of the steps from 16 on queries, with two keys for each thread, as two bf16 each: what
+// rounding gives, and what it leaves.
+// CHECK:         scf.if
+// CHECK-COUNT-32:  llvm.store {{.*}} : i32, !llvm.ptr<3>
+// Of those before 16 keys, as one bf16, as nothing of the gram flows into a state.
+// CHECK:         scf.if
+// CHECK-COUNT-16:  llvm.store {{.*}} : i32, !llvm.ptr<3>
+// CHECK-NOT:       llvm.store
+// CHECK:         llvm.nvvm.barrier
+// One tile, by one warp: keys, then queries by them, and what rounding queries has left by them.
+// CHECK:         scf.for %{{.*}} = %[[WARP]] to %c1_i32 step %c8_i32
+// CHECK:           scf.for %{{.*}} = %c0_i32 to %c64_i32 step %c16_i32 iter_args(
+// CHECK-COUNT-2:     llvm.nvvm.ldmatrix
+// CHECK-COUNT-2:     llvm.nvvm.mma.m16n8k16.row.col.bf16"(
+// CHECK-COUNT-1:     llvm.nvvm.ldmatrix
+// CHECK-COUNT-2:     llvm.nvvm.mma.m16n8k16.row.col.bf16"(
+// CHECK-NOT:         llvm.nvvm.mma
+// It is written as it is: no pair is left out.
+// CHECK-NOT:       arith.select
+// CHECK-COUNT-4:   llvm.store {{.*}} : vector<2xf32>, !llvm.ptr<3>
+// CHECK:         llvm.nvvm.barrier
+// (The sums over s, and the output.)
+// CHECK:         llvm.nvvm.barrier
+// CHECK:         llvm.nvvm.barrier
 // The last tile, which may have fewer steps, in the same way.
 // CHECK:       } else {
-// CHECK-COUNT-24: llvm.nvvm.mma.m16n8k16.row.col.bf16
-// CHECK-NOT:   llvm.nvvm.mma
+// CHECK:         llvm.nvvm.barrier
+// CHECK-COUNT-40:  llvm.intr.fma
+// CHECK:         llvm.nvvm.barrier
+// CHECK-COUNT-4:     llvm.nvvm.mma.m16n8k16.row.col.bf16"(
+// CHECK-NOT:         llvm.nvvm.mma
+// CHECK-COUNT-4: llvm.nvvm.barrier
+// CHECK:       return
+
+// Of 64 steps there are sixteen tasks on the diagonal, four for each block, and two levels: halves of 32, which are
+// four tiles, and halves of 16 of both, a tile each. Sides of the second are written when those of the first are read.
+// HALVES-LABEL: func.func @gram(
+// HALVES:       scf.for %{{.*}} = %[[WARP:.*]] to %c16_i32 step %c8_i32
+// HALVES:       llvm.nvvm.barrier
+// HALVES-NEXT:  scf.for %{{.*}} = %[[WARP]] to %c4_i32 step %c8_i32
+// HALVES:       llvm.nvvm.mma
+// HALVES:       llvm.nvvm.barrier
+// HALVES-NOT:   llvm.nvvm.mma
+// HALVES:       llvm.nvvm.ff2bf16x2.rn
+// HALVES:       llvm.nvvm.barrier
+// HALVES-NEXT:  scf.for %{{.*}} = %[[WARP]] to %c2_i32 step %c8_i32
+// HALVES-COUNT-4: llvm.nvvm.mma
+// HALVES-NOT:   llvm.nvvm.mma
+// HALVES:       } else {
+
+// A chunk of 16 steps is one block, without a product.
+// BLOCK-LABEL:  func.func @gram(
+// BLOCK:        scf.for %{{.*}} = %{{.*}} to %c4_i32 step %c4_i32
+// BLOCK-COUNT-40: llvm.intr.fma
+// BLOCK:        return
 tile.kernel @gram operands [
-    #tile.operand<"q" in [i: 32] bf16 head>, #tile.operand<"k" in [i: 32] bf16 head>,
-    #tile.operand<"a" in [i: 32] f32 head>, #tile.operand<"o" out [] f32 head>] attributes {factor_type = bf16} {
+    #tile.operand<"q" in [i: 64] bf16 head>, #tile.operand<"k" in [i: 64] bf16 head>,
+    #tile.operand<"a" in [i: 64] f32 head>, #tile.operand<"o" out [] f32 head>] attributes {factor_type = bf16} {
   tile.sequence over [t: 32] axis 0 {
-    %q = tile.load "q" : [i: 32, t: 32]
-    %k = tile.load "k" : [i: 32, t: 32]
-    %a = tile.load "a" : [i: 32, t: 32]
-    %g = ssm.gram %q, %k decay %a over [i] rows "t" columns "s" : [i: 32, t: 32], [i: 32, t: 32], [i: 32, t: 32]
+    %q = tile.load "q" : [i: 64, t: 32]
+    %k = tile.load "k" : [i: 64, t: 32]
+    %a = tile.load "a" : [i: 64, t: 32]
+    %g = ssm.gram %q, %k decay %a over [i] rows "t" columns "s" : [i: 64, t: 32], [i: 64, t: 32], [i: 64, t: 32]
     %o = ssm.sum %g over [s] : [s: 32, t: 32]
     tile.store "o", %o : [t: 32]
     tile.yield

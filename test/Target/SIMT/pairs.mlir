@@ -8,9 +8,13 @@
 // CHECK-LABEL: func.func @pairs(
 // CHECK-SAME:  threads = 128
 // CHECK:       scf.for
-// A whole tile: eight numbers at a time from the caller's memory to the block's.
+// A whole tile: q has been asked for while the one before was computed, and that of the next one is (tile-ahead.mlir).
+// S and its rest come now, eight numbers at a time, from what kernels have for themselves to the block's memory.
 // CHECK:         scf.if
-// CHECK-COUNT-3:   llvm.store {{.*}} : vector<8xbf16>, !llvm.ptr<3>
+// CHECK-NEXT:      llvm.call_intrinsic "llvm.nvvm.cp.async.wait.all"
+// CHECK-NEXT:      llvm.call_intrinsic "llvm.nvvm.barrier
+// CHECK:           llvm.nvvm.cp.async.cg.shared.global.16"(
+// CHECK-COUNT-2:   llvm.store {{.*}} : vector<8xbf16>, !llvm.ptr<3>
 // CHECK-NEXT:      }
 // CHECK-NEXT:      llvm.call_intrinsic "llvm.nvvm.barrier
 // CHECK-NOT:       llvm.nvvm.ff2bf16x2

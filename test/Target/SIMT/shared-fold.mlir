@@ -6,13 +6,14 @@
 // CHECK:       scf.for %{{.*}} = %c0_i64 to
 // Nothing is carried in registers: the loop over the steps has no iter_args.
 // CHECK:         scf.for %{{.*}} = %c0_i32 to %c16_i32 step %c1_i32  : i32 {
-// Each thread has two of the 256 sums.
+// Each thread has two of the 256 sums, and then two elements of the state, side by side.
 // CHECK:           scf.for %{{.*}} = %c0_i32 to %c256_i32 step %c128_i32
 // CHECK:             scf.for %{{.*}} = %c0_i32 to %c256_i32 step %c1_i32 iter_args(
 // CHECK:             llvm.store {{.*}} : f32, !llvm.ptr<3>
 // CHECK:           llvm.nvvm.barrier
 // CHECK-COUNT-2:   arith.addf
-// CHECK-COUNT-2:   llvm.store {{.*}} : f32, !llvm.ptr<3>
+// CHECK-NOT:       llvm.store {{.*}} : f32, !llvm.ptr<3>
+// CHECK:           llvm.store {{.*}} : vector<2xf32>, !llvm.ptr<3>
 // CHECK-NEXT:      llvm.nvvm.barrier
 // CHECK-NEXT:    }
 tile.kernel @steps operands [
