@@ -44,7 +44,7 @@ class Row:
     state: int
     shared: int = 0
     form: str = "chunked"
-    chunks: tuple = (32, 64, 16)  # in the order in which they are tried
+    chunks: tuple = (32, 16, 64)  # in the order in which they are tried
 
     @property
     def shape(self):

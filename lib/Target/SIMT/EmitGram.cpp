@@ -232,6 +232,7 @@ void KernelEmitter::emitGrams(MutableArrayRef<ssm::GramOp> grams) {
     auto axis = [&](StringRef name, int64_t size) {
       return ssm::AxisAttr::get(b.getContext(), b.getStringAttr(name), b.getI64IntegerAttr(size));
     };
+    // (A block begins no earlier than at the step of its number: one that has no step is left out.)
     for (Side& side : sides)
       deal({axis(rows, blocks), axis(key.getName(), pairs)}, [&](const Point& at) {
         Value block = arith::MulIOp::create(b, indexValue(*at.find(rows)), i32(2 * half));
