@@ -34,11 +34,10 @@ struct Timing {
 };
 } // namespace
 
-/// Warms up for a tenth of a second or two runs, then times.
-/// On a GPU costs of a CPU say nothing: the form and the blocks are those that it would settle for.
-static Error settleOnDevice(ssm::RecurrenceOp declared, const LoweringOptions& lowering,
-                            const Situation& situation, FormList& forms, Choice& choice) {
-  choice.candidates.clear();
+/// The form that a GPU settles for, with the blocks of all others, of which costs of a CPU say
+/// nothing.
+static Expected<Choice> settleOnDevice(ssm::RecurrenceOp declared, const LoweringOptions& lowering,
+                                       const Situation& situation, FormList& forms) {
   auto settle = [&](Form form) -> Expected<FormChoice> {
     LoweringOptions settled = lowering;
     settled.form = form;
@@ -49,18 +48,19 @@ static Error settleOnDevice(ssm::RecurrenceOp declared, const LoweringOptions& l
   Expected<FormChoice> best = settle(lowering.form);
   if (!best)
     return best.takeError();
-  choice.form = *best;
-  for (FormChoice& form : forms.present)
-    if (form.form != Form::Recurrent) {
-      Expected<FormChoice> settled = settle(form.form);
-      if (!settled)
-        return settled.takeError();
-      if (settled->chunk)
-        form.chunk = settled->chunk;
-    }
-  return Error::success();
+  for (FormChoice& form : forms.present) {
+    if (form.form == Form::Recurrent)
+      continue;
+    Expected<FormChoice> settled = form.form == best->form ? *best : settle(form.form);
+    if (!settled)
+      return settled.takeError();
+    if (settled->chunk)
+      form.chunk = settled->chunk;
+  }
+  return Choice{*best, {}};
 }
 
+/// Warms up for a tenth of a second or two runs, then times.
 static Expected<Timing> measure(CompiledRecurrence::Launch& launch, unsigned threads,
                                 unsigned repeat) {
   using Clock = std::chrono::steady_clock;
@@ -163,15 +163,12 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
     return forms.takeError();
   LoweringOptions lowering{inputs->sizes.dims, dtype, options.form, options.chunk,
                            options.precision};
-  lowering.items = inputs->sequences() * inputs->sizes.heads;
-  lowering.sharesGroups = inputs->sizes.heads > inputs->sizes.groups;
+  suitTo(*inputs, lowering);
   Situation situation = situationOf(*target, *inputs);
-  Expected<Choice> choice = chooseForm(declared, *forms, lowering, situation);
+  Expected<Choice> choice = target->cuda ? settleOnDevice(declared, lowering, situation, *forms)
+                                         : chooseForm(declared, *forms, lowering, situation);
   if (!choice)
     return choice.takeError();
-  if (target->cuda)
-    if (Error error = settleOnDevice(declared, lowering, situation, *forms, *choice))
-      return error;
   std::map<std::string, double> cycles; // predicted, of all sequences
   for (const Candidate& candidate : choice->candidates) {
     cycles[candidate.form.text()] = candidate.cost.cycles * double(inputs->sequences());

@@ -47,6 +47,11 @@ Situation driver::situationOf(const CodeTarget& target, const Inputs& inputs) {
   return situation;
 }
 
+void driver::suitTo(const Inputs& inputs, LoweringOptions& options) {
+  options.items = inputs.sequences() * inputs.sizes.heads;
+  options.sharesGroups = inputs.sizes.heads > inputs.sizes.groups;
+}
+
 /// The cost of one form; nothing where it has no kernels.
 static std::optional<cpu::Cost> costOf(ssm::RecurrenceOp normal, LoweringOptions options,
                                        const FormChoice& form, const Situation& situation) {

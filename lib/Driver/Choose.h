@@ -18,6 +18,9 @@ Situation situationOf(const CodeTarget& target, const Options& options);
 /// The sizes of a call; packed sequences count as ones of equal length.
 Situation situationOf(const CodeTarget& target, const Inputs& inputs);
 
+/// Has kernels made for as many heads and groups as a call has.
+void suitTo(const Inputs& inputs, LoweringOptions& options);
+
 /// A form with its predicted cost, of a call for one sequence and all its heads.
 struct Candidate {
   FormChoice form;

@@ -36,8 +36,7 @@ static Expected<Results> compute(Spec& spec, const Options& options, const Signa
   LoweringOptions lowering = {inputs.sizes.dims, options.dtype.value_or(DType::F32), options.form,
                               options.chunk, options.precision};
   lowering.segments = options.segments;
-  lowering.items = inputs.sequences() * inputs.sizes.heads;
-  lowering.sharesGroups = inputs.sizes.heads > inputs.sizes.groups;
+  suitTo(inputs, lowering);
   if (Error error = settleForm(spec.recurrence(), lowering, situationOf(*target, inputs)))
     return error;
   Expected<CompiledRecurrence> compiled =

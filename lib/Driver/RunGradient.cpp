@@ -156,8 +156,7 @@ Expected<Gradients> driver::computeGradient(ssm::RecurrenceOp declared, const Si
                               options.form, options.chunk, options.precision};
   lowering.adjoint = 1;
   lowering.segments = options.segments;
-  lowering.items = inputs.sequences() * inputs.sizes.heads;
-  lowering.sharesGroups = inputs.sizes.heads > inputs.sizes.groups;
+  suitTo(inputs, lowering);
   Expected<CodeTarget> target = targetOf(options);
   if (!target)
     return target.takeError();

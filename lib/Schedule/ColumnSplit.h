@@ -24,6 +24,11 @@ bool isSummed(mlir::Operation* op);
 void eraseUnused(mlir::Block* block);
 /// Gives a kernel those operands that something in it reads or writes.
 void setOperands(tile::KernelOp kernel, llvm::ArrayRef<mlir::Attribute> operands);
+/// The names of a sequence's steps, for `tile.steps` of one that lacks ops that tell them.
+mlir::DictionaryAttr stepsOf(tile::SequenceOp sequence);
+/// Puts one that carries nothing in place of a sequence, and erases what follows it and what
+/// nothing in it reads then. Stores in it have no part in what it carried.
+void carryNothing(tile::SequenceOp& sequence);
 
 class ColumnSplit {
 public:

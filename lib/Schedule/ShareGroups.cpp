@@ -1,9 +1,9 @@
 // What all heads of a group would compute alike: once for each group, by a kernel of its own.
 //
-// Heads may share operands (`group` of a declaration). Of what a kernel makes for all chunks at
-// once some has no head's part in it: a product of shared keys with shared queries, say. Where that
-// sums up, it is worth a kernel that runs once for a group and passes it on in f32; pointwise ops
-// on what is read are as fast again.
+// Heads may share operands (`group` of a declaration). Of what a kernel makes for a chunk some has
+// no head's part in it: a product of shared keys with shared queries, say. Where that sums up, it
+// is worth a kernel that runs once for a group, for all chunks at once, and passes it on in f32;
+// pointwise ops on what is read are as fast again.
 #include "ColumnSplit.h"
 #include "ssmc/Schedule/Schedule.h"
 
@@ -24,7 +24,6 @@ struct Sharing {
   tile::KernelOp run();
 
   bool isOfGroups(Operation* op);
-  void dropCarried(tile::KernelOp before, tile::SequenceOp& sequence);
   SmallVector<Value> findShared(Block* body);
 
   tile::KernelOp kernel;
@@ -80,26 +79,6 @@ SmallVector<Value> Sharing::findShared(Block* body) {
   return shared;
 }
 
-/// The kernel of groups carries nothing: its sequence, anew.
-void Sharing::dropCarried(tile::KernelOp before, tile::SequenceOp& sequence) {
-  for (Operation& op : llvm::make_early_inc_range(llvm::reverse(*before.getBlock()))) {
-    if (&op == sequence)
-      break;
-    op.erase();
-  }
-  b.setInsertionPoint(sequence);
-  auto fresh = tile::SequenceOp::create(b, sequence.getLoc(), TypeRange(), sequence.getAxis(), 0,
-                                        sequence.getReverse(), ValueRange());
-  fresh->setAttr("tile.steps", sequence->getAttr("tile.steps"));
-  fresh.getBody().takeBody(sequence.getBody());
-  sequence.erase();
-  sequence = fresh;
-  Block* body = sequence.getBlock();
-  body->getTerminator()->setOperands(ValueRange());
-  eraseUnused(body);
-  body->eraseArguments(0, body->getNumArguments());
-}
-
 tile::KernelOp Sharing::run() {
   auto sequences = kernel.getBlock()->getOps<tile::SequenceOp>();
   if (!llvm::hasSingleElement(sequences))
@@ -117,11 +96,9 @@ tile::KernelOp Sharing::run() {
   for (auto store : llvm::make_early_inc_range(other.getBlock()->getOps<tile::StoreOp>()))
     store.erase();
   // (Names of steps may be told by ops that the other kernel alone has.)
-  SmallVector<NamedAttribute> steps;
-  for (auto [label, positions] : tile::namesOfSteps(sequence))
-    steps.push_back(b.getNamedAttr(label, b.getI64IntegerAttr(positions)));
+  DictionaryAttr steps = stepsOf(sequence);
   for (tile::SequenceOp one : {sequence, other})
-    one->setAttr("tile.steps", b.getDictionaryAttr(steps));
+    one->setAttr("tile.steps", steps);
   SmallVector<Attribute> operands(kernel.getOperandsAttr().getValue());
   for (auto [index, value] : llvm::enumerate(shared)) {
     Location loc = value.getLoc();
@@ -135,9 +112,9 @@ tile::KernelOp Sharing::run() {
     value.replaceAllUsesWith(tile::LoadOp::create(b, loc, value.getType(), name, tile::Part::Whole,
                                                   IntegerAttr(), ArrayAttr(), Value()));
   }
-  dropCarried(before, other);
+  carryNothing(other);
+  eraseUnused(body);
   for (tile::KernelOp one : {before, kernel}) {
-    eraseUnused((one == before ? other : sequence).getBlock());
     eraseUnused(one.getBlock());
     setOperands(one, operands);
   }

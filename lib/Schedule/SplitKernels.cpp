@@ -189,31 +189,45 @@ void schedule::setOperands(tile::KernelOp kernel, ArrayRef<Attribute> operands) 
   kernel.setOperandsAttr(ArrayAttr::get(kernel.getContext(), kept));
 }
 
+DictionaryAttr schedule::stepsOf(tile::SequenceOp sequence) {
+  Builder b(sequence.getContext());
+  SmallVector<NamedAttribute> steps;
+  for (auto [label, positions] : tile::namesOfSteps(sequence))
+    steps.push_back(b.getNamedAttr(label, b.getI64IntegerAttr(positions)));
+  return b.getDictionaryAttr(steps);
+}
+
+void schedule::carryNothing(tile::SequenceOp& sequence) {
+  for (Operation& op : llvm::make_early_inc_range(llvm::reverse(*sequence->getBlock()))) {
+    if (&op == sequence)
+      break;
+    op.erase();
+  }
+  OpBuilder b(sequence);
+  auto fresh = tile::SequenceOp::create(b, sequence.getLoc(), TypeRange(), sequence.getAxis(), 0,
+                                        sequence.getReverse(), ValueRange());
+  fresh->setDiscardableAttrs(sequence->getDiscardableAttrDictionary());
+  fresh.getBody().takeBody(sequence.getBody());
+  sequence.erase();
+  sequence = fresh;
+  Block* body = sequence.getBlock();
+  body->getTerminator()->setOperands(ValueRange());
+  eraseUnused(body);
+  body->eraseArguments(0, body->getNumArguments());
+}
+
 /// All that is written late, with the states that a chunk begins with read and not carried.
 tile::KernelOp ColumnSplit::makeLate() {
   tile::SequenceOp old = *whole.getBlock()->getOps<tile::SequenceOp>().begin();
   OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPoint(old);
-  auto fresh = tile::SequenceOp::create(b, old.getLoc(), TypeRange(), old.getAxis(), 0,
-                                        old.getReverse(), ValueRange());
-  fresh.getBody().takeBody(old.getBody());
-  Block* body = fresh.getBlock();
+  Block* body = old.getBlock();
   b.setInsertionPointToStart(body);
   for (auto [index, argument] : llvm::enumerate(body->getArguments()))
     argument.replaceAllUsesWith(tile::LoadOp::create(
         b, old.getLoc(), argument.getType(), prefix + ".start" + std::to_string(index),
         tile::Part::Whole, IntegerAttr(), ArrayAttr(), Value()));
-  body->eraseArguments(0, body->getNumArguments());
-  body->getTerminator()->setOperands(ValueRange());
-  // The last states are the second kernel's.
-  for (Operation& op : llvm::make_early_inc_range(llvm::reverse(*whole.getBlock()))) {
-    if (&op == old)
-      break;
-    if (&op != fresh)
-      op.erase();
-  }
-  old.erase();
-  eraseUnused(body);
+  // (The last states are the second kernel's.)
+  carryNothing(old);
   eraseUnused(whole.getBlock());
   return whole;
 }
@@ -236,10 +250,7 @@ SmallVector<tile::KernelOp> ColumnSplit::split() {
     made = tile::SequenceOp::create(b, loc, ValueRange(initial).getTypes(), sequence.getAxis(), 0,
                                     sequence.getReverse(), initial);
     // (Some ops that tell which labels are steps are in the other kernel alone.)
-    SmallVector<NamedAttribute> steps;
-    for (auto [label, positions] : tile::namesOfSteps(sequence))
-      steps.push_back(b.getNamedAttr(label, b.getI64IntegerAttr(positions)));
-    made->setAttr("tile.steps", b.getDictionaryAttr(steps));
+    made->setAttr("tile.steps", stepsOf(sequence));
     Block* body = &made.getBody().emplaceBlock();
     for (Value init : initial)
       body->addArgument(init.getType(), init.getLoc());

@@ -211,13 +211,13 @@ Fragment ColumnEmitter::multiply(ssm::SumOp sum, const Fragment* start) {
   bool keepsRest =
       !isStoredAsBF16(side) && (flowsIntoState(sum.getResult()) || !isExactAsBF16(copies.front()));
   Value zero = arith::ConstantOp::create(b, b.getF32FloatAttr(0));
-  made.elements = start ? start->elements : SmallVector<Value>(sizeOf(made.axis), zero);
   // Few sums would wait for themselves: each is added up in several, which wait for none.
   int64_t parts = 1, next = 0;
   while (sizeOf(made.axis) / 4 * parts < chainsAtOnce && 2 * parts * 16 <= extentOf(left.axis))
     parts *= 2;
   SmallVector<SmallVector<Value>> sums(parts, SmallVector<Value>(sizeOf(made.axis), zero));
-  sums[0] = made.elements;
+  if (start)
+    sums[0] = start->elements;
   bool asksSteps = e.stepLabels.contains(summed) && !isZeroBeyond(side);
   for (int64_t x = 0; x < extentOf(left.axis); x += 16) {
     // Columns r and r + 8 by positions c and c + 8 of the sixteen, as pairs.

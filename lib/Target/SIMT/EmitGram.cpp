@@ -313,19 +313,17 @@ void KernelEmitter::emitGrams(MutableArrayRef<ssm::GramOp> grams) {
             }
             return totals;
           });
+      Value t = arith::AddIOp::create(b, row, r), s = arith::AddIOp::create(b, column, c);
       for (int64_t g = 0; g < all; ++g)
         for (int64_t j : {0, 1})
           for (int64_t down : {0, 1}) {
             SmallVector<std::pair<Point, Value>> run;
             for (int64_t e : {0, 1}) {
               Point point;
-              point.set(rows, {arith::AddIOp::create(b, row, r), 8 * down});
-              point.set(columns, {arith::AddIOp::create(b, column, c), 8 * j + e});
+              point.set(rows, {t, 8 * down});
+              point.set(columns, {s, 8 * j + e});
               run.push_back({point, sums[8 * g + 4 * j + 2 * down + e]});
             }
-            // (One index for both.)
-            run[1].first.set(columns, {run[0].first.find(columns)->dynamic, 8 * j + 1});
-            run[1].first.set(rows, *run[0].first.find(rows));
             storeRun(targets[g], run);
           }
       return SmallVector<Value>();
@@ -336,12 +334,9 @@ void KernelEmitter::emitGrams(MutableArrayRef<ssm::GramOp> grams) {
   // Zeros in the rows above, and in the blocks above the diagonal.
   deal({step, arrayType(gram.getResult()).find(columns)}, [&](const Point& point) {
     Value t = indexValue(*point.find(rows)), s = indexValue(*point.find(columns));
-    auto compare = [&](arith::CmpIPredicate predicate, Value x, Value y) -> Value {
-      return arith::CmpIOp::create(b, predicate, x, y);
-    };
     Value start = arith::MulIOp::create(b, arith::DivUIOp::create(b, s, i32(columnsAtOnce)),
                                         i32(columnsAtOnce));
-    Value isAbove = compare(arith::CmpIPredicate::ult, t, start);
+    Value isAbove = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, t, start);
     when(isAbove, [&] {
       for (const Buffer& target : targets)
         store(target, point, zero);

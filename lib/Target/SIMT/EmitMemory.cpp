@@ -129,6 +129,14 @@ static StringRef labelOf(ArrayRef<std::pair<Point, Value>> run) {
   return label;
 }
 
+Value KernelEmitter::vectorOf(ArrayRef<Value> elements) {
+  Value all =
+      LLVM::PoisonOp::create(b, VectorType::get(elements.size(), elements.front().getType()));
+  for (auto [i, element] : llvm::enumerate(elements))
+    all = LLVM::InsertElementOp::create(b, all, element, i32(i));
+  return all;
+}
+
 void KernelEmitter::storeRun(const Buffer& buffer, Run run) {
   int64_t count = run.size(), bytes = bytesOf(buffer.storage);
   auto canStoreAtOnce = [&] {
@@ -155,12 +163,7 @@ void KernelEmitter::storeRun(const Buffer& buffer, Run run) {
     for (int64_t i = 0; i < count; i += 2)
       parts.push_back(machine.roundPair(b, run[i].second, run[i + 1].second));
   }
-  Value all = parts.front();
-  if (parts.size() > 1) {
-    all = LLVM::UndefOp::create(b, VectorType::get(parts.size(), parts.front().getType()));
-    for (auto [i, part] : llvm::enumerate(parts))
-      all = LLVM::InsertElementOp::create(b, all, part, i32(i));
-  }
+  Value all = parts.size() == 1 ? parts.front() : vectorOf(parts);
   LLVM::StoreOp::create(b, all, address(buffer, run.front().first), count * bytes);
 }
 

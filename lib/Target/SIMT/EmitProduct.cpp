@@ -210,14 +210,17 @@ SmallVector<Value> KernelEmitter::loadFragmentOf(const Buffer& buffer, bool tran
   return machine.loadTiles(b, address(buffer, at), transposed);
 }
 
-void KernelEmitter::storeRounded(const Buffer& high, const Buffer* low, Run run) {
-  storeRun(high, run);
-  if (!low)
-    return;
+SmallVector<std::pair<Point, Value>> KernelEmitter::restsOf(Run run) {
   SmallVector<std::pair<Point, Value>> rests;
   for (auto& [point, value] : run)
     rests.push_back({point, restOf(value)});
-  storeRun(*low, rests);
+  return rests;
+}
+
+void KernelEmitter::storeRounded(const Buffer& high, const Buffer* low, Run run) {
+  storeRun(high, run);
+  if (low)
+    storeRun(*low, restsOf(run));
 }
 
 void KernelEmitter::emitOperand(Value base, const Buffer& high, const Buffer* low) {

@@ -213,8 +213,7 @@ void KernelEmitter::emitStore(tile::StoreOp op) {
     emitElements(value, axesOf(arrayType(value), target), [&](Run run) {
       SmallVector<std::pair<Point, Value>> rests;
       if (other || op.getRest())
-        for (auto& [point, element] : run)
-          rests.push_back({point, restOf(element)});
+        rests = restsOf(run);
       storeRun(target, op.getRest() ? Run(rests) : run);
       if (other)
         storeRun(rest, rests);

@@ -171,6 +171,7 @@ private:
   void store(const Buffer& buffer, const Point& point, Value value);
   /// A run, at once where its places lie side by side.
   void storeRun(const Buffer& buffer, Run run);
+  Value vectorOf(ArrayRef<Value> elements);
   /// A place for a value, with the labels of `order` last; kept as `storage`, if given.
   Buffer makeBuffer(ssm::ArrayType type, ArrayRef<StringRef> order = {}, Type storage = {});
   void touch(const Buffer& buffer);
@@ -225,6 +226,7 @@ private:
   /// Two f32 as bf16, and what rounding them leaves.
   Pair roundedPair(Value low, Value high, bool wantsRest);
   Value restOf(Value value);
+  SmallVector<std::pair<Point, Value>> restsOf(Run run);
   /// Whether a sum is a product for the machine's units.
   bool usesPairs(Operation* op);
   /// The products that flow into a value where it is computed.

@@ -109,9 +109,7 @@ void ColumnEmitter::addUp(MutableArrayRef<Fragment> parts) {
   int64_t apart = warpSize * vectorSize * 4, written = 0, read = 0;
   for (Fragment& part : parts)
     for (size_t i = 0; i < part.elements.size(); i += vectorSize) {
-      Value four = LLVM::PoisonOp::create(b, vector);
-      for (int64_t j = 0; j < vectorSize; ++j)
-        four = LLVM::InsertElementOp::create(b, four, part.elements[i + j], e.i32(j));
+      Value four = e.vectorOf(ArrayRef(part.elements).slice(i, vectorSize));
       LLVM::StoreOp::create(b, four, e.gep(mine, b.getI8Type(), e.i32(apart * written++)), 16);
     }
   Value meeting = arith::AddIOp::create(b, warp, e.i32(areAddedUp));
@@ -122,7 +120,7 @@ void ColumnEmitter::addUp(MutableArrayRef<Fragment> parts) {
           LLVM::LoadOp::create(b, vector, e.gep(theirs, b.getI8Type(), e.i32(apart * read++)), 16);
       for (int64_t j = 0; j < vectorSize; ++j) {
         Value& element = part.elements[i + j];
-        // (In one order: both have the same bits.)
+        // (Addition commutes: both have the same bits.)
         Value other = LLVM::ExtractElementOp::create(b, four, e.i32(j));
         element = arith::AddFOp::create(b, element, other);
       }
