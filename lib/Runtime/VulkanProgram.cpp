@@ -1,0 +1,262 @@
+// Kernels and their launches.
+#include "VulkanDevice.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <string_view>
+
+using namespace ssmc::vulkan;
+
+namespace {
+struct Kernel {
+  KernelCode code;
+  /// The bindings of its pointers in the order of parameters; 0 is not among them.
+  std::vector<uint32_t> bound;
+  VkDescriptorSetLayout set = VK_NULL_HANDLE;
+  VkPipelineLayout layout = VK_NULL_HANDLE;
+  VkPipeline pipeline = VK_NULL_HANDLE;
+};
+} // namespace
+
+struct Program::Impl {
+  Device::State& state;
+  std::vector<Kernel> kernels = {};
+
+  bool fits(Kernel& kernel, std::string& error) const;
+  bool makeLayout(Kernel& kernel, std::string& error) const;
+  bool makePipeline(Kernel& kernel, std::string& error) const;
+  bool describe(const Kernel& kernel, const std::vector<int64_t>& parameters, VkDescriptorSet& set,
+                std::string& error) const;
+};
+
+Program::Program(std::unique_ptr<Impl> impl) : impl(std::move(impl)) {}
+
+Program::~Program() {
+  const Context& context = impl->state.context;
+  std::string ignored;
+  // What could not be waited for may still use them.
+  if (!impl->state.queue.wait(ignored))
+    return;
+  for (const Kernel& kernel : impl->kernels) {
+    context.api.vkDestroyPipeline(context.device, kernel.pipeline, nullptr);
+    context.api.vkDestroyPipelineLayout(context.device, kernel.layout, nullptr);
+    context.api.vkDestroyDescriptorSetLayout(context.device, kernel.set, nullptr);
+  }
+}
+
+//===-- loading -------------------------------------------------------------------------------===//
+
+/// Whether words are a whole SPIR-V module with an entry point for compute of that name. Drivers do
+/// not look, and crash.
+static bool hasEntry(const std::vector<uint32_t>& words, std::string_view name) {
+  constexpr uint32_t magic = 0x07230203, entryPoint = 15, functionEnd = 56, compute = 5;
+  if (words.size() < 5 || words[0] != magic)
+    return false;
+  bool found = false;
+  uint32_t operation = 0;
+  for (size_t at = 5, length = 0; at < words.size(); at += length) {
+    length = words[at] >> 16;
+    operation = words[at] & 0xffff;
+    if (length == 0 || length > words.size() - at)
+      return false;
+    if (operation != entryPoint || length <= 3 || words[at + 1] != compute)
+      continue;
+    std::string_view text(reinterpret_cast<const char*>(&words[at + 3]), (length - 3) * 4);
+    found |= text.substr(0, text.find('\0')) == name;
+  }
+  return found && operation == functionEnd;
+}
+
+/// Checks a kernel against the device, and lists its bindings.
+bool Program::Impl::fits(Kernel& kernel, std::string& error) const {
+  const DeviceLimits& limits = state.context.limits;
+  const KernelCode& code = kernel.code;
+  auto refuse = [&](const std::string& why) {
+    error = fmt::format("the kernel {} {}", code.name, why);
+    return false;
+  };
+  if (!hasEntry(code.words, code.name))
+    return refuse("is no entry point for compute of a whole SPIR-V module");
+  for (int binding : code.bindings)
+    if (binding > 0)
+      kernel.bound.push_back(uint32_t(binding));
+  std::vector<uint32_t> sorted = kernel.bound;
+  std::sort(sorted.begin(), sorted.end());
+  if (std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end())
+    return refuse("has two parameters of one binding");
+
+  auto within = [&](int64_t has, int64_t most, const char* what) {
+    return has <= most || refuse(fmt::format("takes {} {}, and the Vulkan device {} has {}", has,
+                                             what, limits.name, most));
+  };
+  return within(int64_t(kernel.bound.size()) + 1, limits.bindings, "bindings of storage buffers") &&
+         within(code.threads, limits.threads, "threads in a workgroup") &&
+         within(code.sharedBytes, limits.sharedBytes, "bytes of shared memory");
+}
+
+bool Program::Impl::makeLayout(Kernel& kernel, std::string& error) const {
+  const Context& context = state.context;
+  std::vector<VkDescriptorSetLayoutBinding> bindings;
+  auto add = [&](uint32_t binding) {
+    bindings.push_back(
+        {binding, VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, 1, VK_SHADER_STAGE_COMPUTE_BIT, nullptr});
+  };
+  add(0);
+  for (uint32_t binding : kernel.bound)
+    add(binding);
+  VkDescriptorSetLayoutCreateInfo setInfo{VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO};
+  setInfo.bindingCount = uint32_t(bindings.size());
+  setInfo.pBindings = bindings.data();
+  if (!check(
+          context.api.vkCreateDescriptorSetLayout(context.device, &setInfo, nullptr, &kernel.set),
+          "vkCreateDescriptorSetLayout", error))
+    return false;
+  VkPipelineLayoutCreateInfo info{VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO};
+  info.setLayoutCount = 1;
+  info.pSetLayouts = &kernel.set;
+  return check(context.api.vkCreatePipelineLayout(context.device, &info, nullptr, &kernel.layout),
+               "vkCreatePipelineLayout", error);
+}
+
+bool Program::Impl::makePipeline(Kernel& kernel, std::string& error) const {
+  const Context& context = state.context;
+  const KernelCode& code = kernel.code;
+  VkShaderModuleCreateInfo moduleInfo{VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO};
+  moduleInfo.codeSize = code.words.size() * sizeof(uint32_t);
+  moduleInfo.pCode = code.words.data();
+  VkComputePipelineCreateInfo info{VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO};
+  info.layout = kernel.layout;
+  info.stage.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO;
+  info.stage.stage = VK_SHADER_STAGE_COMPUTE_BIT;
+  info.stage.pName = code.name.c_str();
+  // Kernels are made for subgroups of the size that the device names, and for full ones.
+  VkPipelineShaderStageRequiredSubgroupSizeCreateInfo pinned{
+      VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO};
+  int64_t size = context.limits.subgroupSize;
+  if (code.threads <= size * context.pinnedSubgroups) {
+    pinned.requiredSubgroupSize = uint32_t(size);
+    info.stage.pNext = &pinned;
+    if (context.fullSubgroups && code.threads % size == 0)
+      info.stage.flags |= VK_PIPELINE_SHADER_STAGE_CREATE_REQUIRE_FULL_SUBGROUPS_BIT;
+  }
+  if (!check(context.api.vkCreateShaderModule(context.device, &moduleInfo, nullptr,
+                                              &info.stage.module),
+             "vkCreateShaderModule", error))
+    return false;
+  bool made = check(context.api.vkCreateComputePipelines(context.device, state.cache, 1, &info,
+                                                         nullptr, &kernel.pipeline),
+                    "vkCreateComputePipelines", error);
+  context.api.vkDestroyShaderModule(context.device, info.stage.module, nullptr);
+  return made;
+}
+
+std::unique_ptr<Program> Program::load(Device& device, std::vector<KernelCode> kernels,
+                                       std::string& error) {
+  std::unique_ptr<Program> program(new Program(std::unique_ptr<Impl>(new Impl{*device.state})));
+  for (KernelCode& code : kernels) {
+    Kernel& kernel = program->impl->kernels.emplace_back();
+    kernel.code = std::move(code);
+    if (!program->impl->fits(kernel, error))
+      return nullptr;
+    if (!program->impl->makeLayout(kernel, error) || !program->impl->makePipeline(kernel, error)) {
+      error = fmt::format("loading the kernel {}: {}", kernel.code.name, error);
+      return nullptr;
+    }
+    kernel.code.words = {};
+  }
+  return program;
+}
+
+//===-- launching -----------------------------------------------------------------------------===//
+
+/// Writes the words of the parameters, and binds them and what they point to.
+bool Program::Impl::describe(const Kernel& kernel, const std::vector<int64_t>& parameters,
+                             VkDescriptorSet& set, std::string& error) const {
+  const Context& context = state.context;
+  const std::vector<int>& bindings = kernel.code.bindings;
+  constexpr uint32_t null = 0xffffffff;
+  std::vector<uint32_t> words;
+  std::vector<VkDescriptorBufferInfo> buffers(1);
+  for (size_t i = 0; i < bindings.size(); ++i) {
+    int64_t value = parameters[i];
+    if (bindings[i] == 0) {
+      if (value < INT32_MIN || value > int64_t(UINT32_MAX)) {
+        error = fmt::format("parameter {} of the kernel {} is {}, which does not fit into 32 bits",
+                            i, kernel.code.name, value);
+        return false;
+      }
+      words.push_back(uint32_t(value));
+    } else if (bindings[i] < 0) {
+      words.push_back(null);
+    } else if (value == 0) {
+      words.push_back(null);
+      buffers.push_back({state.nothing.buffer, 0, VK_WHOLE_SIZE});
+    } else {
+      auto place = state.find(uint64_t(value), error);
+      if (!place) {
+        error = fmt::format("parameter {} of the kernel {}: {}", i, kernel.code.name, error);
+        return false;
+      }
+      int64_t rest = place->offset % context.alignment;
+      words.push_back(uint32_t(rest));
+      buffers.push_back({place->buffer, VkDeviceSize(place->offset - rest),
+                         VkDeviceSize(std::min(place->room + rest, context.limits.bufferBytes))});
+    }
+  }
+  words.resize(std::max<size_t>(words.size(), 1));
+  int64_t bytes = int64_t(words.size() * sizeof(uint32_t));
+  Slice slice;
+  if (!state.queue.words(bytes, slice, error) ||
+      !state.queue.set(kernel.set, uint32_t(buffers.size()), set, error))
+    return false;
+  std::copy(words.begin(), words.end(), reinterpret_cast<uint32_t*>(slice.host));
+  buffers[0] = {slice.buffer, VkDeviceSize(slice.offset), VkDeviceSize(bytes)};
+
+  std::vector<VkWriteDescriptorSet> writes;
+  for (size_t i = 0; i < buffers.size(); ++i) {
+    VkWriteDescriptorSet& write = writes.emplace_back();
+    write = {VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET};
+    write.dstSet = set;
+    write.dstBinding = i == 0 ? 0 : kernel.bound[i - 1];
+    write.descriptorCount = 1;
+    write.descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER;
+    write.pBufferInfo = &buffers[i];
+  }
+  context.api.vkUpdateDescriptorSets(context.device, uint32_t(writes.size()), writes.data(), 0,
+                                     nullptr);
+  return true;
+}
+
+bool Program::launch(size_t index, int64_t x, int64_t y, const std::vector<int64_t>& parameters,
+                     std::string& error) {
+  const Context& context = impl->state.context;
+  if (index >= impl->kernels.size()) {
+    error = fmt::format("there is no kernel {} in a program of {}", index, impl->kernels.size());
+    return false;
+  }
+  const Kernel& kernel = impl->kernels[index];
+  if (parameters.size() != kernel.code.bindings.size()) {
+    error = fmt::format("the kernel {} takes {} parameters, not {}", kernel.code.name,
+                        kernel.code.bindings.size(), parameters.size());
+    return false;
+  }
+  if (x < 0 || y < 0 || x > context.limits.gridX || y > context.limits.gridY) {
+    error = fmt::format("a grid of {} x {} workgroups is asked for, and the Vulkan device {} has "
+                        "at most {} x {}",
+                        x, y, context.limits.name, context.limits.gridX, context.limits.gridY);
+    return false;
+  }
+  if (x == 0 || y == 0)
+    return true;
+  VkDescriptorSet set = VK_NULL_HANDLE;
+  if (!impl->describe(kernel, parameters, set, error))
+    return false;
+  VkCommandBuffer command = impl->state.queue.next(error);
+  if (!command)
+    return false;
+  context.api.vkCmdBindPipeline(command, VK_PIPELINE_BIND_POINT_COMPUTE, kernel.pipeline);
+  context.api.vkCmdBindDescriptorSets(command, VK_PIPELINE_BIND_POINT_COMPUTE, kernel.layout, 0, 1,
+                                      &set, 0, nullptr);
+  context.api.vkCmdDispatch(command, uint32_t(x), uint32_t(y), 1);
+  return true;
+}
