@@ -13,9 +13,12 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 
 # What to build with …
 packages=(cmake ninja-build ccache g++ clang-22 lld-22 libomp-22-dev
-          llvm-22-dev libmlir-22-dev mlir-22-tools llvm-22-tools libfmt-dev zlib1g-dev libzstd-dev)
+          llvm-22-dev libmlir-22-dev mlir-22-tools llvm-22-tools libfmt-dev zlib1g-dev libzstd-dev libvulkan-dev)
 # … what the tests need, and the fuzzer's and sanitizers' run-time library …
 packages+=(python3 python3-numpy libclang-rt-22-dev)
+# … with two Vulkan implementations on the CPU, the second of them (SwiftShader) inside Chromium, and what checks SPIR-V
+# and the use of Vulkan …
+packages+=(mesa-vulkan-drivers chromium-common vulkan-validationlayers spirv-tools)
 # … and what `format` applies.
 packages+=(git clang-format-22 clang-tidy-22)
 

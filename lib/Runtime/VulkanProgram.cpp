@@ -20,7 +20,7 @@ struct Kernel {
 
 struct Program::Impl {
   Device::State& state;
-  std::vector<Kernel> kernels = {};
+  std::vector<Kernel> kernels;
 
   bool fits(Kernel& kernel, std::string& error) const;
   bool makeLayout(Kernel& kernel, std::string& error) const;

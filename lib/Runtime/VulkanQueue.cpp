@@ -6,6 +6,7 @@
 using namespace ssmc::vulkan;
 
 static constexpr int64_t wordBytes = 1 << 20, stagingBytes = 16 << 20;
+static constexpr int64_t droppedBytesAtMost = 256 << 20;
 /// Enough that submitting costs little, so few that the device is soon at work.
 static constexpr int commandsOfBatch = 64;
 
@@ -115,15 +116,16 @@ bool Queue::begin(std::string& error) {
 
 /// What was written before is there for whatever comes after, on the device or on the host.
 static void barrier(const Functions& api, VkCommandBuffer command, bool toHost) {
-  constexpr VkPipelineStageFlags stages =
+  constexpr VkPipelineStageFlags onDevice =
       VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT;
+  constexpr VkPipelineStageFlags onHost = VK_PIPELINE_STAGE_HOST_BIT;
   VkMemoryBarrier all{VK_STRUCTURE_TYPE_MEMORY_BARRIER};
   all.srcAccessMask = VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT;
   all.dstAccessMask = toHost ? VK_ACCESS_HOST_READ_BIT
                              : VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT |
                                    VK_ACCESS_TRANSFER_READ_BIT | VK_ACCESS_TRANSFER_WRITE_BIT;
-  api.vkCmdPipelineBarrier(command, stages, toHost ? VK_PIPELINE_STAGE_HOST_BIT : stages, 0, 1,
-                           &all, 0, nullptr, 0, nullptr);
+  api.vkCmdPipelineBarrier(command, onDevice, toHost ? onHost : onDevice, 0, 1, &all, 0, nullptr, 0,
+                           nullptr);
 }
 
 VkCommandBuffer Queue::next(std::string& error) {
@@ -187,12 +189,19 @@ bool Queue::wait(std::string& error) {
   for (const Buffer& buffer : dropped)
     context.drop(buffer);
   dropped.clear();
+  droppedBytes = 0;
   return true;
 }
 
 void Queue::drop(const Buffer& buffer) {
-  if (idle())
+  if (idle()) {
     context.drop(buffer);
-  else
-    dropped.push_back(buffer);
+    return;
+  }
+  dropped.push_back(buffer);
+  droppedBytes += buffer.bytes;
+  // A failure is told by whatever is asked for next.
+  std::string later;
+  if (droppedBytes > droppedBytesAtMost)
+    wait(later);
 }

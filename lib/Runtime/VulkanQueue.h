@@ -39,7 +39,7 @@ public:
   bool submit(std::string& error);
   /// Submits, waits for everything, and takes back what belonged to it.
   bool wait(std::string& error);
-  /// Drops a buffer as soon as nothing can use it any more.
+  /// Drops a buffer when nothing can use it any more: waits once too much is held for that.
   void drop(const Buffer& buffer);
 
 private:
@@ -62,6 +62,7 @@ private:
   size_t openPool = 0;
 
   std::vector<Buffer> dropped;
+  int64_t droppedBytes = 0;
   /// Why nothing goes on: work was lost.
   std::string failure;
 
