@@ -317,7 +317,7 @@ void Emitter::store(const Buffer& buffer, const Point& point, Lanes value) {
   }
   for (int64_t part = 0; part < point.parts; ++part) {
     int64_t left = point.tail ? point.tail - part * lanes : lanes;
-    if (left <= 0 && buffer.place == Buffer::Place::User)
+    if (left <= 0) // Rows of places of our own are of whole vectors, not of whole points.
       return;
     Value one = value.parts[value.isVector() ? part : 0];
     if (!value.isVector())
