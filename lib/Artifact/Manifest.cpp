@@ -81,7 +81,8 @@ static json::Object describe(const Bundle& bundle, size_t number, const simt::Ke
     }
   for (const Extent& part : grid.workspace)
     workspace.push_back(part.text());
-  return json::Object{{"name", kernel.name},
+  json::Object described{
+                      {"name", kernel.name},
                       {"pass", bundle.passOf(number) ? "backward" : "forward"},
                       {"threads", info.threads},
                       {"grid", json::Array{grid.x.text(), grid.y.text()}},
@@ -89,12 +90,23 @@ static json::Object describe(const Bundle& bundle, size_t number, const simt::Ke
                       {"workspace_bytes", std::move(workspace)},
                       {"steps_of_a_tile", kernel.tile},
                       {"parameters", std::move(parameters)}};
+  return described;
 }
 
 static json::Object describe(const Bundle& bundle, const BundleImage& image) {
   json::Array kernels;
-  for (auto [number, info] : enumerate(image.kernels))
-    kernels.push_back(describe(bundle, number, info));
+  for (auto [number, info] : enumerate(image.kernels)) {
+    json::Object kernel = describe(bundle, number, info);
+    if (!image.shaders.empty()) {
+      kernel["module"] = bundle.shaderFile(number);
+      kernel["entry_point"] = info.name;
+      kernel["local_size"] = json::Array{info.threads, 1, 1};
+      kernel["bindings"] = json::Array(image.shaders[number].bindings);
+    }
+    kernels.push_back(std::move(kernel));
+  }
+  if (!image.shaders.empty())
+    return json::Object{{"profile", image.arch}, {"kernels", std::move(kernels)}};
   json::Object object{{"architecture", image.arch},
                       {"ptx", bundle.codeFile(image, "ptx")},
                       {"kernels", std::move(kernels)}};
@@ -128,12 +140,12 @@ json::Object artifact::manifestOf(const Bundle& bundle) {
   int64_t chunk = 1;
   for (const Kernel& kernel : bundle.kernels)
     chunk = std::max(chunk, kernel.tile);
-  return json::Object{
+  json::Object manifest{
       {"format", 1},
       {"name", bundle.name},
       {"compiler", bundle.compiler},
       {"declaration", json::Object{{"file", bundle.source}, {"sha256", bundle.sourceHash}}},
-      {"target", "cuda"},
+      {"target", bundle.target},
       {"dims", std::move(dims)},
       {"dtype", bundle.dtype},
       {"form", bundle.form},
@@ -153,11 +165,14 @@ json::Object artifact::manifestOf(const Bundle& bundle) {
                                     std::to_string(artifact::mostBlocks) + " / (N * H)"},
                     {"group_rows(C)", "ceil(T / C), from 1 to the larger of 1 and " +
                                           std::to_string(artifact::mostBlocks) + " / (N * G)"}}},
-      {"header", bundle.name + ".h"},
-      {"sources", json::Array{bundle.name + ".c", bundle.name + "_code.c"}},
       {"backward", bundle.hasBackward},
       {"operands", std::move(operands)},
       {"states", std::move(states)},
       {"temporaries", std::move(temporaries)},
       {"images", std::move(images)}};
+  if (bundle.target == "cuda") {
+    manifest["header"] = bundle.name + ".h";
+    manifest["sources"] = json::Array{bundle.name + ".c", bundle.name + "_code.c"};
+  }
+  return manifest;
 }

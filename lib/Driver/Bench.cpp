@@ -1,6 +1,7 @@
 // `ssmc bench`: how long each form takes, and what that is of what the machine can do.
 #include "Choose.h"
 #include "Commands.h"
+#include "DeviceArrays.h"
 #include "Forms.h"
 #include "Gradients.h"
 #include "Limits.h"
@@ -9,7 +10,6 @@
 
 #include "ssmc/Analysis/Passes.h"
 #include "ssmc/Driver/Driver.h"
-#include "ssmc/Target/CUDA.h"
 
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/Threading.h"
@@ -118,16 +118,18 @@ static Expected<Timing> measureGradient(ssm::RecurrenceOp declared, LoweringOpti
 /// What the machine that the kernels run on can do at most, and a sentence that says so.
 static Expected<std::pair<MachineLimits, std::string>> limitsOf(const CodeTarget& target,
                                                                 unsigned threads) {
-  if (!target.cuda) {
+  if (!target.isDevice()) {
     MachineLimits limits = measureLimits(threads);
     return std::pair(limits, fmt::format("limit measured on {} threads: {:.4g} GFLOP/s of f32 "
                                          "multiply-adds, {:.3g} GB/s of copying",
                                          threads, limits.gflops, limits.gbytes));
   }
+  Expected<simt::Device*> opened = openDevice(target);
+  if (!opened)
+    return opened.takeError();
+  simt::Device* device = *opened;
   std::string message;
-  cuda::Device* device = cuda::Device::open(message);
-  std::optional<MachineLimits> limits =
-      device ? measureLimits(*device, message) : std::optional<MachineLimits>();
+  std::optional<MachineLimits> limits = measureLimits(*device, message);
   if (!limits)
     return createStringError(message);
   return std::pair(*limits, fmt::format("limit measured on {}: {:.4g} GB/s of copying within its "
@@ -165,7 +167,7 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
                            options.precision};
   suitTo(*inputs, lowering);
   Situation situation = situationOf(*target, *inputs);
-  Expected<Choice> choice = target->cuda ? settleOnDevice(declared, lowering, situation, *forms)
+  Expected<Choice> choice = target->isDevice() ? settleOnDevice(declared, lowering, situation, *forms)
                                          : chooseForm(declared, *forms, lowering, situation);
   if (!choice)
     return choice.takeError();
@@ -278,7 +280,7 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
   std::string time;
   for (int64_t size : sizes.time)
     time += fmt::format("{}{}", time.empty() ? "" : "×", size);
-  std::string workers = target->cuda ? "cuda" : fmt::format("{} threads", threads);
+  std::string workers = target->isDevice() ? options.target->text() : fmt::format("{} threads", threads);
   outs() << fmt::format("{}: {}={} T={} H={}{}, {}, {}{}, {} runs\n\n", declared.getSymName().str(),
                         inputs->isPacked() ? "packed N" : "B", inputs->sequences(), time,
                         sizes.heads, shape, runtime::name(dtype).str(), workers,

@@ -66,11 +66,18 @@ static Error writeFolder(const Bundle& bundle, const CheckData& data, StringRef 
   if (std::error_code error = sys::fs::create_directories(folder, true, sys::fs::all_all))
     return createStringError("cannot write the bundle '" + folder + "': " + error.message());
   sys::fs::remove(pathIn(folder, manifestName));
-  SmallVector<std::pair<std::string, std::string>> files = {
-      {bundle.name + ".h", artifact::headerText(bundle)},
-      {bundle.name + ".c", artifact::launcherText(bundle)},
-      {bundle.name + "_code.c", artifact::codeText(bundle)}};
+  SmallVector<std::pair<std::string, std::string>> files;
+  if (bundle.target == "cuda")
+    files = {{bundle.name + ".h", artifact::headerText(bundle)},
+             {bundle.name + ".c", artifact::launcherText(bundle)},
+             {bundle.name + "_code.c", artifact::codeText(bundle)}};
   for (const BundleImage& image : bundle.images) {
+    for (auto [number, shader] : enumerate(image.shaders))
+      files.push_back({bundle.shaderFile(number),
+                       std::string(reinterpret_cast<const char*>(shader.words.data()),
+                                   4 * shader.words.size())});
+    if (!image.shaders.empty())
+      continue;
     files.push_back({bundle.codeFile(image, "ptx"), image.ptx});
     if (image.cubin)
       files.push_back({bundle.codeFile(image, "cubin"), *image.cubin});
@@ -124,6 +131,24 @@ static Expected<BundleImage> makeImage(mlir::ModuleOp module, const cuda::Target
   return std::move(made);
 }
 
+/// Modules of SPIR-V.
+static Expected<BundleImage> makeShaders(mlir::ModuleOp module, const vulkan::TargetSpec& target,
+                                         int64_t items) {
+  std::string message;
+  mlir::OwningOpRef<mlir::ModuleOp> copy = module.clone();
+  std::optional<std::vector<vulkan::Kernel>> kernels =
+      vulkan::compile(*copy, target, items, message);
+  if (!kernels)
+    return make_error<InternalError>("generating code failed: " + message);
+  BundleImage made;
+  made.arch = target.profile.empty() ? "vulkan" : sys::path::filename(target.profile).str();
+  for (vulkan::Kernel& kernel : *kernels) {
+    made.kernels.push_back(kernel.info);
+    made.shaders.push_back({std::move(kernel.words), std::move(kernel.bindings)});
+  }
+  return std::move(made);
+}
+
 static std::string hashOf(const Spec& spec) {
   StringRef text = spec.sources->getMemoryBuffer(spec.sources->getMainFileID())->getBuffer();
   return toHex(SHA256::hash(arrayRefFromStringRef(text)), /*LowerCase=*/true);
@@ -150,6 +175,18 @@ static Expected<Bundle> makeBundle(const Spec& spec, const Options& options,
   bundle.kernels = artifact::describeKernels(*module, bundle.hasTwoTimeAxes);
   bundle.forward =
       lowering.adjoint ? artifact::countForward(bundle.kernels) : bundle.kernels.size();
+  if (options.target->kind == Target::Vulkan) {
+    bundle.target = "vulkan";
+    Expected<CodeTarget> target = targetOf(options);
+    if (!target)
+      return target.takeError();
+    Expected<BundleImage> image = makeShaders(*module, *target->vulkan, options.items());
+    if (!image)
+      return image.takeError();
+    bundle.images.push_back(std::move(*image));
+    bundle.connect();
+    return std::move(bundle);
+  }
   Expected<std::vector<cuda::TargetSpec>> targets = targetsOf(options);
   if (!targets)
     return targets.takeError();
@@ -170,7 +207,7 @@ static Expected<Bundle> makeBundle(const Spec& spec, const Options& options,
 //===-- The command --------------------------------------------------------------------------===//
 
 Expected<int> driver::bundleCommand(const Options& options, Console& console) {
-  if (!options.target || options.target->kind != Target::CUDA)
+  if (!options.target || !options.target->isDevice())
     return notAvailable("--emit bundle with --target cpu");
   if (options.summaries)
     return notAvailable("--emit bundle with --summaries");

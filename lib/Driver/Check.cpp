@@ -246,7 +246,7 @@ Expected<Line> Checker::check(const FormChoice& form, const CheckedTarget& targe
   Line line = {declared.getSymName().str(), target.name, runtime::name(dtype).str(), "", form,
                boundsOf(dtype).results,     {}};
   Expected<bool> segments =
-      target.brief || target.spec.cuda ? false : checksSegments(declared, options, form, dtype);
+      target.brief || target.spec.isDevice() ? false : checksSegments(declared, options, form, dtype);
   if (!segments)
     return segments.takeError();
   std::map<bool, std::optional<CompiledRecurrence>> compiled;
@@ -327,7 +327,7 @@ static Error checkGradients(ssm::RecurrenceOp declared, const FormList& forms,
         continue;
       progress.advance(declared.getSymName());
       Expected<bool> segments =
-          targets.front().spec.cuda ? false : checksSegments(declared, options, form, dtype);
+          targets.front().spec.isDevice() ? false : checksSegments(declared, options, form, dtype);
       if (!segments)
         return segments.takeError();
       Expected<GradientLine> line =

@@ -181,8 +181,9 @@ static bool fitsWell(ssm::RecurrenceOp normal, LoweringOptions options,
 /// For GPUs, whose costs nothing here knows: blocks of steps where products go to units of their
 /// own, as many steps as leave room; else step by step, as asked for.
 static Error settleOnDevice(ssm::RecurrenceOp recurrence, LoweringOptions& options,
-                            const cuda::TargetSpec& target) {
-  bool hasUnits = options.dtype == runtime::DType::BF16 && options.precision == Precision::Fast;
+                            const CodeTarget& target) {
+  bool hasUnits = target.cuda && options.dtype == runtime::DType::BF16 &&
+                  options.precision == Precision::Fast;
   if (options.form == Form::Scan) {
     options.chunk = chunksOnDevice[0];
     return Error::success();
@@ -207,7 +208,7 @@ static Error settleOnDevice(ssm::RecurrenceOp recurrence, LoweringOptions& optio
     return Error::success();
   LoweringOptions longer = options;
   longer.chunk = chunksOnDevice[0];
-  options.chunk = fitsWell(normal, longer, target) ? chunksOnDevice[0] : chunksOnDevice[1];
+  options.chunk = fitsWell(normal, longer, *target.cuda) ? chunksOnDevice[0] : chunksOnDevice[1];
   return Error::success();
 }
 
@@ -217,8 +218,8 @@ Error driver::settleForm(ssm::RecurrenceOp recurrence, LoweringOptions& options,
   bool isShort = options.form == Form::Auto && situation.sizes.time[0] < fewestSteps;
   if (!isOpen || isShort || recurrence.getNumTimeAxes() > 1 || recurrence.getForm())
     return Error::success();
-  if (situation.target.cuda)
-    return settleOnDevice(recurrence, options, *situation.target.cuda);
+  if (situation.target.isDevice())
+    return settleOnDevice(recurrence, options, situation.target);
   Expected<Choice> choice = chooseForm(recurrence, options, situation);
   if (!choice)
     return choice.takeError();

@@ -30,7 +30,7 @@ static Expected<Emit> kindOf(const Options& options) {
   if (extension == ".cubin")
     return Emit::Cubin;
   return createStringError(
-      "nothing to do: give --emit ssm|normal|form|tile|llvm|asm|obj|ptx|cubin|bundle, or see ssmc "
+      "nothing to do: give --emit ssm|normal|form|tile|llvm|asm|obj|ptx|cubin|spirv|bundle, or see ssmc "
       "--help for the other commands");
 }
 
@@ -41,6 +41,11 @@ static Expected<std::string> compileKernels(mlir::ModuleOp module, const Options
   if (!target)
     return target.takeError();
   std::string message;
+  if (target->vulkan) {
+    if (auto text = vulkan::print(module, *target->vulkan, options.items(), message))
+      return *text;
+    return make_error<InternalError>("generating code failed: " + message);
+  }
   if (target->cuda) {
     std::optional<cuda::Image> image = cuda::compile(module, *target->cuda, options.items(),
                                                      /*llvmText=*/kind == Emit::Llvm, message);
@@ -107,13 +112,19 @@ Expected<int> driver::compileCommand(const Options& options, Console& console) {
   if (!kind)
     return kind.takeError();
   bool isGPU = options.target && options.target->kind == Target::CUDA;
+  bool isVulkan = options.target && options.target->kind == Target::Vulkan;
+  if (isVulkan && *kind > Emit::Tile && *kind != Emit::Spirv && *kind != Emit::Bundle)
+    return createStringError("--target vulkan is emitted as spirv or bundle");
+  if (*kind == Emit::Spirv && !isVulkan)
+    return createStringError("--emit spirv needs --target vulkan");
   if (isGPU && (*kind == Emit::Asm || *kind == Emit::Obj))
     return createStringError("--target cuda is emitted as llvm, ptx, cubin or bundle");
   if (options.checkData && *kind != Emit::Bundle)
     return createStringError("--check-data needs --emit bundle");
-  if (*kind == Emit::Bundle)
+  bool isText = options.output.empty() || options.output == "-";
+  if (*kind == Emit::Bundle || (*kind == Emit::Spirv && !isText))
     return bundleCommand(options, console);
-  if (!isGPU && *kind > Emit::Obj)
+  if (!isGPU && *kind != Emit::Spirv && *kind > Emit::Obj)
     return createStringError("--emit ptx and --emit cubin need --target cuda");
   if (options.summaries && *kind < Emit::Form)
     return createStringError(

@@ -1,4 +1,5 @@
 #include "DeviceArrays.h"
+#include "VulkanDevice.h"
 
 #include "mlir/IR/BuiltinOps.h"
 
@@ -6,8 +7,20 @@ using namespace llvm;
 using namespace ssmc;
 using namespace ssmc::driver;
 
-Expected<std::shared_ptr<cuda::Module>>
-driver::loadOnDevice(mlir::ModuleOp module, const cuda::TargetSpec& target, int64_t items) {
+Expected<simt::Device*> driver::openDevice(const CodeTarget& target) {
+  std::string message;
+  simt::Device* device = nullptr;
+  if (target.cuda)
+    device = cuda::Device::open(message);
+  else
+    device = VulkanDevice::open(message);
+  if (device)
+    return device;
+  return createStringError(message);
+}
+
+static Expected<std::shared_ptr<simt::Program>>
+loadOnGPU(mlir::ModuleOp module, const cuda::TargetSpec& target, int64_t items) {
   std::string message;
   cuda::Device* device = cuda::Device::open(message);
   if (!device)
@@ -21,24 +34,28 @@ driver::loadOnDevice(mlir::ModuleOp module, const cuda::TargetSpec& target, int6
       cuda::Module::load(*device, image->code, image->kernels, message);
   if (!loaded)
     return createStringError(message);
-  return std::shared_ptr<cuda::Module>(std::move(loaded));
+  return std::shared_ptr<simt::Program>(std::move(loaded));
 }
 
-Expected<cuda::Device*> DeviceArrays::open() {
+Expected<std::shared_ptr<simt::Program>>
+driver::loadOnDevice(mlir::ModuleOp module, const CodeTarget& target, int64_t items) {
+  if (target.cuda)
+    return loadOnGPU(module, *target.cuda, items);
   std::string message;
-  if (cuda::Device* device = cuda::Device::open(message))
-    return device;
-  return createStringError(message);
+  std::optional<std::vector<vulkan::Kernel>> kernels =
+      vulkan::compile(module, *target.vulkan, items, message);
+  if (!kernels)
+    return make_error<InternalError>("generating code failed: " + message);
+  std::shared_ptr<simt::Program> loaded = VulkanDevice::load(*kernels, message);
+  if (!loaded)
+    return createStringError(message);
+  return loaded;
 }
 
 DeviceArrays::~DeviceArrays() {
-  std::string message;
-  cuda::Device* device = cuda::Device::open(message);
-  if (!device)
-    return;
   for (auto& [host, copy] : copies)
-    device->release(copy.device);
-  device->release(workspace);
+    program->device().release(copy.device);
+  program->device().release(workspace);
 }
 
 void DeviceArrays::add(void* host, size_t bytes, bool isResult) {
@@ -50,13 +67,10 @@ void DeviceArrays::add(void* host, size_t bytes, bool isResult) {
 Error DeviceArrays::upload() {
   if (isThere)
     return Error::success();
-  Expected<cuda::Device*> device = open();
-  if (!device)
-    return device.takeError();
   std::string message;
   for (auto& [host, copy] : copies) {
-    copy.device = (*device)->allocate(copy.bytes, message);
-    if (!copy.device || !(*device)->upload(copy.device, host, copy.bytes, message))
+    copy.device = program->device().allocate(copy.bytes, message);
+    if (!copy.device || !program->device().upload(copy.device, host, copy.bytes, message))
       return createStringError(message);
   }
   isThere = true;
@@ -68,7 +82,8 @@ int64_t DeviceArrays::deviceAddress(const void* host) const {
   return found == copies.end() ? 0 : reinterpret_cast<int64_t>(found->second.device);
 }
 
-Error DeviceArrays::reserveWorkspace(cuda::Device& device, int64_t bytes) {
+Error DeviceArrays::reserveWorkspace(int64_t bytes) {
+  simt::Device& device = program->device();
   if (bytes <= workspaceBytes)
     return Error::success();
   device.release(workspace);
@@ -98,21 +113,21 @@ static Error checkAligned(const simt::KernelInfo& info, const artifact::Kernel& 
 Error DeviceArrays::launch(size_t number, const artifact::Kernel& kernel,
                            const ssmc_kernel_args& args, ArrayRef<void*> operands,
                            ArrayRef<int64_t> strides) {
-  Expected<cuda::Device*> device = open();
-  if (!device)
-    return device.takeError();
-  const simt::KernelInfo& info = module->kernels()[number];
+  const simt::KernelInfo& info = program->kernels()[number];
   artifact::Grid grid = artifact::gridOf(info);
-  if (Error error = reserveWorkspace(**device, grid.workspaceAt(sizes)))
+  if (Error error = reserveWorkspace(grid.workspaceAt(sizes)))
     return error;
   SmallVector<int64_t> addresses;
   for (void* operand : operands)
     addresses.push_back(deviceAddress(operand));
   if (Error error = checkAligned(info, kernel, addresses, strides))
     return error;
-  cuda::Call call{grid.x.at(sizes), grid.y.at(sizes), {}};
-  if (call.x > artifact::maxGrid)
-    return createStringError("more sequences times heads than a grid has blocks");
+  simt::Call call{grid.x.at(sizes), grid.y.at(sizes), {}};
+  if (call.x > program->device().mostBlocks())
+    return createStringError(
+        "more sequences times heads (times parts of each) than a grid of " +
+        program->device().name() + " has blocks: " + Twine(call.x) + ", at most " +
+        Twine(program->device().mostBlocks()));
   for (const artifact::Parameter& parameter : artifact::parametersOf(kernel))
     switch (parameter.kind) {
     case artifact::Parameter::Size:
@@ -133,26 +148,20 @@ Error DeviceArrays::launch(size_t number, const artifact::Kernel& kernel,
       break;
     }
   std::string message;
-  if (call.x && !module->launch(number, call, message))
+  if (call.x && !program->launch(number, call, message))
     return createStringError(message);
   return Error::success();
 }
 
 Error DeviceArrays::wait() {
-  Expected<cuda::Device*> device = open();
-  if (!device)
-    return device.takeError();
   std::string message;
-  return (*device)->wait(message) ? Error::success() : createStringError(message);
+  return program->device().wait(message) ? Error::success() : createStringError(message);
 }
 
 Error DeviceArrays::download() {
-  Expected<cuda::Device*> device = open();
-  if (!device)
-    return device.takeError();
   std::string message;
   for (auto& [host, copy] : copies)
-    if (copy.isResult && !(*device)->download(host, copy.device, copy.bytes, message))
+    if (copy.isResult && !program->device().download(host, copy.device, copy.bytes, message))
       return createStringError(message);
   return Error::success();
 }

@@ -1,18 +1,21 @@
-/// A launch on the GPU of this machine: copies of its arrays there, and its calls.
+/// A launch on a device of this machine: copies of its arrays there, and its calls.
 #pragma once
 
 #include "Kernels.h"
 
 namespace ssmc::driver {
 
+/// This machine's device of a target that has one.
+llvm::Expected<simt::Device*> openDevice(const CodeTarget& target);
+
 /// Compiles a module of kernels and loads them.
-llvm::Expected<std::shared_ptr<cuda::Module>>
-loadOnDevice(mlir::ModuleOp module, const cuda::TargetSpec& target, int64_t items);
+llvm::Expected<std::shared_ptr<simt::Program>>
+loadOnDevice(mlir::ModuleOp module, const CodeTarget& target, int64_t items);
 
 class DeviceArrays {
 public:
-  DeviceArrays(std::shared_ptr<cuda::Module> module, const artifact::CallSizes& sizes)
-      : module(std::move(module)), sizes(sizes) {}
+  DeviceArrays(std::shared_ptr<simt::Program> program, const artifact::CallSizes& sizes)
+      : program(std::move(program)), sizes(sizes) {}
   ~DeviceArrays();
 
   /// An array of the host that kernels read or write; adding one again does nothing.
@@ -33,11 +36,10 @@ private:
     size_t bytes = 0;
     bool isResult = false;
   };
-  llvm::Expected<cuda::Device*> open();
   int64_t deviceAddress(const void* host) const;
-  llvm::Error reserveWorkspace(cuda::Device& device, int64_t bytes);
+  llvm::Error reserveWorkspace(int64_t bytes);
 
-  std::shared_ptr<cuda::Module> module;
+  std::shared_ptr<simt::Program> program;
   artifact::CallSizes sizes;
   llvm::MapVector<void*, Copy> copies;
   void* workspace = nullptr;

@@ -2,6 +2,7 @@
 #include "DeviceArrays.h"
 #include "OptionTable.h"
 #include "Segments.h"
+#include "VulkanDevice.h"
 
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/Support/Threading.h"
@@ -17,7 +18,23 @@ using runtime::ArrayMap;
 using runtime::DType;
 using tile::Role;
 
+void driver::suitTo(const CodeTarget& target, LoweringOptions& options) {
+  options.threads = target.isDevice();
+  if (target.vulkan)
+    options.precision = Precision::Exact;
+}
+
 Expected<CodeTarget> driver::targetOf(const Options& options) {
+  if (options.target && options.target->kind == Target::Vulkan) {
+    std::string message;
+    auto target = vulkan::TargetSpec::parse(options.target->text(), message);
+    if (!target)
+      return createStringError(message);
+    // Without a profile, what this machine's device has, if there is one.
+    if (target->profile.empty() && options.command != Command::Compile)
+      VulkanDevice::narrow(*target);
+    return CodeTarget{cpu::TargetSpec::host(), std::nullopt, *target};
+  }
   if (options.target && options.target->kind == Target::CUDA) {
     std::string message;
     if (StringRef(options.target->triple).contains(','))
@@ -54,6 +71,8 @@ static Error checkRunsHere(const cuda::TargetSpec& target) {
 Error driver::checkRunsHere(const CodeTarget& code) {
   if (code.cuda)
     return ::checkRunsHere(*code.cuda);
+  if (code.vulkan)
+    return VulkanDevice::check(*code.vulkan);
   const cpu::TargetSpec &target = code.cpu, host = cpu::TargetSpec::host();
   if (Triple(target.triple).getArch() != Triple(host.triple).getArch())
     return createStringError("code for " + target.triple + " does not run on this machine (" +
@@ -84,7 +103,7 @@ Expected<CompiledRecurrence> CompiledRecurrence::compile(ssm::RecurrenceOp decla
   ssm::RecurrenceOp copy;
   mlir::OwningOpRef<mlir::ModuleOp> module = copyOf(declared, copy);
   LoweringOptions lowering = options;
-  lowering.threads = target.cuda.has_value();
+  suitTo(target, lowering);
   if (Error error = lowerModule(*module, Stage::Tile, lowering))
     return error;
   compiled.kernels = artifact::describeKernels(*module, declared.getNumTimeAxes() > 1);
@@ -93,9 +112,8 @@ Expected<CompiledRecurrence> CompiledRecurrence::compile(ssm::RecurrenceOp decla
   for (const KernelInfo& info : compiled.kernels)
     if (info.name == name)
       name = first + "_" + std::to_string(++compiled.formKernels);
-  if (target.cuda) {
-    Expected<std::shared_ptr<cuda::Module>> gpu =
-        loadOnDevice(*module, *target.cuda, options.items);
+  if (target.isDevice()) {
+    Expected<std::shared_ptr<simt::Program>> gpu = loadOnDevice(*module, target, options.items);
     if (!gpu)
       return gpu.takeError();
     compiled.gpu = std::move(*gpu);

@@ -6,13 +6,18 @@
 #include "ssmc/Artifact/Launches.h"
 #include "ssmc/Target/CPU.h"
 #include "ssmc/Target/CUDA.h"
+#include "ssmc/Target/Vulkan.h"
 
 namespace ssmc::driver {
 
-/// What code is generated for: a GPU where `cuda` says which, else a CPU.
+/// What code is generated for: a GPU where `cuda` or `vulkan` says which, else a CPU.
 struct CodeTarget {
   cpu::TargetSpec cpu;
   std::optional<cuda::TargetSpec> cuda = std::nullopt;
+  std::optional<vulkan::TargetSpec> vulkan = std::nullopt;
+
+  /// Whether kernels run on a device with memory of its own.
+  bool isDevice() const { return cuda || vulkan; }
 };
 
 /// How far lowerModule goes.
@@ -46,6 +51,10 @@ struct LoweringOptions {
 /// the module holds kernels alone. Fails as an internal error, or as reported for what a
 /// declaration asks of this form that it cannot do.
 llvm::Error lowerModule(mlir::ModuleOp module, Stage stage, const LoweringOptions& options);
+
+/// What lowering must know of a target: whether it is of threads, and whether it has units for
+/// products of 16-bit numbers.
+void suitTo(const CodeTarget& target, LoweringOptions& options);
 
 /// What the command line says of lowering when compiling, but for sizes.
 LoweringOptions loweringOf(const Options& options);
@@ -149,7 +158,7 @@ private:
   std::vector<KernelInfo> kernels; ///< those of the form, then those of its summaries
   size_t formKernels = 0;
   std::unique_ptr<cpu::Jit> jit;
-  std::shared_ptr<cuda::Module> gpu;
+  std::shared_ptr<simt::Program> gpu;
 };
 
 } // namespace ssmc::driver

@@ -1,6 +1,6 @@
 #include "Limits.h"
 
-#include "ssmc/Target/CUDA.h"
+#include "ssmc/Target/Device.h"
 
 #include <algorithm>
 #include <chrono>
@@ -93,7 +93,7 @@ MachineLimits ssmc::driver::measureLimits(unsigned threads) {
   return {measureGflops(threads), measureGbytes(threads)};
 }
 
-std::optional<MachineLimits> ssmc::driver::measureLimits(ssmc::cuda::Device& device,
+std::optional<MachineLimits> ssmc::driver::measureLimits(ssmc::simt::Device& device,
                                                          std::string& error) {
   // Many times what second-level caches hold.
   constexpr int64_t bytes = int64_t(1) << 29;

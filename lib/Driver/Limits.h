@@ -4,9 +4,9 @@
 #include <optional>
 #include <string>
 
-namespace ssmc::cuda {
+namespace ssmc::simt {
 class Device;
-} // namespace ssmc::cuda
+} // namespace ssmc::simt
 
 namespace ssmc::driver {
 
@@ -29,6 +29,6 @@ MachineLimits measureLimits(unsigned threads);
 
 /// The memory of a GPU. Its arithmetic is not measured: which of its units a kernel computes with
 /// differs from sum to sum. On failure sets `error`.
-std::optional<MachineLimits> measureLimits(cuda::Device& device, std::string& error);
+std::optional<MachineLimits> measureLimits(simt::Device& device, std::string& error);
 
 } // namespace ssmc::driver

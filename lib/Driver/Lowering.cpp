@@ -78,7 +78,9 @@ LoweringOptions driver::loweringOf(const Options& options) {
   lowering.outputs = options.grad;
   lowering.precision = options.precision;
   lowering.summaries = options.summaries;
-  lowering.threads = options.target && options.target->kind == Target::CUDA;
+  lowering.threads = options.target && options.target->isDevice();
+  if (options.target && options.target->kind == Target::Vulkan)
+    lowering.precision = Precision::Exact;
   return lowering;
 }
 

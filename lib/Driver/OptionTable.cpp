@@ -2,6 +2,7 @@
 
 #include "ssmc/Frontend/Diagnostics.h"
 #include "ssmc/Target/CUDA.h"
+#include "ssmc/Target/Vulkan.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
@@ -121,11 +122,19 @@ static Error setTarget(Options& options, StringRef text) {
     options.target = Target{Target::CUDA, rest.str(), ""};
     return Error::success();
   }
-  if (kind == "vulkan" || kind == "c")
+  if (text.take_while([](char c) { return c != ':' && c != ','; }) == "vulkan") {
+    std::string message;
+    if (!vulkan::TargetSpec::parse(text.str(), message))
+      return createStringError(message);
+    options.target = Target{Target::Vulkan, text.drop_front(strlen("vulkan")).str(), ""};
+    return Error::success();
+  }
+  if (kind == "c")
     return notAvailable("--target " + text);
   if (kind != "cpu")
     return unknownValue("target", text,
-                        {"reference", "cpu", "cpu:TRIPLE:FEATURES", "cuda", "cuda:ARCH"});
+                        {"reference", "cpu", "cpu:TRIPLE:FEATURES", "cuda", "cuda:ARCH", "vulkan",
+                         "vulkan:PROFILE"});
   Target target;
   auto [triple, features] = rest.split(':');
   if (!triple.empty() && Triple(triple).getArch() == Triple::UnknownArch)
@@ -170,7 +179,7 @@ static Error setEmit(Options& options, StringRef text) {
   static constexpr std::pair<StringLiteral, Emit> known[] = {
       {"ssm", Emit::Ssm},     {"normal", Emit::Normal}, {"form", Emit::Form}, {"tile", Emit::Tile},
       {"llvm", Emit::Llvm},   {"asm", Emit::Asm},       {"obj", Emit::Obj},   {"ptx", Emit::Ptx},
-      {"cubin", Emit::Cubin}, {"bundle", Emit::Bundle}};
+      {"cubin", Emit::Cubin}, {"spirv", Emit::Spirv}, {"bundle", Emit::Bundle}};
   SmallVector<StringRef> names;
   for (auto& [name, emit] : known) {
     names.push_back(name);
@@ -179,7 +188,7 @@ static Error setEmit(Options& options, StringRef text) {
       return Error::success();
     }
   }
-  if (is_contained({"spirv", "c"}, text))
+  if (text == "c")
     return notAvailable("--emit " + text);
   return unknownValue("kind to --emit", text, names);
 }
@@ -229,8 +238,10 @@ static const OptionRow rows[] = {
      setForm},
     {"--target", "TARGET", all,
      "cpu (default: this machine's features), cpu:TRIPLE:FEATURES (features as LLVM writes them:\n"
-     "+avx2,+fma), cuda (this machine's GPU, else sm_90a), cuda:ARCH (sm_80 and later), or\n"
-     "reference: the f64 interpreter of the declaration itself (run only)",
+     "+avx2,+fma), cuda (this machine's GPU, else sm_90a), cuda:ARCH (sm_80 and later), vulkan\n"
+     "(any device of Vulkan 1.1), vulkan:nvidia-hopper, vulkan:FILE.json (limits as vulkaninfo\n"
+     "names them; ,spirv1.4 to ,spirv1.6 behind any of these), or reference: the f64 interpreter of\n"
+     "the declaration itself (run only)",
      setTarget},
     {"--precision", "fast|exact", compile | run | check | bench,
      "exact: operands of products are never rounded to 16 bits; fast is the default for 16-bit\n"
@@ -272,6 +283,8 @@ static const OptionRow rows[] = {
      "obj     an object file; include/ssmc/Target/KernelABI.h tells how to call it\n"
      "ptx     assembly of --target cuda; include/ssmc/Target/SIMT.h tells how to call it\n"
      "cubin   its machine code, by ptxas\n"
+     "spirv   modules of --target vulkan: a folder of NAME.spv and of what they are, kernels.json\n"
+     "        (docs/vulkan.md); to the standard output as text of the spirv dialect\n"
      "bundle  a folder for --target cuda: kernels, a launcher in C and what they are "
      "(docs/bundles.md);\n"
      "        --target cuda:ARCH,ARCH has code for several architectures",

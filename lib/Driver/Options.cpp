@@ -14,6 +14,8 @@ std::string Target::text() const {
     return "reference";
   if (kind == CUDA)
     return triple.empty() ? "cuda" : "cuda:" + triple;
+  if (kind == Vulkan)
+    return "vulkan" + triple;
   return triple.empty() && features.empty() ? "cpu" : "cpu:" + triple + ":" + features;
 }
 
@@ -124,8 +126,8 @@ Error Parser::checkTogether() {
     return createStringError(
         "--segments has no meaning for --target reference, which takes one step "
         "after the other");
-  if (options.target && options.target->kind == Target::CUDA && options.segments > 1)
-    return notAvailable("--segments with --target cuda");
+  if (options.target && options.target->isDevice() && options.segments > 1)
+    return notAvailable("--segments with --target " + options.target->text());
   if (options.specs.empty())
     return createStringError("no declaration: give a .ssm file; see ssmc --help");
   if (options.specs.size() > 1 && options.command != Command::Check &&

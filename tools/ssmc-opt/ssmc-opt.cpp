@@ -5,6 +5,7 @@
 #include "ssmc/Schedule/Schedule.h"
 #include "ssmc/Target/CPU.h"
 #include "ssmc/Target/CUDA.h"
+#include "ssmc/Target/Vulkan.h"
 #include "test/lib/TestPasses.h"
 
 #include "mlir/InitAllDialects.h"
@@ -18,6 +19,7 @@ int main(int argc, char** argv) {
   ssmc::schedule::registerPasses();
   ssmc::cpu::registerPasses();
   ssmc::cuda::registerPasses();
+  ssmc::vulkan::registerPasses();
   ssmc::test::registerTestPartials();
   mlir::DialectRegistry registry;
   mlir::registerAllDialects(registry);

@@ -56,12 +56,19 @@ struct BundleTemporary {
   bool isKept() const { return passes == 3; }
 };
 
+/// A kernel as a module of SPIR-V.
+struct Shader {
+  std::vector<uint32_t> words;
+  std::vector<int> bindings; ///< of each parameter (ssmc/Target/Vulkan.h)
+};
+
 /// The code for one architecture.
 struct BundleImage {
   std::string arch; ///< sm_90a
   std::string ptx;
   std::optional<std::string> cubin; ///< where there is a ptxas
   std::vector<simt::KernelInfo> kernels;
+  std::vector<Shader> shaders; ///< of Vulkan: of each kernel; there is no PTX then
 };
 
 struct Bundle {
@@ -70,6 +77,7 @@ struct Bundle {
   std::string source;   ///< the name of the declaration's file
   std::string sourceHash;
   std::map<std::string, int64_t, std::less<>> dims;
+  std::string target = "cuda"; ///< or vulkan
   std::string dtype, form, precision;
   int64_t items = 0; ///< sequences times heads that it was made for; 0: not known
   bool hasBackward = false;
@@ -87,6 +95,7 @@ struct Bundle {
   /// The number of a kernel's operand among `operands`, then `temporaries`; one more for what is
   /// never given.
   size_t arrayOf(const Operand& operand) const;
+  std::string shaderFile(size_t kernel) const { return kernels[kernel].name + ".spv"; }
   std::string codeFile(const BundleImage& image, llvm::StringRef extension) const {
     return name + "." + image.arch + "." + extension.str();
   }

@@ -16,21 +16,22 @@ namespace ssmc::driver {
 enum class Command : unsigned { Compile = 1, Run = 2, Check = 4, Explain = 8, Bench = 16 };
 
 /// What compiling writes, in the order in which it comes to be.
-enum class Emit { Ssm, Normal, Form, Tile, Llvm, Asm, Obj, Ptx, Cubin, Bundle };
+enum class Emit { Ssm, Normal, Form, Tile, Llvm, Asm, Obj, Ptx, Cubin, Spirv, Bundle };
 
 enum class Form { Auto, Recurrent, Scan, Chunked };
 
 enum class Precision { Fast, Exact };
 
 struct Target {
-  enum Kind { Reference, CPU, CUDA } kind = CPU;
+  enum Kind { Reference, CPU, CUDA, Vulkan } kind = CPU;
   /// Of a CPU: empty means the host's. Of CUDA `triple` is the architecture, or those of a bundle
-  /// with commas between them.
+  /// with commas between them; of Vulkan what comes after the name.
   std::string triple;
   std::string features;
 
   /// As written on the command line.
   std::string text() const;
+  bool isDevice() const { return kind == CUDA || kind == Vulkan; }
 };
 
 using NamedPaths = std::vector<std::pair<std::string, std::string>>;

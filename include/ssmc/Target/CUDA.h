@@ -9,9 +9,8 @@
 /// run to run.
 #pragma once
 
-#include "ssmc/Target/SIMT.h"
+#include "ssmc/Target/Device.h"
 
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -74,52 +73,44 @@ std::optional<std::string> assemble(const std::string& ptx, const TargetSpec& ta
                                     std::vector<Resources>* resources, std::string& error);
 
 /// The first GPU of this machine.
-class Device {
+class Device : public simt::Device {
 public:
   /// Null, with `error` set, where there is no driver or no GPU. Opened once for the process.
   static Device* open(std::string& error);
 
-  std::string name() const;
   /// The architecture that code must be for, "sm_90a".
   std::string arch() const;
   int64_t processors() const;
 
-  /// Device memory; null, with `error` set, where there is none left.
-  void* allocate(int64_t bytes, std::string& error);
-  void release(void* memory);
-  bool upload(void* device, const void* host, int64_t bytes, std::string& error);
-  bool download(void* host, const void* device, int64_t bytes, std::string& error);
-  bool fill(void* device, int byte, int64_t bytes, std::string& error);
-  /// Between two places on the device. It is under way when this returns.
-  bool copy(void* to, const void* from, int64_t bytes, std::string& error);
-  bool wait(std::string& error);
-  /// Runs `body`, which launches kernels, and gives the milliseconds that they took on the device.
-  bool time(const std::function<bool()>& body, double& milliseconds, std::string& error);
+  std::string name() const override;
+  void* allocate(int64_t bytes, std::string& error) override;
+  void release(void* memory) override;
+  bool upload(void* device, const void* host, int64_t bytes, std::string& error) override;
+  bool download(void* host, const void* device, int64_t bytes, std::string& error) override;
+  bool fill(void* device, int byte, int64_t bytes, std::string& error) override;
+  bool copy(void* to, const void* from, int64_t bytes, std::string& error) override;
+  bool wait(std::string& error) override;
+  bool time(const std::function<bool()>& body, double& milliseconds, std::string& error) override;
+  int64_t mostBlocks() const override { return 0x7fffffff; }
 
 private:
   friend class Module;
   struct Api;
   std::unique_ptr<Api> api;
   Device();
-  ~Device();
-};
-
-/// A call of a kernel: blocks along the axes of its grid, and the parameters of
-/// ssmc/Target/SIMT.h. What they are is said by ssmc/Artifact/Launches.h.
-struct Call {
-  int64_t x = 0, y = 1;
-  std::vector<int64_t> parameters;
+  ~Device() override;
 };
 
 /// A loaded PTX or cubin.
-class Module {
+class Module : public simt::Program {
 public:
   static std::unique_ptr<Module> load(Device& device, const std::string& code,
                                       const std::vector<simt::KernelInfo>& kernels,
                                       std::string& error);
-  ~Module();
-  const std::vector<simt::KernelInfo>& kernels() const;
-  bool launch(size_t kernel, const Call& call, std::string& error);
+  ~Module() override;
+  simt::Device& device() const override;
+  const std::vector<simt::KernelInfo>& kernels() const override;
+  bool launch(size_t kernel, const simt::Call& call, std::string& error) override;
 
 private:
   struct Impl;

@@ -31,7 +31,8 @@ class Operation;
 
 namespace ssmc::simt {
 
-/// The ops that only a vendor's dialect has. Each emits at the builder's place.
+/// The ops that only a vendor's dialect has. Each emits at the builder's place. What has a default
+/// is never asked for where the machine says that it has no such thing.
 class Machine {
 public:
   virtual ~Machine() = default;
@@ -39,47 +40,60 @@ public:
   virtual mlir::Value block(mlir::ImplicitLocOpBuilder& b, int axis) const = 0;  ///< i32
   virtual mlir::Value blocks(mlir::ImplicitLocOpBuilder& b, int axis) const = 0; ///< i32
   virtual void barrier(mlir::ImplicitLocOpBuilder& b) const = 0;
-  /// The meeting of a number, an i32 from 1 to 15, of so many threads: some come to it from one
-  /// place of a program, some from another. Those that arrive do not wait for the others.
-  virtual void meet(mlir::ImplicitLocOpBuilder& b, mlir::Value number, int64_t threads) const = 0;
-  virtual void arrive(mlir::ImplicitLocOpBuilder& b, mlir::Value number, int64_t threads) const = 0;
-  /// The value of the thread whose number differs by `mask` (below 32) in an exclusive or.
-  virtual mlir::Value exchange(mlir::ImplicitLocOpBuilder& b, mlir::Value value,
-                               int mask) const = 0;
-  /// 2^x of an f32, to a relative error of 2^-21 or less; results below the smallest normal number
-  /// may be 0.
-  virtual mlir::Value powerOfTwo(mlir::ImplicitLocOpBuilder& b, mlir::Value x) const = 0;
+  /// The address of the block's shared memory.
+  virtual mlir::Value shared(mlir::ImplicitLocOpBuilder& b) const = 0;
+  /// The address space of the caller's arrays.
+  virtual unsigned globalSpace() const = 0;
+  /// Two f32 rounded to bf16, the first in the low half of an i32.
+  virtual mlir::Value roundPair(mlir::ImplicitLocOpBuilder& b, mlir::Value low,
+                                mlir::Value high) const = 0;
+
+  /// Whether f64 may be computed with.
+  virtual bool hasDoubles() const { return true; }
+  /// Whether a block's memory is of whole words, each read and written alone: what is smaller takes
+  /// a word there.
+  virtual bool hasWordsOnly() const { return false; }
+
+  /// Threads, next to each other by their numbers, that run in step and exchange values; 1: none.
+  virtual int64_t lanes() const { return 1; }
+  /// The value of the thread whose number differs by `mask` (below `lanes`) in an exclusive or.
+  virtual mlir::Value exchange(mlir::ImplicitLocOpBuilder& b, mlir::Value value, int mask) const;
+
+  /// Whether memory is copied without waiting.
+  virtual bool hasCopies() const { return false; }
   /// Copies 16 or 4 bytes from the caller's memory to the block's without waiting; `waitForCopies`
   /// waits for all of the thread's. With `count`, an i32, so many bytes are read, and the others
   /// become 0.
   virtual void copyLater(mlir::ImplicitLocOpBuilder& b, mlir::Value to, mlir::Value from,
-                         int64_t bytes, mlir::Value count) const = 0;
-  virtual void waitForCopies(mlir::ImplicitLocOpBuilder& b) const = 0;
+                         int64_t bytes, mlir::Value count) const;
+  virtual void waitForCopies(mlir::ImplicitLocOpBuilder& b) const;
   /// Ends a batch of copies; `waitForBatches` waits for all but the last so many.
-  virtual void endBatch(mlir::ImplicitLocOpBuilder& b) const = 0;
-  virtual void waitForBatches(mlir::ImplicitLocOpBuilder& b, int64_t butLast) const = 0;
-  /// Whether pairs of bf16 are multiplied, by multiplyPairs.
-  virtual bool hasPairs() const = 0;
+  virtual void endBatch(mlir::ImplicitLocOpBuilder& b) const;
+  virtual void waitForBatches(mlir::ImplicitLocOpBuilder& b, int64_t butLast) const;
+
+  /// Whether pairs of bf16 are multiplied, by multiplyPairs, by warps of 32 threads that copy, meet
+  /// by numbers and exchange values.
+  virtual bool hasPairs() const { return false; }
+  /// The meeting of a number, an i32 from 1 to 15, of so many threads: some come to it from one
+  /// place of a program, some from another. Those that arrive do not wait for the others.
+  virtual void meet(mlir::ImplicitLocOpBuilder& b, mlir::Value number, int64_t threads) const;
+  virtual void arrive(mlir::ImplicitLocOpBuilder& b, mlir::Value number, int64_t threads) const;
+  /// 2^x of an f32, to a relative error of 2^-21 or less; results below the smallest normal number
+  /// may be 0.
+  virtual mlir::Value powerOfTwo(mlir::ImplicitLocOpBuilder& b, mlir::Value x) const;
   /// Adds to a tile of 16 x 8 sums a product of 16 x 16 by 16 x 8 bf16: what a thread of 32 holds
   /// of them is four pairs, two pairs and four sums (see lib/Target/SIMT/EmitProduct.cpp).
   virtual llvm::SmallVector<mlir::Value> multiplyPairs(mlir::ImplicitLocOpBuilder& b,
                                                        llvm::ArrayRef<mlir::Value> left,
                                                        llvm::ArrayRef<mlir::Value> right,
-                                                       llvm::ArrayRef<mlir::Value> sums) const = 0;
+                                                       llvm::ArrayRef<mlir::Value> sums) const;
   /// Four tiles of 8 x 8 bf16 from shared memory, one element pair of each for every thread of a
   /// warp as multiplyPairs wants them. Thread 8 i + r gives the address of row r of tile i; with
   /// `transposed` rows in memory are the tiles' columns.
   virtual llvm::SmallVector<mlir::Value> loadTiles(mlir::ImplicitLocOpBuilder& b,
-                                                   mlir::Value address, bool transposed) const = 0;
-  /// Two f32 rounded to bf16, the first in the low half of an i32.
-  virtual mlir::Value roundPair(mlir::ImplicitLocOpBuilder& b, mlir::Value low,
-                                mlir::Value high) const = 0;
+                                                   mlir::Value address, bool transposed) const;
   /// Of a tile of 8 x 8 bf16 that a warp holds by pairs, as multiplyPairs does, its transpose.
-  virtual mlir::Value transposeTile(mlir::ImplicitLocOpBuilder& b, mlir::Value pair) const = 0;
-  /// The address of the block's shared memory.
-  virtual mlir::Value shared(mlir::ImplicitLocOpBuilder& b) const = 0;
-  /// The address space of the caller's arrays.
-  virtual unsigned globalSpace() const = 0;
+  virtual mlir::Value transposeTile(mlir::ImplicitLocOpBuilder& b, mlir::Value pair) const;
 };
 
 /// What a block may take.

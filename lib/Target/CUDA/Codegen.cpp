@@ -60,6 +60,8 @@ public:
     LLVM::CallIntrinsicOp::create(b, b.getStringAttr("llvm.nvvm.barrier.cta.arrive.aligned.count"),
                                   ValueRange{number, count});
   }
+  int64_t lanes() const override { return 32; }
+  bool hasCopies() const override { return true; }
   Value exchange(ImplicitLocOpBuilder& b, Value value, int mask) const override {
     auto i32 = [&](int64_t number) -> Value { return arith::ConstantIntOp::create(b, number, 32); };
     return call(b, "llvm.nvvm.shfl.sync.bfly.f32", b.getF32Type(),

@@ -8,6 +8,7 @@
 
 using namespace ssmc::cuda;
 using ssmc::simt::KernelInfo;
+namespace simt = ssmc::simt;
 
 // The driver's C interface, as far as it is used here: names and numbers of cuda.h.
 using CUresult = int;
@@ -238,11 +239,15 @@ std::unique_ptr<Module> Module::load(Device& device, const std::string& code,
   return module;
 }
 
+simt::Device& Module::device() const {
+  return impl->device;
+}
+
 const std::vector<KernelInfo>& Module::kernels() const {
   return impl->kernels;
 }
 
-bool Module::launch(size_t kernel, const Call& call, std::string& error) {
+bool Module::launch(size_t kernel, const simt::Call& call, std::string& error) {
   const KernelInfo& info = impl->kernels[kernel];
   std::vector<int64_t> values = call.parameters;
   std::vector<void*> parameters;

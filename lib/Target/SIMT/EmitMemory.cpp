@@ -81,8 +81,8 @@ Value KernelEmitter::load(const Buffer& buffer, const Point& point) {
   touch(buffer);
   Type unit = stored(b, buffer.storage);
   Value raw = LLVM::LoadOp::create(b, unit, address(buffer, point), bytesOf(buffer.storage));
-  if (buffer.storage.isInteger(1)) {
-    Value zero = arith::ConstantIntOp::create(b, 0, 8);
+  if (buffer.element.isInteger(1) && !raw.getType().isF32()) {
+    Value zero = arith::ConstantIntOp::create(b, raw.getType(), 0);
     return arith::CmpIOp::create(b, arith::CmpIPredicate::ne, raw, zero);
   }
   if (isa<FloatType>(unit) && unit != buffer.element && isa<FloatType>(buffer.element))
@@ -93,12 +93,12 @@ Value KernelEmitter::load(const Buffer& buffer, const Point& point) {
 void KernelEmitter::store(const Buffer& buffer, const Point& point, Value value) {
   touch(buffer);
   Type unit = stored(b, buffer.storage);
-  if (buffer.storage.isInteger(1)) {
+  if (buffer.storage.isInteger(1) || (isa<IntegerType>(unit) && buffer.element.isInteger(1))) {
     if (!value.getType().isInteger(1)) {
       Value zero = arith::ConstantOp::create(b, b.getF32FloatAttr(0));
       value = arith::CmpFOp::create(b, arith::CmpFPredicate::UNE, value, zero);
     }
-    value = arith::ExtUIOp::create(b, b.getI8Type(), value);
+    value = arith::ExtUIOp::create(b, unit, value);
   } else if (isa<FloatType>(unit)) {
     if (value.getType().isInteger(1))
       value = arith::UIToFPOp::create(b, b.getF32Type(), value);
@@ -140,7 +140,7 @@ Value KernelEmitter::vectorOf(ArrayRef<Value> elements) {
 void KernelEmitter::storeRun(const Buffer& buffer, Run run) {
   int64_t count = run.size(), bytes = bytesOf(buffer.storage);
   auto canStoreAtOnce = [&] {
-    if (count == 1 || !buffer.isAligned || count * bytes > 16 ||
+    if (count == 1 || machine.hasWordsOnly() || !buffer.isAligned || count * bytes > 16 ||
         !(buffer.storage.isF32() || buffer.storage.isBF16()) ||
         !llvm::all_of(run, [](auto& one) { return one.second.getType().isF32(); }))
       return false;
@@ -172,6 +172,8 @@ Buffer KernelEmitter::makeBuffer(ssm::ArrayType type, ArrayRef<StringRef> order,
   buffer.id = places.size();
   buffer.element = type.getElementType();
   buffer.storage = storage ? storage : buffer.element;
+  if (machine.hasWordsOnly() && buffer.storage.getIntOrFloatBitWidth() < 32)
+    buffer.storage = buffer.element.isInteger(1) ? b.getI32Type() : Type(b.getF32Type());
   buffer.isAligned = true;
   // Labels of `order` last, its last one contiguous.
   // Before them steps, which are rows of the caller's arrays too, and then the others: arrays that

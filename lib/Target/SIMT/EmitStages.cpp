@@ -123,7 +123,7 @@ void KernelEmitter::emitNest(Value value, const Buffer& target) {
     int64_t terms = countOf(arrayType(op->getOperand(0)).getAxes()) /
                     std::max<int64_t>(1, countOf(arrayType(value).getAxes()));
     int64_t sums = countOf(arrayType(value).getAxes()), group = 1;
-    while (group < 32 && sums * group * 2 <= limits.threads && group * 4 <= terms)
+    while (group < machine.lanes() && sums * group * 2 <= limits.threads && group * 4 <= terms)
       group *= 2;
     if (group > 1)
       return emitGroupReduction(op, target, group);

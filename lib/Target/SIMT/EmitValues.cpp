@@ -201,7 +201,7 @@ Value KernelEmitter::compute(Value value, const Point& point) {
     Value log2e = arith::ConstantOp::create(b, b.getF32FloatAttr(1.44269504f));
     return machine.powerOfTwo(b, arith::MulFOp::create(b, operands[0], log2e));
   }
-  Value result = emitPointwise(b, op, operands);
+  Value result = emitPointwise(b, op, operands, machine.hasDoubles());
   if (isa<ssm::CmpOp>(op)) {
     SmallVector<OpFoldResult> results;
     SmallVector<Attribute> constants;

@@ -447,7 +447,7 @@ FailureOr<KernelInfo> simt::lowerKernel(tile::KernelOp kernel, const Machine& ma
   llvm::DenseSet<int> inWorkspace;
   bool isShared = llvm::all_of(kernel.getBlock()->getOps<tile::SequenceOp>(),
                                [](tile::SequenceOp op) { return op.getInits().empty(); });
-  bool stagesAhead = true;
+  bool stagesAhead = machine.hasCopies();
   std::optional<Type> factors = kernel.getFactorType();
   bool roundsProducts = factors && factors->isBF16() && machine.hasPairs();
   ProductMap products;

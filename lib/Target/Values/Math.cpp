@@ -86,7 +86,8 @@ Value ssmc::target::emitExp(const Arithmetic& a, Value x) {
   Value magic = a.constant(12582912.0);
   Value rounded = a.add(a.mul(x, a.constant(1.44269504088896341)), magic);
   Value n = arith::SubIOp::create(a.b, a.bits(rounded), a.bits(magic));
-  Value whole = a.sub(rounded, magic);
+  // (A difference that nobody may simplify.)
+  Value whole = arith::SubFOp::create(a.b, rounded, magic);
   Value r = a.sub(x, a.mul(whole, a.constant(0.693359375)));
   r = a.sub(r, a.mul(whole, a.constant(-2.12194440e-4)));
   Value p = a.polynomial(r, {1.9875691500E-4, 1.3981999507E-3, 8.3334519073E-3, 4.1665795894E-2,
@@ -157,8 +158,15 @@ Value ssmc::target::emitSoftplus(const Arithmetic& a, Value x) {
   return a.add(a.select(a.less(x, zero), zero, x), log1p);
 }
 
-Value ssmc::target::emitSin(const Arithmetic& a, Value x, bool cosine) {
-  // Reduction by pi/2 in f64: right for every argument where the spacing of f32 means anything.
+namespace {
+/// An angle as quadrants and what is left of it, at most pi/4 in magnitude.
+struct Reduced {
+  Value quadrant, rest;
+};
+} // namespace
+
+/// In f64: right for every argument where the spacing of f32 means anything.
+static Reduced reduceWide(const Arithmetic& a, Value x) {
   Arithmetic d = a.wide();
   Value wide = arith::ExtFOp::create(a.b, d.type, x);
   Value magic = d.constant(6755399441055744.0);
@@ -169,7 +177,77 @@ Value ssmc::target::emitSin(const Arithmetic& a, Value x, bool cosine) {
   Value n = d.sub(rounded, magic);
   Value reduced = d.sub(d.sub(wide, d.mul(n, d.constant(1.57079631090164184570e+00))),
                         d.mul(n, d.constant(1.58932547735281966916e-08)));
-  Value r = arith::TruncFOp::create(a.b, a.type, reduced);
+  return {quadrant, arith::TruncFOp::create(a.b, a.type, reduced)};
+}
+
+/// In integers of 32 bits: the digits of 2/pi that matter for the argument's exponent, times its
+/// mantissa (Payne and Hanek, Radian reduction for trigonometric functions, 1983).
+static Reduced reduceInWords(const Arithmetic& a, Value x) {
+  ImplicitLocOpBuilder& b = a.b;
+  // 2/pi behind 32 zeros.
+  static constexpr uint32_t digits[] = {0x00000000, 0xA2F9836E, 0x4E441529, 0xFC2757D1,
+                                        0xF534DDC0, 0xDB629599, 0x3C439041, 0xFE5163AB};
+  auto bits = a.bits(x);
+  auto integer = [&](uint32_t value) { return a.integer(int32_t(value)); };
+  auto shiftLeft = [&](Value v, Value by) -> Value { return arith::ShLIOp::create(b, v, by); };
+  auto shiftRight = [&](Value v, Value by) -> Value { return arith::ShRUIOp::create(b, v, by); };
+  Value exponent = arith::AndIOp::create(b, shiftRight(bits, integer(23)), integer(0xff));
+  Value mantissa = arith::OrIOp::create(b, arith::AndIOp::create(b, bits, integer(0x7fffff)),
+                                        integer(0x800000));
+  // |x| = mantissa 2^(exponent - 150). The first digit of three words of them is the one that
+  // is worth 2 quadrants, beside the mantissa's last bit.
+  Value first = arith::MaxSIOp::create(b, arith::SubIOp::create(b, exponent, integer(120)),
+                                       integer(0));
+  Value word = shiftRight(first, integer(5));
+  Value shift = arith::AndIOp::create(b, first, integer(31));
+  auto wordAt = [&](int64_t offset) {
+    Value chosen = integer(digits[offset]);
+    for (int64_t i = 1; i <= 4; ++i)
+      chosen = a.select(arith::CmpIOp::create(b, arith::CmpIPredicate::eq, word, integer(i)),
+                        integer(digits[std::min<int64_t>(i + offset, 7)]), chosen);
+    return chosen;
+  };
+  Value words[4] = {wordAt(0), wordAt(1), wordAt(2), wordAt(3)}, window[3];
+  Value back = arith::SubIOp::create(b, integer(31), shift);
+  for (int i = 0; i < 3; ++i)
+    window[i] = arith::OrIOp::create(
+        b, shiftLeft(words[i], shift), shiftRight(shiftRight(words[i + 1], integer(1)), back));
+  auto last = arith::MulUIExtendedOp::create(b, mantissa, window[2]);
+  auto middle = arith::MulUIExtendedOp::create(b, mantissa, window[1]);
+  Value low = arith::AddIOp::create(b, middle.getLow(), last.getHigh());
+  Value carries = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, low, last.getHigh());
+  Value high =
+      arith::AddIOp::create(b, arith::MulIOp::create(b, mantissa, window[0]), middle.getHigh());
+  high = arith::AddIOp::create(b, high, a.select(carries, integer(1), integer(0)));
+  // Quadrants in the first two bits; what is left is brought to [-1/2, 1/2) of one.
+  Value quadrant = shiftRight(high, integer(30));
+  Value rest = arith::OrIOp::create(b, shiftLeft(high, integer(2)), shiftRight(low, integer(30)));
+  low = shiftLeft(low, integer(2));
+  quadrant = arith::AddIOp::create(b, quadrant, shiftRight(rest, integer(31)));
+  Value mask = arith::ShRSIOp::create(b, rest, integer(31));
+  Value high32 =
+      arith::UIToFPOp::create(b, a.type, arith::XOrIOp::create(b, rest, mask).getResult());
+  Value low32 =
+      arith::UIToFPOp::create(b, a.type, arith::XOrIOp::create(b, low, mask).getResult());
+  Value part = a.add(a.mul(high32, a.constant(0x1p-32)), a.mul(low32, a.constant(0x1p-64)));
+  Value angle = a.mul(part, a.constant(1.57079632679489662));
+  Value isBelow = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, mask, integer(0));
+  angle = a.select(isBelow, arith::NegFOp::create(b, angle), angle);
+  // An odd function of x.
+  Value isNegative = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, bits, integer(0));
+  quadrant = a.select(isNegative, arith::SubIOp::create(b, integer(0), quadrant), quadrant);
+  angle = a.select(isNegative, arith::NegFOp::create(b, angle), angle);
+  // Small angles are themselves; infinities and NaN have none.
+  Value magnitude = a.abs(x);
+  Value isSmall = a.less(magnitude, a.constant(0.78539816339744831));
+  angle = a.select(isSmall, x, angle);
+  quadrant = a.select(isSmall, integer(0), quadrant);
+  Value isFinite = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, exponent, integer(0xff));
+  return {quadrant, a.select(isFinite, angle, a.constant(NAN))};
+}
+
+Value ssmc::target::emitSin(const Arithmetic& a, Value x, bool cosine) {
+  auto [quadrant, r] = a.hasDoubles ? reduceWide(a, x) : reduceInWords(a, x);
   Value z = a.mul(r, r);
   Value sine = a.add(
       a.mul(a.mul(a.polynomial(z, {-1.9515295891E-4, 8.3321608736E-3, -1.6666654611E-1}), z), r),
@@ -215,11 +293,42 @@ static Value log2Wide(const Arithmetic& a, Value x) {
   return d.add(log2, arith::ExtFOp::create(a.b, d.type, e));
 }
 
-Value ssmc::target::emitPow(const Arithmetic& a, Value x, Value y) {
-  // 2^(y log2 |x|), with the exponent in f64: in f32 it would lose as many bits as its whole part
-  // has.
+/// |x|^y in f32: its exponent loses as many bits as its whole part has.
+static Value powNarrow(const Arithmetic& a, Value magnitude, Value y) {
+  // log2 |x| = e + l, with e whole and l at most 1/2 in magnitude.
+  Value tiny = a.less(magnitude, a.constant(1.17549435e-38));
+  Value bits = a.bits(a.select(tiny, a.mul(magnitude, a.constant(33554432.0)), magnitude));
+  Value exponent =
+      arith::SubIOp::create(a.b, arith::ShRUIOp::create(a.b, bits, a.integer(23)), a.integer(127));
+  Value m = a.fromBits(arith::OrIOp::create(
+      a.b, arith::AndIOp::create(a.b, bits, a.integer(0x7fffff)), a.integer(0x3f800000)));
+  Value large = a.less(a.constant(1.41421356237309505), m);
+  m = a.select(large, a.mul(m, a.constant(0.5)), m);
+  Value e = a.add(arith::SIToFPOp::create(a.b, a.type, exponent),
+                  a.select(large, a.constant(1.0), a.constant(0.0)));
+  e = a.add(e, a.select(tiny, a.constant(-25.0), a.constant(0.0)));
+  Value s = a.div(a.sub(m, a.constant(1.0)), a.add(m, a.constant(1.0)));
+  Value series = a.polynomial(a.mul(s, s), {1.0 / 9, 1.0 / 7, 1.0 / 5, 1.0 / 3, 1.0});
+  Value l = a.mul(a.mul(series, s), a.constant(2.88539008177792681));
+  auto clamp = [&](Value v) {
+    v = a.select(a.less(v, a.constant(-300.0)), a.constant(-300.0), v);
+    return a.select(a.less(a.constant(300.0), v), a.constant(300.0), v);
+  };
+  Value whole = clamp(a.mul(y, e)), part = clamp(a.mul(y, l));
+  Value magic = a.constant(12582912.0);
+  Value rounded = a.add(clamp(a.add(whole, part)), magic);
+  Value n = arith::SubIOp::create(a.b, a.bits(rounded), a.bits(magic));
+  Value f = a.add(a.sub(whole, arith::SubFOp::create(a.b, rounded, magic)), part);
+  Value p = a.polynomial(f, {1.5252733804e-5, 1.5403530394e-4, 1.3333558146e-3, 9.6181291076e-3,
+                             5.5504108665e-2, 2.4022650696e-1, 6.9314718056e-1, 1.0});
+  Value third = arith::DivSIOp::create(a.b, n, a.integer(3));
+  Value rest = arith::SubIOp::create(a.b, n, arith::AddIOp::create(a.b, third, third));
+  return a.mul(a.mul(a.mul(p, powerOfTwo(a, third)), powerOfTwo(a, third)), powerOfTwo(a, rest));
+}
+
+/// |x|^y with the exponent in f64.
+static Value powWide(const Arithmetic& a, Value magnitude, Value y) {
   Arithmetic d = a.wide();
-  Value zero = a.constant(0.0), one = a.constant(1.0), magnitude = a.abs(x);
   Value exponent = d.mul(arith::ExtFOp::create(a.b, d.type, y), log2Wide(a, magnitude));
   exponent = d.select(d.less(exponent, d.constant(-300.0)), d.constant(-300.0), exponent);
   exponent = d.select(d.less(d.constant(300.0), exponent), d.constant(300.0), exponent);
@@ -234,8 +343,25 @@ Value ssmc::target::emitPow(const Arithmetic& a, Value x, Value y) {
                              5.5504108665e-2, 2.4022650696e-1, 6.9314718056e-1, 1.0});
   Value third = arith::DivSIOp::create(a.b, n, a.integer(3));
   Value rest = arith::SubIOp::create(a.b, n, arith::AddIOp::create(a.b, third, third));
-  Value power =
-      a.mul(a.mul(a.mul(p, powerOfTwo(a, third)), powerOfTwo(a, third)), powerOfTwo(a, rest));
+  return a.mul(a.mul(a.mul(p, powerOfTwo(a, third)), powerOfTwo(a, third)), powerOfTwo(a, rest));
+}
+
+/// What of a number is no whole one; 0 from 2^24 on, where every number is whole and even.
+static Value fractionOf(const Arithmetic& a, Value v) {
+  Value isSmall = a.less(a.abs(v), a.constant(16777216.0));
+  if (a.hasDoubles) {
+    Arithmetic d = a.wide();
+    Value wide = arith::ExtFOp::create(a.b, d.type, v), magic = d.constant(6755399441055744.0);
+    Value part = d.sub(wide, d.sub(d.add(wide, magic), magic));
+    return arith::TruncFOp::create(a.b, a.type, d.select(isSmall, part, d.constant(0.0)));
+  }
+  return a.select(isSmall, a.sub(v, math::FloorOp::create(a.b, v)), a.constant(0.0));
+}
+
+Value ssmc::target::emitPow(const Arithmetic& a, Value x, Value y) {
+  // 2^(y log2 |x|).
+  Value zero = a.constant(0.0), one = a.constant(1.0), magnitude = a.abs(x);
+  Value power = a.hasDoubles ? powWide(a, magnitude, y) : powNarrow(a, magnitude, y);
   // Bases of 0, of infinity, and negative ones, which have powers of whole numbers alone.
   auto equal = [&](Value u, Value v) -> Value {
     return arith::CmpFOp::create(a.b, arith::CmpFPredicate::OEQ, u, v);
@@ -244,17 +370,8 @@ Value ssmc::target::emitPow(const Arithmetic& a, Value x, Value y) {
   Value vanish = a.select(negative, infinity, zero), grow = a.select(negative, zero, infinity);
   power = a.select(equal(magnitude, zero), vanish, power);
   power = a.select(equal(magnitude, infinity), grow, power);
-  // From 2^24 on every number is whole and even.
-  auto fraction = [&](Value v) -> Value {
-    Value wide = arith::ExtFOp::create(a.b, d.type, v);
-    Value part = d.sub(wide, d.sub(d.add(wide, magic), magic));
-    Value small = a.less(a.abs(v), a.constant(16777216.0));
-    return d.select(small, part, d.constant(0.0));
-  };
-  auto isZero = [&](Value v) -> Value {
-    return arith::CmpFOp::create(a.b, arith::CmpFPredicate::OEQ, v, d.constant(0.0));
-  };
-  Value whole = isZero(fraction(y)), even = isZero(fraction(a.mul(y, a.constant(0.5))));
+  auto isWhole = [&](Value v) { return equal(fractionOf(a, v), zero); };
+  Value whole = isWhole(y), even = isWhole(a.mul(y, a.constant(0.5)));
   Value flipped = a.select(even, power, arith::NegFOp::create(a.b, power));
   Value below = a.select(whole, flipped, a.constant(NAN));
   power = a.select(a.less(x, zero), below, power);

@@ -11,6 +11,8 @@ namespace ssmc::target {
 struct Arithmetic {
   mlir::ImplicitLocOpBuilder& b;
   mlir::Type type; ///< f32 or a vector of f32
+  /// Whether f64 may be used.
+  bool hasDoubles = true;
 
   mlir::Value constant(double value) const;
   mlir::Value integer(int64_t value) const;

@@ -62,7 +62,8 @@ static Value emitCmp(ImplicitLocOpBuilder& b, ssm::CmpOp op, Value x, Value y) {
   return arith::CmpFOp::create(b, predicate, x, y);
 }
 
-Value target::emitPointwise(ImplicitLocOpBuilder& b, Operation* op, ArrayRef<Value> x) {
+Value target::emitPointwise(ImplicitLocOpBuilder& b, Operation* op, ArrayRef<Value> x,
+                            bool hasDoubles) {
   if (auto cast = dyn_cast<ssm::CastOp>(op))
     return emitCast(b, cast, x[0]);
   if (isa<ssm::AtOp, ssm::LastOp, ssm::RelabelOp, ssm::BroadcastOp>(op))
@@ -73,7 +74,7 @@ Value target::emitPointwise(ImplicitLocOpBuilder& b, Operation* op, ArrayRef<Val
                                    isBool ? x[2] : toReal(b, x[2]));
   }
   SmallVector<Value> v = llvm::map_to_vector(x, [&](Value one) { return toReal(b, one); });
-  Arithmetic a{b, v[0].getType()};
+  Arithmetic a{b, v[0].getType(), hasDoubles};
   auto zero = [&] { return a.constant(0.0); };
   return llvm::TypeSwitch<Operation*, Value>(op)
       .Case([&](ssm::AddOp) { return a.add(v[0], v[1]); })

@@ -14,9 +14,9 @@ inline ssm::ArrayType arrayType(mlir::Value value) {
 mlir::Type vectorLike(mlir::Type element, mlir::Type like);
 
 /// The result of a pointwise op (or of one that changes labels alone) for operands of one shape.
-/// Fails, with a message at the op, where it is none.
+/// Without doubles nothing is computed in f64. Fails, with a message at the op, where it is none.
 mlir::Value emitPointwise(mlir::ImplicitLocOpBuilder& b, mlir::Operation* op,
-                          llvm::ArrayRef<mlir::Value> operands);
+                          llvm::ArrayRef<mlir::Value> operands, bool hasDoubles = true);
 /// A pointwise op that costs many instructions.
 bool isExpensive(mlir::Operation* op);
 

@@ -1,0 +1,120 @@
+#include "VulkanDevice.h"
+
+#include "ssmc/Runtime/Vulkan.h"
+
+using namespace llvm;
+using namespace ssmc;
+using namespace ssmc::driver;
+
+VulkanDevice* VulkanDevice::open(std::string& error) {
+  vulkan::Device* device = vulkan::Device::open(error);
+  if (!device)
+    return nullptr;
+  static VulkanDevice made(*device);
+  return &made;
+}
+
+Error VulkanDevice::check(const vulkan::TargetSpec& target) {
+  std::string message;
+  vulkan::Device* device = vulkan::Device::open(message);
+  if (!device)
+    return createStringError(message + "; --emit spirv needs none");
+  const vulkan::DeviceLimits& limits = device->limits();
+  auto refuse = [&](const Twine& what, int64_t wanted, int64_t there) {
+    return createStringError("kernels for " + Twine("vulkan") +
+                             (target.profile.empty() ? "" : ":" + target.profile) + " need " +
+                             what + " of " + Twine(wanted) + "; " + limits.name + " has " +
+                             Twine(there));
+  };
+  if (target.threads > limits.threads)
+    return refuse("work groups", target.threads, limits.threads);
+  if (target.sharedBytes > limits.sharedBytes)
+    return refuse("shared memory, in bytes,", target.sharedBytes, limits.sharedBytes);
+  if (target.storage16 && !limits.storage16)
+    return createStringError(limits.name + " has no arrays of 16-bit elements");
+  if (target.subgroup > 1 && !limits.subgroupShuffle)
+    return createStringError(limits.name + " cannot exchange values in a subgroup");
+  if (target.subgroup > 1 && target.subgroup > limits.subgroupSize)
+    return refuse("subgroups", target.subgroup, limits.subgroupSize);
+  return Error::success();
+}
+
+void VulkanDevice::narrow(vulkan::TargetSpec& target) {
+  std::string message;
+  vulkan::Device* device = vulkan::Device::open(message);
+  if (!device)
+    return;
+  target.sharedBytes = std::min(target.sharedBytes, device->limits().sharedBytes);
+  target.bindings = std::min(target.bindings, device->limits().bindings);
+  target.storage16 = device->limits().storage16;
+}
+
+std::string VulkanDevice::name() const {
+  return device.name();
+}
+void* VulkanDevice::allocate(int64_t bytes, std::string& error) {
+  return device.allocate(bytes, error);
+}
+void VulkanDevice::release(void* memory) {
+  device.release(memory);
+}
+bool VulkanDevice::upload(void* to, const void* host, int64_t bytes, std::string& error) {
+  return device.upload(to, host, bytes, error);
+}
+bool VulkanDevice::download(void* host, const void* from, int64_t bytes, std::string& error) {
+  return device.download(host, from, bytes, error);
+}
+bool VulkanDevice::fill(void* memory, int byte, int64_t bytes, std::string& error) {
+  return device.fill(memory, byte, bytes, error);
+}
+bool VulkanDevice::copy(void* to, const void* from, int64_t bytes, std::string& error) {
+  return device.copy(to, from, bytes, error);
+}
+bool VulkanDevice::wait(std::string& error) {
+  return device.wait(error);
+}
+bool VulkanDevice::time(const std::function<bool()>& body, double& milliseconds,
+                        std::string& error) {
+  return device.time(body, milliseconds, error);
+}
+int64_t VulkanDevice::mostBlocks() const {
+  return device.limits().gridX;
+}
+
+namespace {
+class VulkanProgram : public simt::Program {
+public:
+  VulkanProgram(VulkanDevice& owner, std::unique_ptr<vulkan::Program> program,
+                std::vector<simt::KernelInfo> infos)
+      : owner(owner), program(std::move(program)), infos(std::move(infos)) {}
+  simt::Device& device() const override { return owner; }
+  const std::vector<simt::KernelInfo>& kernels() const override { return infos; }
+  bool launch(size_t kernel, const simt::Call& call, std::string& error) override {
+    return program->launch(kernel, call.x, call.y, call.parameters, error);
+  }
+
+private:
+  VulkanDevice& owner;
+  std::unique_ptr<vulkan::Program> program;
+  std::vector<simt::KernelInfo> infos;
+};
+} // namespace
+
+std::shared_ptr<simt::Program> VulkanDevice::load(const std::vector<vulkan::Kernel>& kernels,
+                                                  std::string& error) {
+  VulkanDevice* owner = open(error);
+  if (!owner)
+    return nullptr;
+  std::vector<vulkan::KernelCode> codes;
+  std::vector<simt::KernelInfo> infos;
+  for (const vulkan::Kernel& kernel : kernels) {
+    codes.push_back({kernel.info.name, kernel.words, kernel.info.threads, kernel.info.sharedBytes,
+                     kernel.bindings});
+    infos.push_back(kernel.info);
+  }
+  std::unique_ptr<vulkan::Program> program =
+      vulkan::Program::load(owner->device, std::move(codes), error);
+  if (!program)
+    return nullptr;
+  return std::make_shared<VulkanProgram>(*owner, std::move(program), std::move(infos));
+}

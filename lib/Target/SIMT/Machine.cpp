@@ -1,0 +1,46 @@
+// What a machine that lacks something is never asked for.
+#include "ssmc/Target/SIMT.h"
+
+#include "llvm/Support/ErrorHandling.h"
+
+using namespace mlir;
+using namespace ssmc::simt;
+
+[[noreturn]] static void lacks(const char* what) {
+  llvm::reportFatalInternalError(llvm::Twine("this machine has no ") + what);
+}
+
+Value Machine::exchange(ImplicitLocOpBuilder&, Value, int) const {
+  lacks("threads that exchange values");
+}
+void Machine::copyLater(ImplicitLocOpBuilder&, Value, Value, int64_t, Value) const {
+  lacks("copies");
+}
+void Machine::waitForCopies(ImplicitLocOpBuilder&) const {
+  lacks("copies");
+}
+void Machine::endBatch(ImplicitLocOpBuilder&) const {
+  lacks("copies");
+}
+void Machine::waitForBatches(ImplicitLocOpBuilder&, int64_t) const {
+  lacks("copies");
+}
+void Machine::meet(ImplicitLocOpBuilder&, Value, int64_t) const {
+  lacks("numbered meetings");
+}
+void Machine::arrive(ImplicitLocOpBuilder&, Value, int64_t) const {
+  lacks("numbered meetings");
+}
+Value Machine::powerOfTwo(ImplicitLocOpBuilder&, Value) const {
+  lacks("powers of two of its own");
+}
+SmallVector<Value> Machine::multiplyPairs(ImplicitLocOpBuilder&, ArrayRef<Value>, ArrayRef<Value>,
+                                          ArrayRef<Value>) const {
+  lacks("products of pairs");
+}
+SmallVector<Value> Machine::loadTiles(ImplicitLocOpBuilder&, Value, bool) const {
+  lacks("products of pairs");
+}
+Value Machine::transposeTile(ImplicitLocOpBuilder&, Value) const {
+  lacks("products of pairs");
+}

@@ -1,0 +1,166 @@
+// Tile kernels to the spirv dialect, to SPIR-V.
+#include "Machine.h"
+#include "dialects/Tile/Tile.h"
+
+#include "mlir/Conversion/GPUToSPIRV/GPUToSPIRVPass.h"
+#include "mlir/Conversion/MathToSPIRV/MathToSPIRVPass.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SPIRV/IR/SPIRVDialect.h"
+#include "mlir/Dialect/SPIRV/IR/SPIRVOps.h"
+#include "mlir/Dialect/SPIRV/IR/TargetAndABI.h"
+#include "mlir/Dialect/SPIRV/Transforms/Passes.h"
+#include "mlir/Target/SPIRV/Serialization.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace ssmc;
+using namespace ssmc::vulkan;
+
+static spirv::Version versionOf(const TargetSpec& target) {
+  switch (target.version) {
+  case 14:
+    return spirv::Version::V_1_4;
+  case 15:
+    return spirv::Version::V_1_5;
+  case 16:
+    return spirv::Version::V_1_6;
+  default:
+    return spirv::Version::V_1_3;
+  }
+}
+
+static void setEnvironment(ModuleOp module, const TargetSpec& target) {
+  MLIRContext* context = module.getContext();
+  SmallVector<spirv::Capability> capabilities = {spirv::Capability::Shader};
+  if (target.subgroup > 1)
+    capabilities.append(
+        {spirv::Capability::GroupNonUniform, spirv::Capability::GroupNonUniformShuffle});
+  SmallVector<spirv::Extension> extensions = {
+      spirv::Extension::SPV_KHR_storage_buffer_storage_class};
+  if (target.storage16) {
+    capabilities.append({spirv::Capability::StorageBuffer16BitAccess, spirv::Capability::Int16});
+    extensions.push_back(spirv::Extension::SPV_KHR_16bit_storage);
+  }
+  auto triple = spirv::VerCapExtAttr::get(
+      versionOf(target), capabilities, extensions, context);
+  module->setAttr(spirv::getTargetEnvAttrName(),
+                  spirv::TargetEnvAttr::get(triple, spirv::getDefaultResourceLimits(context),
+                                            spirv::ClientAPI::Vulkan));
+}
+
+static void loadDialects(MLIRContext* context) {
+  DialectRegistry registry;
+  registry.insert<arith::ArithDialect, func::FuncDialect, gpu::GPUDialect, LLVM::LLVMDialect,
+                  math::MathDialect, memref::MemRefDialect, scf::SCFDialect,
+                  spirv::SPIRVDialect>();
+  context->appendDialectRegistry(registry);
+  context->loadAllAvailableDialects();
+}
+
+static simt::Limits limitsOf(const TargetSpec& target, int64_t items) {
+  simt::Limits limits;
+  limits.sharedBytes = target.sharedBytes;
+  limits.threads = target.threads;
+  limits.items = items;
+  limits.processors = target.processors;
+  return limits;
+}
+
+/// Every tile kernel as a gpu.module of its own.
+static std::optional<std::vector<Kernel>> lowerKernels(ModuleOp module, const TargetSpec& target,
+                                                       int64_t items) {
+  loadDialects(module.getContext());
+  std::unique_ptr<simt::Machine> machine = makeMachine(target);
+  simt::Limits limits = limitsOf(target, items);
+  std::vector<Kernel> kernels;
+  for (tile::KernelOp op : llvm::to_vector(module.getOps<tile::KernelOp>())) {
+    llvm::BitVector halves = findHalves(op, target);
+    FailureOr<simt::KernelInfo> info = simt::lowerKernel(op, *machine, limits);
+    if (failed(info))
+      return std::nullopt;
+    Kernel& kernel = kernels.emplace_back();
+    kernel.info = *info;
+    auto function = cast<func::FuncOp>(op->getPrevNode());
+    if (failed(lowerAddresses(function, *info, halves, kernel.bindings)))
+      return std::nullopt;
+    int64_t bound = *llvm::max_element(kernel.bindings) + 1;
+    if (bound > target.bindings) {
+      op.emitError() << "'" << info->name << "' reads and writes " << bound
+                     << " arrays; the device has bindings for " << target.bindings;
+      return std::nullopt;
+    }
+    function.erase();
+    op.erase();
+  }
+  return kernels;
+}
+
+std::optional<std::vector<simt::KernelInfo>> vulkan::plan(ModuleOp module, const TargetSpec& target,
+                                                          int64_t items) {
+  std::optional<std::vector<Kernel>> kernels = lowerKernels(module, target, items);
+  if (!kernels)
+    return std::nullopt;
+  std::vector<simt::KernelInfo> infos;
+  for (Kernel& kernel : *kernels)
+    infos.push_back(kernel.info);
+  return infos;
+}
+
+/// Down to the spirv dialect: a spirv.module for each kernel.
+static std::optional<std::vector<Kernel>> lower(ModuleOp module, const TargetSpec& target,
+                                                int64_t items, std::string& error) {
+  std::optional<std::vector<Kernel>> kernels = lowerKernels(module, target, items);
+  if (!kernels) {
+    error = "lowering to a program of threads failed";
+    return std::nullopt;
+  }
+  setEnvironment(module, target);
+  PassManager manager(module.getContext());
+  OpPassManager& each = manager.nest<gpu::GPUModuleOp>();
+  each.addPass(createCanonicalizerPass());
+  each.addPass(createCSEPass());
+  each.addPass(createConvertMathToSPIRVPass());
+  manager.addPass(createConvertGPUToSPIRVPass(/*mapMemorySpace=*/false));
+  OpPassManager& shaders = manager.nest<spirv::ModuleOp>();
+  shaders.addPass(spirv::createSPIRVLowerABIAttributesPass());
+  shaders.addPass(spirv::createSPIRVUpdateVCEPass());
+  if (failed(manager.run(module))) {
+    error = "lowering to the spirv dialect failed";
+    return std::nullopt;
+  }
+  for (gpu::GPUModuleOp done : llvm::to_vector(module.getOps<gpu::GPUModuleOp>()))
+    done.erase();
+  // A state may be written where it was read.
+  module.walk([](spirv::GlobalVariableOp variable) {
+    if (variable.storageClass() == spirv::StorageClass::StorageBuffer)
+      variable->setAttr("aliased", UnitAttr::get(variable.getContext()));
+  });
+  return kernels;
+}
+
+std::optional<std::string> vulkan::print(ModuleOp module, const TargetSpec& target, int64_t items,
+                                         std::string& error) {
+  if (!lower(module, target, items, error))
+    return std::nullopt;
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  module.print(stream);
+  return text;
+}
+
+std::optional<std::vector<Kernel>> vulkan::compile(ModuleOp module, const TargetSpec& target,
+                                                   int64_t items, std::string& error) {
+  std::optional<std::vector<Kernel>> kernels = lower(module, target, items, error);
+  if (!kernels)
+    return std::nullopt;
+  for (auto [kernel, shader] : llvm::zip(*kernels, module.getOps<spirv::ModuleOp>())) {
+    SmallVector<uint32_t, 0> words;
+    if (failed(spirv::serialize(shader, words))) {
+      error = "writing SPIR-V of '" + kernel.info.name + "' failed";
+      return std::nullopt;
+    }
+    kernel.words.assign(words.begin(), words.end());
+  }
+  return kernels;
+}

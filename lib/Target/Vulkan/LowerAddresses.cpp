@@ -1,0 +1,450 @@
+// Addresses become arrays of words.
+//
+// A program of threads reaches memory by addresses, as in the LLVM dialect: an argument, or the
+// block's shared memory, with offsets added. Shaders have no such thing: every array is a binding
+// of its own and is indexed from its start. So an address is taken apart here to the array it
+// begins in and an index, a sum of terms, each a number of units of so many bytes. All arrays are
+// of words of 32 bits, the one type that every device can load and store; smaller elements are cut
+// out of words, and put into them by two atomic operations, so that threads whose elements share a
+// word do not meet. Integers of 64 bits, which devices need not have, become those of 32: all that
+// is made of them are indices, of arrays whose bytes 32 bits can count, and sums and products are
+// right modulo 2^32 whatever lies between.
+#include "Machine.h"
+#include "dialects/Tile/Tile.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/SPIRV/IR/SPIRVAttributes.h"
+#include "mlir/Dialect/SPIRV/IR/SPIRVOps.h"
+#include "mlir/Dialect/SPIRV/IR/TargetAndABI.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/Matchers.h"
+
+using namespace mlir;
+using namespace ssmc;
+
+namespace {
+
+/// An address: where it begins, and what is added.
+struct Place {
+  enum Root { Null, Shared, Array } root = Null;
+  unsigned parameter = 0; ///< of an array
+  /// Numbers of units of so many bytes, i32.
+  SmallVector<std::pair<int64_t, Value>, 4> terms;
+  int64_t bytes = 0; ///< beside the terms
+};
+
+class Lowering {
+public:
+  Lowering(func::FuncOp function, const simt::KernelInfo& info, const llvm::BitVector& halves)
+      : function(function), info(info), halves(halves), b(function.getLoc(), function) {}
+
+  FailureOr<gpu::GPUModuleOp> run(std::vector<int>& bindings);
+
+private:
+  Type narrow(Type type);
+  Value at(Value old) { return values.lookup(old); }
+  Value i32(int64_t value) { return arith::ConstantIntOp::create(b, value, 32); }
+  Value number(unsigned parameter);
+  /// The index of an element of so many bytes.
+  Value indexOf(const Place& place, int64_t bytes);
+  Value memoryOf(const Place& place);
+  bool isOfHalves(const Place& place) {
+    return place.root == Place::Array && halves.test(place.parameter);
+  }
+  Value loadWord(const Place& place, Value index);
+  void lowerBlock(Block& block);
+  void lowerOp(Operation* op);
+  void lowerLoad(LLVM::LoadOp load);
+  void lowerStore(LLVM::StoreOp store);
+  void lowerStep(LLVM::GEPOp gep);
+  void lowerRegions(Operation* op);
+  Value widen(Type from, Value bits);
+  Value roundHalf(Value x);
+
+  func::FuncOp function;
+  const simt::KernelInfo& info;
+  const llvm::BitVector& halves;
+  ImplicitLocOpBuilder b;
+  IRMapping values;
+  llvm::DenseMap<Value, Place> places;
+  gpu::GPUFuncOp made;
+  Value shared;
+  bool hasFailed = false;
+};
+
+} // namespace
+
+static int64_t bytesOf(Type type) {
+  return std::max<int64_t>(1, type.getIntOrFloatBitWidth() / 8);
+}
+
+Type Lowering::narrow(Type type) {
+  if (type.isInteger(64) || type.isInteger(16) || type.isInteger(8) || type.isBF16() ||
+      type.isF16())
+    return b.getI32Type();
+  return type;
+}
+
+Value Lowering::number(unsigned parameter) {
+  Value index = arith::ConstantIndexOp::create(b, parameter);
+  return memref::LoadOp::create(b, made.getArgument(0), ValueRange{index});
+}
+
+Value Lowering::indexOf(const Place& place, int64_t bytes) {
+  Value index;
+  auto add = [&](Value term) {
+    index = index ? arith::AddIOp::create(b, index, term).getResult() : term;
+  };
+  auto addUnits = [&](int64_t unit, Value count) {
+    if (unit == bytes)
+      return add(count);
+    if (unit % bytes == 0)
+      return add(arith::MulIOp::create(b, count, i32(unit / bytes)));
+    // (Bytes, of which there are whole elements.)
+    add(arith::ShRUIOp::create(b, count, i32(llvm::Log2_64(bytes / unit))));
+  };
+  for (auto [unit, count] : place.terms)
+    addUnits(unit, count);
+  if (place.root == Place::Array)
+    addUnits(1, number(place.parameter));
+  if (place.bytes || !index)
+    add(i32(place.bytes / bytes));
+  return index;
+}
+
+Value Lowering::memoryOf(const Place& place) {
+  if (place.root == Place::Shared)
+    return shared;
+  return made.getArgument(1 + place.parameter);
+}
+
+static Value asIndex(ImplicitLocOpBuilder& b, Value index) {
+  return arith::IndexCastUIOp::create(b, b.getIndexType(), index);
+}
+
+Value Lowering::loadWord(const Place& place, Value index) {
+  return memref::LoadOp::create(b, memoryOf(place), ValueRange{asIndex(b, index)});
+}
+
+/// Of an element that takes part of a word: which word, and how far up in it.
+static std::pair<Value, Value> partOf(ImplicitLocOpBuilder& b, Value index, int64_t bytes) {
+  auto i32 = [&](int64_t value) -> Value { return arith::ConstantIntOp::create(b, value, 32); };
+  int64_t perWord = 4 / bytes;
+  Value word = arith::ShRUIOp::create(b, index, i32(llvm::Log2_64(perWord)));
+  Value inside = arith::AndIOp::create(b, index, i32(perWord - 1));
+  return {word, arith::ShLIOp::create(b, inside, i32(llvm::Log2_64(8 * bytes)))};
+}
+
+/// The f32 of a bf16 or f16, given as the low bits of a word.
+Value Lowering::widen(Type from, Value bits) {
+  Type f32 = b.getF32Type();
+  if (from.isBF16())
+    return arith::BitcastOp::create(b, f32, arith::ShLIOp::create(b, bits, i32(16)));
+  // The exponent's bias is 127 in place of 15; the largest exponent stays that; with the smallest
+  // one there is no leading one.
+  Value sign = arith::ShLIOp::create(b, arith::AndIOp::create(b, bits, i32(0x8000)), i32(16));
+  Value rest = arith::ShLIOp::create(b, arith::AndIOp::create(b, bits, i32(0x7fff)), i32(13));
+  Value exponent = arith::AndIOp::create(b, rest, i32(0x0f800000));
+  auto equals = [&](Value x, int64_t y) -> Value {
+    return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, x, i32(y));
+  };
+  Value moved = arith::AddIOp::create(b, rest, i32(112 << 23));
+  Value special = arith::AddIOp::create(b, rest, i32(224 << 23));
+  Value withOne = arith::BitcastOp::create(
+      b, f32, arith::AddIOp::create(b, rest, i32(113 << 23)).getResult());
+  Value one = arith::BitcastOp::create(b, f32, i32(113 << 23));
+  Value small = arith::BitcastOp::create(
+      b, b.getI32Type(), arith::SubFOp::create(b, withOne, one).getResult());
+  Value made = arith::SelectOp::create(b, equals(exponent, 0x0f800000), special, moved);
+  made = arith::SelectOp::create(b, equals(exponent, 0), small, made);
+  return arith::BitcastOp::create(b, f32, arith::OrIOp::create(b, made, sign).getResult());
+}
+
+/// The bits of the f16 next to an f32, of two the even one.
+Value Lowering::roundHalf(Value x) {
+  Type f32 = b.getF32Type();
+  Value bits = arith::BitcastOp::create(b, b.getI32Type(), x);
+  Value sign = arith::AndIOp::create(b, arith::ShRUIOp::create(b, bits, i32(16)), i32(0x8000));
+  Value rest = arith::AndIOp::create(b, bits, i32(0x7fffffff));
+  auto from = [&](Value y, int64_t limit) -> Value {
+    return arith::CmpIOp::create(b, arith::CmpIPredicate::uge, y, i32(limit));
+  };
+  // Below 2^-14 the spacing is that of 0.5 in f32.
+  Value shifted = arith::AddFOp::create(
+      b, arith::BitcastOp::create(b, f32, rest).getResult(),
+      arith::ConstantOp::create(b, b.getF32FloatAttr(0.5f)));
+  Value small = arith::SubIOp::create(
+      b, arith::BitcastOp::create(b, b.getI32Type(), shifted).getResult(), i32(0x3f000000));
+  Value odd = arith::AndIOp::create(b, arith::ShRUIOp::create(b, rest, i32(13)), i32(1));
+  Value up = arith::AddIOp::create(b, arith::AddIOp::create(b, rest, odd),
+                                   i32(int32_t(0xfff) - (112 << 23)));
+  Value made = arith::SelectOp::create(b, from(rest, 0x38800000),
+                                       arith::ShRUIOp::create(b, up, i32(13)), small);
+  made = arith::SelectOp::create(b, from(rest, 0x47800000), i32(0x7c00), made);
+  made = arith::SelectOp::create(b, from(rest, 0x7f800001), i32(0x7e00), made);
+  return arith::OrIOp::create(b, made, sign);
+}
+
+void Lowering::lowerStep(LLVM::GEPOp gep) {
+  Place place = places.lookup(gep.getBase());
+  if (gep.getDynamicIndices().size() > 1 || gep.getIndices().size() != 1) {
+    gep.emitOpError("has several indices");
+    hasFailed = true;
+    return;
+  }
+  int64_t unit = bytesOf(gep.getElemType());
+  if (gep.getDynamicIndices().empty()) {
+    place.bytes += unit * gep.getRawConstantIndices()[0];
+  } else {
+    Value index = at(gep.getDynamicIndices()[0]);
+    llvm::APInt known;
+    if (matchPattern(index, m_ConstantInt(&known)))
+      place.bytes += unit * known.getSExtValue();
+    else
+      place.terms.push_back({unit, index});
+  }
+  places[gep.getResult()] = place;
+}
+
+void Lowering::lowerLoad(LLVM::LoadOp load) {
+  const Place& place = places.find(load.getAddr())->second;
+  Type type = load.getType();
+  int64_t bytes = bytesOf(type);
+  if (isa<VectorType>(type) || place.root == Place::Null ||
+      (bytes < 4 && place.root == Place::Shared)) {
+    load.emitOpError("is of no single number of an array");
+    hasFailed = true;
+    return;
+  }
+  if (bytes >= 4) {
+    // (Of eight bytes the low ones.)
+    Value index = indexOf(place, bytes);
+    if (bytes > 4)
+      index = arith::MulIOp::create(b, index, i32(bytes / 4));
+    Value word = loadWord(place, index);
+    if (type.isF32())
+      word = arith::BitcastOp::create(b, type, word);
+    return values.map(load.getResult(), word);
+  }
+  if (isOfHalves(place)) {
+    Value half = loadWord(place, indexOf(place, bytes));
+    values.map(load.getResult(), arith::ExtUIOp::create(b, b.getI32Type(), half));
+    return;
+  }
+  auto [word, shift] = partOf(b, indexOf(place, bytes), bytes);
+  Value bits = arith::ShRUIOp::create(b, loadWord(place, word), shift);
+  values.map(load.getResult(), arith::AndIOp::create(b, bits, i32((1 << 8 * bytes) - 1)));
+}
+
+void Lowering::lowerStore(LLVM::StoreOp store) {
+  const Place& place = places.find(store.getAddr())->second;
+  Type type = store.getValue().getType();
+  int64_t bytes = bytesOf(type);
+  if (isa<VectorType>(type) || place.root == Place::Null || bytes > 4 ||
+      (bytes < 4 && place.root == Place::Shared)) {
+    store.emitOpError("is of no single number of an array");
+    hasFailed = true;
+    return;
+  }
+  Value value = at(store.getValue()), index = indexOf(place, bytes);
+  if (bytes == 4) {
+    if (type.isF32())
+      value = arith::BitcastOp::create(b, b.getI32Type(), value);
+    memref::StoreOp::create(b, value, memoryOf(place), ValueRange{asIndex(b, index)});
+    return;
+  }
+  if (isOfHalves(place)) {
+    Value half = arith::TruncIOp::create(b, b.getI16Type(), value);
+    memref::StoreOp::create(b, half, memoryOf(place), ValueRange{asIndex(b, index)});
+    return;
+  }
+  auto [word, shift] = partOf(b, index, bytes);
+  Value mask = i32((1 << 8 * bytes) - 1);
+  Value others = arith::XOrIOp::create(b, arith::ShLIOp::create(b, mask, shift), i32(-1));
+  Value bits = arith::ShLIOp::create(b, arith::AndIOp::create(b, value, mask), shift);
+  Value where = asIndex(b, word);
+  memref::AtomicRMWOp::create(b, arith::AtomicRMWKind::andi, others, memoryOf(place), where);
+  memref::AtomicRMWOp::create(b, arith::AtomicRMWKind::ori, bits, memoryOf(place), where);
+}
+
+void Lowering::lowerRegions(Operation* op) {
+  if (auto loop = dyn_cast<scf::ForOp>(op)) {
+    SmallVector<Value> inits;
+    for (Value init : loop.getInitArgs())
+      inits.push_back(at(init));
+    auto copy = scf::ForOp::create(b, at(loop.getLowerBound()), at(loop.getUpperBound()),
+                                   at(loop.getStep()), inits);
+    values.map(loop.getBody()->getArguments(), copy.getBody()->getArguments());
+    OpBuilder::InsertionGuard guard(b);
+    // (Without results a loop has its end already.)
+    if (inits.empty())
+      copy.getBody()->getTerminator()->erase();
+    b.setInsertionPointToEnd(copy.getBody());
+    lowerBlock(*loop.getBody());
+    values.map(loop.getResults(), copy.getResults());
+    return;
+  }
+  auto branch = cast<scf::IfOp>(op);
+  SmallVector<Type> types;
+  for (Type type : branch.getResultTypes())
+    types.push_back(narrow(type));
+  auto copy = scf::IfOp::create(b, types, at(branch.getCondition()), /*addThenBlock=*/true,
+                                /*addElseBlock=*/!branch.getElseRegion().empty());
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToEnd(&copy.getThenRegion().front());
+  lowerBlock(branch.getThenRegion().front());
+  if (!branch.getElseRegion().empty()) {
+    b.setInsertionPointToEnd(&copy.getElseRegion().front());
+    lowerBlock(branch.getElseRegion().front());
+  }
+  values.map(branch.getResults(), copy.getResults());
+}
+
+void Lowering::lowerOp(Operation* op) {
+  b.setLoc(op->getLoc());
+  // Additions and products may be contracted where the op says so, and else must not be.
+  auto lowerReal = [&]<typename Made>(auto real, Made*) {
+    auto copy = Made::create(b, real.getType(), at(real.getLhs()), at(real.getRhs()));
+    if (!bitEnumContainsAny(real.getFastmath(), arith::FastMathFlags::contract))
+      copy->setAttr("no_contraction", b.getUnitAttr());
+    values.map(real.getResult(), copy.getResult());
+  };
+  llvm::TypeSwitch<Operation*>(op)
+      .Case([&](LLVM::GEPOp gep) { lowerStep(gep); })
+      .Case([&](LLVM::ZeroOp zero) {
+        auto type = cast<LLVM::LLVMPointerType>(zero.getType());
+        Place place;
+        place.root = type.getAddressSpace() == vulkan::sharedSpace ? Place::Shared : Place::Null;
+        places[zero.getResult()] = place;
+      })
+      .Case([&](LLVM::ICmpOp compare) { // Of a pointer with null.
+        const Place& place = places.find(compare.getLhs())->second;
+        values.map(compare.getResult(),
+                   arith::CmpIOp::create(b, arith::CmpIPredicate::ne, number(place.parameter),
+                                         i32(-1)));
+      })
+      .Case([&](LLVM::LoadOp load) { lowerLoad(load); })
+      .Case([&](LLVM::StoreOp store) { lowerStore(store); })
+      .Case([&](LLVM::FMAOp fma) {
+        values.map(fma.getResult(),
+                   math::FmaOp::create(b, at(fma.getA()), at(fma.getB()), at(fma.getC())));
+      })
+      .Case([&](arith::AddFOp real) { lowerReal(real, (spirv::FAddOp*)nullptr); })
+      .Case([&](arith::SubFOp real) { lowerReal(real, (spirv::FSubOp*)nullptr); })
+      .Case([&](arith::MulFOp real) { lowerReal(real, (spirv::FMulOp*)nullptr); })
+      .Case([&](arith::ConstantOp constant) {
+        if (auto integer = dyn_cast<IntegerAttr>(constant.getValue());
+            integer && narrow(integer.getType()) != integer.getType())
+          values.map(constant.getResult(), i32(integer.getValue().getSExtValue()));
+        else
+          b.clone(*op, values);
+      })
+      .Case([&](arith::ExtFOp ext) {
+        values.map(ext.getResult(), widen(ext.getIn().getType(), at(ext.getIn())));
+      })
+      .Case([&](arith::TruncFOp trunc) {
+        Value in = at(trunc.getIn());
+        if (trunc.getType().isF16())
+          return values.map(trunc.getResult(), roundHalf(in));
+        trunc.emitOpError("is not of an f16");
+        hasFailed = true;
+      })
+      .Case<scf::ForOp, scf::IfOp>([&](Operation* inner) { lowerRegions(inner); })
+      .Case([&](func::ReturnOp) { gpu::ReturnOp::create(b); })
+      .Default([&](Operation* other) {
+        if (isa<arith::ExtSIOp, arith::ExtUIOp, arith::TruncIOp>(other)) {
+          Value in = at(other->getOperand(0));
+          if (in.getType() == narrow(other->getResult(0).getType()))
+            return values.map(other->getResult(0), in);
+        }
+        Operation* copy = b.clone(*other, values);
+        for (Value result : copy->getResults())
+          result.setType(narrow(result.getType()));
+      });
+}
+
+void Lowering::lowerBlock(Block& block) {
+  for (Operation& op : block)
+    if (!hasFailed)
+      lowerOp(&op);
+}
+
+FailureOr<gpu::GPUModuleOp> Lowering::run(std::vector<int>& bindings) {
+  MLIRContext* context = b.getContext();
+  auto storage = spirv::StorageClassAttr::get(context, spirv::StorageClass::StorageBuffer);
+  auto words = MemRefType::get(ArrayRef<int64_t>{ShapedType::kDynamic}, b.getI32Type(),
+                               MemRefLayoutAttrInterface(), storage);
+  unsigned count = function.getNumArguments();
+  SmallVector<Type> arguments(1 + count, words);
+  for (unsigned half : halves.set_bits())
+    arguments[1 + half] = MemRefType::get(ArrayRef<int64_t>{ShapedType::kDynamic}, b.getI16Type(),
+                                          MemRefLayoutAttrInterface(), storage);
+  auto module = gpu::GPUModuleOp::create(b, (function.getName() + "_module").str());
+  b.setInsertionPointToStart(module.getBody());
+  made = gpu::GPUFuncOp::create(b, function.getName(), b.getFunctionType(arguments, {}));
+  made->setAttr(gpu::GPUDialect::getKernelFuncAttrName(), b.getUnitAttr());
+  made->setAttr(spirv::getEntryPointABIAttrName(),
+                spirv::getEntryPointABIAttr(context, {int32_t(info.threads), 1, 1}));
+  b.setInsertionPointToStart(&made.getBody().front());
+  if (info.sharedBytes) {
+    auto group = spirv::StorageClassAttr::get(context, spirv::StorageClass::Workgroup);
+    shared = memref::AllocOp::create(
+        b, MemRefType::get(ArrayRef<int64_t>{int64_t(llvm::divideCeil(info.sharedBytes, 4))},
+                           b.getI32Type(), MemRefLayoutAttrInterface(), group));
+  }
+  for (BlockArgument argument : function.getArguments())
+    if (isa<LLVM::LLVMPointerType>(argument.getType())) {
+      Place place;
+      place.root = Place::Array;
+      place.parameter = argument.getArgNumber();
+      places[argument] = place;
+    } else if (!argument.use_empty()) {
+      values.map(argument, number(argument.getArgNumber()));
+    }
+  lowerBlock(function.front());
+  if (hasFailed) {
+    module.erase();
+    return failure();
+  }
+  llvm::BitVector unused(1 + count);
+  int next = 1;
+  bindings.clear();
+  for (BlockArgument argument : function.getArguments()) {
+    unsigned number = argument.getArgNumber();
+    bool isPointer = isa<LLVM::LLVMPointerType>(argument.getType());
+    if (made.getArgument(1 + number).use_empty()) {
+      unused.set(1 + number);
+      bindings.push_back(isPointer ? -1 : 0);
+    } else {
+      bindings.push_back(next++);
+    }
+  }
+  if (failed(made.eraseArguments(unused)))
+    return failure();
+  return module;
+}
+
+FailureOr<gpu::GPUModuleOp> vulkan::lowerAddresses(func::FuncOp function,
+                                                   const simt::KernelInfo& info,
+                                                   const llvm::BitVector& halves,
+                                                   std::vector<int>& bindings) {
+  return Lowering(function, info, halves).run(bindings);
+}
+
+llvm::BitVector vulkan::findHalves(tile::KernelOp kernel, const TargetSpec& target) {
+  // Sizes, offsets and workspace, then of each operand an address and four strides.
+  llvm::BitVector halves(7);
+  for (auto operand : kernel.getOperandsAttr().getAsRange<tile::OperandAttr>())
+    if (operand.getRole() != tile::Role::Row) {
+      Type storage = operand.getStorage();
+      halves.push_back(target.storage16 && (storage.isBF16() || storage.isF16()));
+      halves.resize(halves.size() + 4);
+    }
+  return halves;
+}

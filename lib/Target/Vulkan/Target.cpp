@@ -1,0 +1,112 @@
+// Profiles of Vulkan devices.
+#include "ssmc/Target/Vulkan.h"
+
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/JSON.h"
+#include "llvm/Support/MathExtras.h"
+#include "llvm/Support/MemoryBuffer.h"
+
+using namespace ssmc::vulkan;
+namespace json = llvm::json;
+
+const std::vector<std::string>& TargetSpec::profiles() {
+  static const std::vector<std::string> names = {"nvidia-hopper"};
+  return names;
+}
+
+/// A member of that name, wherever it is in an object of objects and lists; a truth value is 0 or 1.
+static std::optional<int64_t> findNumber(const json::Value& value, llvm::StringRef name) {
+  if (const json::Array* array = value.getAsArray()) {
+    for (const json::Value& one : *array)
+      if (std::optional<int64_t> found = findNumber(one, name))
+        return found;
+    return std::nullopt;
+  }
+  const json::Object* object = value.getAsObject();
+  if (!object)
+    return std::nullopt;
+  if (std::optional<int64_t> found = object->getInteger(name))
+    return found;
+  if (std::optional<bool> found = object->getBoolean(name))
+    return *found;
+  for (const auto& [key, one] : *object)
+    if (std::optional<int64_t> found = findNumber(one, name))
+      return found;
+  return std::nullopt;
+}
+
+static bool readFile(llvm::StringRef path, TargetSpec& spec, std::string& error) {
+  auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/true);
+  if (!buffer) {
+    error = "there is no profile '" + path.str() + "', and no such file can be read: " +
+            buffer.getError().message() + "; known are " + llvm::join(TargetSpec::profiles(), ", ");
+    return false;
+  }
+  llvm::Expected<json::Value> value = json::parse((*buffer)->getBuffer());
+  if (!value) {
+    error = "'" + path.str() + "' is no JSON: " + llvm::toString(value.takeError());
+    return false;
+  }
+  int64_t invocations = 0;
+  struct Entry {
+    const char* name;
+    int64_t& number;
+    int64_t least;
+  };
+  // (The least that every device of Vulkan 1.1 has, but for bindings, of which kernels need some.)
+  for (const Entry& entry :
+       {Entry{"maxComputeSharedMemorySize", spec.sharedBytes, 16 << 10},
+        Entry{"maxComputeWorkGroupInvocations", invocations, 128},
+        Entry{"maxPerStageDescriptorStorageBuffers", spec.bindings, 4},
+        Entry{"subgroupSize", spec.subgroup, 1}})
+    if (std::optional<int64_t> found = findNumber(*value, entry.name)) {
+      if (*found < entry.least) {
+        error = "'" + path.str() + "': " + entry.name + " is " + std::to_string(*found) +
+                ", below the " + std::to_string(entry.least) + " that kernels need";
+        return false;
+      }
+      entry.number = *found;
+    }
+  spec.storage16 = findNumber(*value, "storageBuffer16BitAccess").value_or(0) &&
+                   findNumber(*value, "shaderInt16").value_or(0);
+  // Lanes exchange values in groups of 32 at most.
+  spec.subgroup = std::min<int64_t>(32, llvm::bit_floor(uint64_t(spec.subgroup)));
+  return true;
+}
+
+std::optional<TargetSpec> TargetSpec::parse(std::string_view text, std::string& error) {
+  llvm::StringRef rest(text.data(), text.size());
+  TargetSpec spec;
+  if (!rest.consume_front("vulkan") ||
+      (!rest.empty() && !rest.starts_with(":") && !rest.starts_with(","))) {
+    error = "no target of Vulkan: '" + std::string(text) + "'";
+    return std::nullopt;
+  }
+  rest.consume_front(":");
+  auto [profile, options] = rest.rsplit(',');
+  if (rest.starts_with(",")) {
+    profile = "";
+    options = rest.drop_front();
+  }
+  if (!options.empty()) {
+    if (!options.consume_front("spirv1.") || options.size() != 1 || options[0] < '3' ||
+        options[0] > '6') {
+      error = "'" + rest.str() + "': after the comma comes spirv1.3, spirv1.4, spirv1.5 or spirv1.6";
+      return std::nullopt;
+    }
+    spec.version = 10 + (options[0] - '0');
+  }
+  spec.profile = profile.str();
+  if (profile == "nvidia-hopper") {
+    spec.sharedBytes = 48 << 10;
+    spec.threads = 128;
+    spec.bindings = 1 << 20;
+    spec.processors = 132;
+    spec.subgroup = 32;
+    spec.storage16 = true;
+  } else if (!profile.empty() && !readFile(profile, spec, error)) {
+    return std::nullopt;
+  }
+  return spec;
+}
