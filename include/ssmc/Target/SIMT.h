@@ -67,17 +67,24 @@ public:
   virtual void copyLater(mlir::ImplicitLocOpBuilder& b, mlir::Value to, mlir::Value from,
                          int64_t bytes, mlir::Value count) const;
   virtual void waitForCopies(mlir::ImplicitLocOpBuilder& b) const;
-  /// Ends a batch of copies; `waitForBatches` waits for all but the last so many.
-  virtual void endBatch(mlir::ImplicitLocOpBuilder& b) const;
-  virtual void waitForBatches(mlir::ImplicitLocOpBuilder& b, int64_t butLast) const;
 
   /// Whether pairs of bf16 are multiplied, by multiplyPairs, by warps of 32 threads that copy, meet
-  /// by numbers and exchange values.
+  /// by numbers, send signals and exchange values.
   virtual bool hasPairs() const { return false; }
   /// The meeting of a number, an i32 from 1 to 15, of so many threads: some come to it from one
-  /// place of a program, some from another. Those that arrive do not wait for the others.
+  /// place of a program, some from another.
   virtual void meet(mlir::ImplicitLocOpBuilder& b, mlir::Value number, int64_t threads) const;
-  virtual void arrive(mlir::ImplicitLocOpBuilder& b, mlir::Value number, int64_t threads) const;
+  /// Signals: eight bytes of shared memory each, at a multiple of eight. One is sent whenever as
+  /// many have arrived as it was made for, and counts how often: `waitFor` waits until it has been
+  /// sent for the (2 n + parity + 1)-th time, where it is known to have been so 2 n + parity times.
+  /// What was read and written before arriving is so before the wait ends.
+  virtual void makeSignal(mlir::ImplicitLocOpBuilder& b, mlir::Value address,
+                          int64_t arrivals) const;
+  virtual void arrive(mlir::ImplicitLocOpBuilder& b, mlir::Value address) const;
+  /// Arrives once what the thread has asked to be copied is there, without waiting for that.
+  virtual void arriveAfterCopies(mlir::ImplicitLocOpBuilder& b, mlir::Value address) const;
+  virtual void waitFor(mlir::ImplicitLocOpBuilder& b, mlir::Value address,
+                       mlir::Value parity) const;
   /// 2^x of an f32, to a relative error of 2^-21 or less; results below the smallest normal number
   /// may be 0.
   virtual mlir::Value powerOfTwo(mlir::ImplicitLocOpBuilder& b, mlir::Value x) const;

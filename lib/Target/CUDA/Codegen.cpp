@@ -34,6 +34,8 @@ namespace {
 /// What NVVM has intrinsics for.
 class NVVMMachine : public simt::Machine {
 public:
+  explicit NVVMMachine(bool waits) : waits(waits) {}
+
   Value thread(ImplicitLocOpBuilder& b) const override {
     return call(b, "llvm.nvvm.read.ptx.sreg.tid.x", b.getI32Type(), {});
   }
@@ -55,10 +57,27 @@ public:
     LLVM::CallIntrinsicOp::create(b, b.getStringAttr("llvm.nvvm.barrier.cta.sync.aligned.count"),
                                   ValueRange{number, count});
   }
-  void arrive(ImplicitLocOpBuilder& b, Value number, int64_t threads) const override {
-    Value count = arith::ConstantIntOp::create(b, threads, 32);
-    LLVM::CallIntrinsicOp::create(b, b.getStringAttr("llvm.nvvm.barrier.cta.arrive.aligned.count"),
-                                  ValueRange{number, count});
+  void makeSignal(ImplicitLocOpBuilder& b, Value address, int64_t arrivals) const override {
+    Value count = arith::ConstantIntOp::create(b, arrivals, 32);
+    LLVM::CallIntrinsicOp::create(b, b.getStringAttr("llvm.nvvm.mbarrier.init.shared"),
+                                  ValueRange{address, count});
+  }
+  void arrive(ImplicitLocOpBuilder& b, Value address) const override {
+    call(b, "llvm.nvvm.mbarrier.arrive.shared", b.getI64Type(), {address});
+  }
+  void arriveAfterCopies(ImplicitLocOpBuilder& b, Value address) const override {
+    LLVM::CallIntrinsicOp::create(
+        b, b.getStringAttr("llvm.nvvm.cp.async.mbarrier.arrive.noinc.shared"),
+        ValueRange{address});
+  }
+  void waitFor(ImplicitLocOpBuilder& b, Value address, Value parity) const override {
+    std::string text = "{\n\t.reg .pred sent;\n\twaiting:\n\tmbarrier.";
+    text += waits ? "try_wait" : "test_wait";
+    text += ".parity.shared.b64 sent, [$0], $1;\n\t@!sent bra waiting;\n\t}";
+    Value place = LLVM::PtrToIntOp::create(b, b.getI32Type(), address);
+    LLVM::InlineAsmOp::create(b, TypeRange(), ValueRange{place, parity}, text, "r,r,~{memory}",
+                              /*has_side_effects=*/true, /*is_align_stack=*/false,
+                              LLVM::TailCallKind::None, LLVM::AsmDialectAttr(), ArrayAttr());
   }
   int64_t lanes() const override { return 32; }
   bool hasCopies() const override { return true; }
@@ -83,14 +102,6 @@ public:
   }
   void waitForCopies(ImplicitLocOpBuilder& b) const override {
     LLVM::CallIntrinsicOp::create(b, b.getStringAttr("llvm.nvvm.cp.async.wait.all"), ValueRange());
-  }
-  void endBatch(ImplicitLocOpBuilder& b) const override {
-    LLVM::CallIntrinsicOp::create(b, b.getStringAttr("llvm.nvvm.cp.async.commit.group"),
-                                  ValueRange());
-  }
-  void waitForBatches(ImplicitLocOpBuilder& b, int64_t butLast) const override {
-    Value count = arith::ConstantIntOp::create(b, butLast, 32);
-    LLVM::CallIntrinsicOp::create(b, b.getStringAttr("llvm.nvvm.cp.async.wait.group"), count);
   }
   bool hasPairs() const override { return true; }
   SmallVector<Value> multiplyPairs(ImplicitLocOpBuilder& b, ArrayRef<Value> left,
@@ -135,6 +146,8 @@ public:
   unsigned globalSpace() const override { return 1; }
 
 private:
+  /// Whether threads that wait for a signal are put aside meanwhile.
+  bool waits;
   static constexpr const char* name = "ssmc_shared";
   static Value call(ImplicitLocOpBuilder& b, StringRef intrinsic, Type type, ValueRange arguments) {
     return LLVM::CallIntrinsicOp::create(b, type, b.getStringAttr(intrinsic), arguments)
@@ -153,9 +166,10 @@ private:
 
 } // namespace
 
-const simt::Machine& cuda::machine() {
-  static const NVVMMachine machine;
-  return machine;
+const simt::Machine& cuda::machine(const TargetSpec& target) {
+  // (From sm_90 on.)
+  static const NVVMMachine waiting(true), asking(false);
+  return StringRef(target.arch).starts_with("sm_8") ? asking : waiting;
 }
 
 static std::unique_ptr<llvm::TargetMachine> makeMachine(const TargetSpec& target,
@@ -205,7 +219,7 @@ std::optional<std::vector<simt::KernelInfo>> cuda::plan(ModuleOp module, const T
   limits.items = items;
   std::vector<simt::KernelInfo> infos;
   for (tile::KernelOp kernel : llvm::to_vector(module.getOps<tile::KernelOp>())) {
-    FailureOr<simt::KernelInfo> info = simt::lowerKernel(kernel, cuda::machine(), limits);
+    FailureOr<simt::KernelInfo> info = simt::lowerKernel(kernel, cuda::machine(target), limits);
     if (failed(info))
       return std::nullopt;
     infos.push_back(*info);

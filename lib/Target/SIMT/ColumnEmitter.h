@@ -8,11 +8,10 @@ namespace ssmc::simt {
 /// Columns of a warp, and positions of a tile.
 inline constexpr int64_t columnsOfWarp = 16, positions = 8;
 
-/// The number of the meeting where a chunk of the first slot is there; other slots follow, then the
-/// meetings where they have been read.
-inline constexpr int64_t isThere = 1;
-/// The meeting of the first two warps that share columns; those of others follow.
-inline constexpr int64_t areAddedUp = 10;
+/// Signals of a slot: its chunk is there, and has been read.
+enum Signal : int64_t { isThere, isRead, signalsOfSlot };
+/// The number of the meeting of the first two warps that share columns; those of others follow.
+inline constexpr int64_t areAddedUp = 1;
 /// Chunks that shared memory has room for.
 inline constexpr int64_t fewestSlots = 2, mostSlots = 4;
 
@@ -40,9 +39,12 @@ private:
   void planStaging();
   Value slotOf(Value chunk);
   Buffer slotOf(const Staged& one, Value slot);
-  int64_t isRead() const { return isThere + slots; }
-  void meet(Value slot, int64_t first);
-  void arrive(Value slot, int64_t first);
+  Value signalOf(Value slot, Signal signal);
+  void makeSignals();
+  /// Waits for what is said of a slot's chunk for the n-th time.
+  void waitFor(Value slot, Signal signal, Value turn);
+  /// How many chunks a chunk's slot has held before.
+  Value turnOf(Value chunk);
   void bringIn(Value chunk, Value slot);
   void copy(Staged& one, Value slot);
 
@@ -69,6 +71,10 @@ private:
   void planExchange();
   /// Makes sums of parts of them.
   void addUp(llvm::MutableArrayRef<Fragment> parts);
+  /// Where a chunk's last sums and the next one's first have the same place: before that is written
+  /// again it must have been read.
+  void meetAgain();
+  void meetSharers();
   /// The sums of what a chunk begins with, all at once.
   void addUpFirst();
 
@@ -92,6 +98,7 @@ private:
   llvm::DenseMap<Value, Fragment> fragments;
   int64_t sharers;  ///< warps of sixteen columns
   Value half;       ///< which of them this one is
+  Buffer signals;
   Buffer exchanged; ///< places for sums, of which two take turns
   int64_t exchangeBytes = 0, exchanges = 0;
   Value warp, c, myColumn, chunks;

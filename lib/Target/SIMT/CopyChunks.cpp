@@ -32,6 +32,7 @@ void ColumnEmitter::planStaging() {
     room /= 2;
   if (sharers > 1)
     room -= e.places[exchanged.id].bytes;
+  room -= mostSlots * signalsOfSlot * 8;
   slots = std::clamp<int64_t>(room / std::max<int64_t>(bytes, 1), fewestSlots, mostSlots);
   for (const Staged& one : staged)
     e.places[one.all.id].bytes *= slots;
@@ -42,12 +43,36 @@ Value ColumnEmitter::slotOf(Value chunk) {
   return arith::RemUIOp::create(b, chunk, e.i32(slots));
 }
 
-void ColumnEmitter::meet(Value slot, int64_t first) {
-  e.machine.meet(b, arith::AddIOp::create(b, slot, e.i32(first)), e.info.threads);
+Value ColumnEmitter::turnOf(Value chunk) {
+  chunk = arith::TruncIOp::create(b, b.getI32Type(), chunk);
+  return arith::DivUIOp::create(b, chunk, e.i32(slots));
 }
 
-void ColumnEmitter::arrive(Value slot, int64_t first) {
-  e.machine.arrive(b, arith::AddIOp::create(b, slot, e.i32(first)), e.info.threads);
+Value ColumnEmitter::signalOf(Value slot, Signal signal) {
+  e.touch(signals);
+  Value number = arith::MulIOp::create(b, slot, e.i32(signalsOfSlot));
+  if (signal)
+    number = arith::AddIOp::create(b, number, e.i32(signal));
+  return e.gep(signals.base, b.getI64Type(), number);
+}
+
+void ColumnEmitter::makeSignals() {
+  auto axis = ssm::AxisAttr::get(b.getContext(), b.getStringAttr("signals"),
+                                 b.getI64IntegerAttr(2 * signalsOfSlot * slots));
+  signals = e.makeBuffer(ssm::ArrayType::get(b.getContext(), {axis}, b.getF32Type()));
+  Value isFirst = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, e.thread, e.i32(0));
+  e.when(isFirst, [&] {
+    for (int64_t slot = 0; slot < slots; ++slot) {
+      e.machine.makeSignal(b, signalOf(e.i32(slot), isThere), e.info.threads - 32 * e.columns.warps);
+      e.machine.makeSignal(b, signalOf(e.i32(slot), isRead), 32 * e.columns.warps);
+    }
+  });
+  e.barrier();
+}
+
+void ColumnEmitter::waitFor(Value slot, Signal signal, Value turn) {
+  Value parity = arith::AndIOp::create(b, turn, e.i32(1));
+  e.machine.waitFor(b, signalOf(slot, signal), parity);
 }
 
 Buffer ColumnEmitter::slotOf(const Staged& one, Value slot) {
@@ -166,28 +191,14 @@ void ColumnEmitter::bringIn(Value chunk, Value slot) {
 }
 
 void ColumnEmitter::emitCopies(Value count) {
-  // All slots but two hold chunks that are on their way: one is read, and the one after it is
-  // there.
-  Value behind = e.i64(slots - 2);
   e.loop(e.i64(0), count, e.i64(1), {}, [&](Value chunk, ValueRange) {
     Value slot = slotOf(chunk);
     Value isUsed = arith::CmpIOp::create(b, arith::CmpIPredicate::sge, chunk, e.i64(slots));
-    e.when(isUsed, [&] { meet(slot, isRead()); });
-    bringIn(chunk, slot);
-    e.machine.endBatch(b);
-    Value isAny = arith::CmpIOp::create(b, arith::CmpIPredicate::sge, chunk, behind);
-    e.when(isAny, [&] {
-      e.machine.waitForBatches(b, slots - 2);
-      arrive(slotOf(arith::SubIOp::create(b, chunk, behind)), isThere);
+    e.when(isUsed, [&] {
+      waitFor(slot, isRead, arith::SubIOp::create(b, turnOf(chunk), e.i32(1)));
     });
-    return SmallVector<Value>();
-  });
-  if (slots == 2)
-    return;
-  e.machine.waitForBatches(b, 0);
-  Value first = arith::MaxSIOp::create(b, arith::SubIOp::create(b, count, behind), e.i64(0));
-  e.loop(first, count, e.i64(1), {}, [&](Value chunk, ValueRange) {
-    arrive(slotOf(chunk), isThere);
+    bringIn(chunk, slot);
+    e.machine.arriveAfterCopies(b, signalOf(slot, isThere));
     return SmallVector<Value>();
   });
 }

@@ -399,7 +399,7 @@ void ColumnEmitter::emitColumns(Value count) {
   SmallVector<Value> last =
       e.loop(e.i64(0), count, e.i64(1), initial, [&](Value chunk, ValueRange carried) {
         Value slot = slotOf(chunk);
-        meet(slot, isThere);
+        waitFor(slot, isThere, turnOf(chunk));
         DenseMap<Value, Fragment> outside = fragments;
         adopt(body->getArguments(), carried);
         Value start = chunkStart(chunk);
@@ -413,10 +413,11 @@ void ColumnEmitter::emitColumns(Value count) {
         SmallVector<Value> next = flatten(body->getTerminator()->getOperands());
         for (Staged& one : staged)
           e.buffers.erase(one.load.getResult());
+        meetAgain();
         // (Nobody waits where there is nothing more to bring.)
         Value last = arith::SubIOp::create(b, count, e.i64(slots));
-        e.when(arith::CmpIOp::create(b, arith::CmpIPredicate::slt, chunk, last),
-               [&] { arrive(slot, isRead()); });
+        Value isWanted = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, chunk, last);
+        e.when(isWanted, [&] { e.machine.arrive(b, signalOf(slot, isRead)); });
         e.partialExtents.clear();
         fragments = std::move(outside);
         return next;
@@ -433,6 +434,7 @@ void ColumnEmitter::emit() {
   if (sharers > 1)
     planExchange();
   planStaging();
+  makeSignals();
   Value inWarp = arith::RemUIOp::create(b, e.thread, e.i32(32));
   Value number = arith::DivUIOp::create(b, e.thread, e.i32(32));
   warp = number;

@@ -19,17 +19,20 @@ void Machine::copyLater(ImplicitLocOpBuilder&, Value, Value, int64_t, Value) con
 void Machine::waitForCopies(ImplicitLocOpBuilder&) const {
   lacks("copies");
 }
-void Machine::endBatch(ImplicitLocOpBuilder&) const {
-  lacks("copies");
-}
-void Machine::waitForBatches(ImplicitLocOpBuilder&, int64_t) const {
-  lacks("copies");
-}
 void Machine::meet(ImplicitLocOpBuilder&, Value, int64_t) const {
   lacks("numbered meetings");
 }
-void Machine::arrive(ImplicitLocOpBuilder&, Value, int64_t) const {
-  lacks("numbered meetings");
+void Machine::makeSignal(ImplicitLocOpBuilder&, Value, int64_t) const {
+  lacks("signals");
+}
+void Machine::arrive(ImplicitLocOpBuilder&, Value) const {
+  lacks("signals");
+}
+void Machine::arriveAfterCopies(ImplicitLocOpBuilder&, Value) const {
+  lacks("signals");
+}
+void Machine::waitFor(ImplicitLocOpBuilder&, Value, Value) const {
+  lacks("signals");
 }
 Value Machine::powerOfTwo(ImplicitLocOpBuilder&, Value) const {
   lacks("powers of two of its own");

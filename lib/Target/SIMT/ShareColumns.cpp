@@ -92,6 +92,16 @@ void ColumnEmitter::planExchange() {
   exchanged = e.makeBuffer(ssm::ArrayType::get(b.getContext(), {axis}, b.getF32Type()));
 }
 
+void ColumnEmitter::meetSharers() {
+  Value meeting = arith::AddIOp::create(b, warp, e.i32(areAddedUp));
+  e.machine.meet(b, meeting, 32 * sharers);
+}
+
+void ColumnEmitter::meetAgain() {
+  if (exchanges % 2)
+    meetSharers();
+}
+
 void ColumnEmitter::addUp(MutableArrayRef<Fragment> parts) {
   constexpr int64_t warpSize = 32, vectorSize = 4;
   Value lane = arith::RemUIOp::create(b, e.thread, e.i32(warpSize));
@@ -112,8 +122,7 @@ void ColumnEmitter::addUp(MutableArrayRef<Fragment> parts) {
       Value four = e.vectorOf(ArrayRef(part.elements).slice(i, vectorSize));
       LLVM::StoreOp::create(b, four, e.gep(mine, b.getI8Type(), e.i32(apart * written++)), 16);
     }
-  Value meeting = arith::AddIOp::create(b, warp, e.i32(areAddedUp));
-  e.machine.meet(b, meeting, warpSize * sharers);
+  meetSharers();
   for (Fragment& part : parts)
     for (size_t i = 0; i < part.elements.size(); i += vectorSize) {
       Value four =
