@@ -10,9 +10,8 @@
  3. compute-sanitizer (memcheck, racecheck, initcheck, synccheck), from PATH or /usr/local/cuda/bin, over short runs of
     every kind of kernel.
 
---quick takes about two minutes on 16 cores: the zoo without repeats and without what takes longest, fewer runs of
-compute-sanitizer. `bench/accuracy_page.py --gpu proof.json` makes the JSON a part of docs/accuracy.md. Python 3.9 or later,
-nothing else.
+--quick takes about two minutes on 16 cores: the zoo without repeats and without what takes longest.
+`bench/accuracy_page.py --gpu proof.json` makes the JSON a part of docs/accuracy.md. Python 3.9 or later, nothing else.
 
 Exit codes: 0 all is proven, 1 something failed or took too long, 2 the input is wrong or this machine cannot run it.
 """
@@ -42,7 +41,7 @@ SLOW = ("s4",)
 # What compute-sanitizer exits with where it found something; ssmc has no such code.
 FOUND = 9
 # It has ports for ten processes at a time.
-MOST_SANITIZERS = 6
+MOST_SANITIZERS = 5
 
 
 # ---------------------------------------------------------------------------------------------
@@ -66,7 +65,6 @@ class Short:
     heads: int = 2
     packed: tuple = ()
     gradient: tuple = ()
-    quick: bool = False
 
     def command(self, ssmc, folder):
         words = [str(ssmc), "run", str(ROOT / "zoo" / f"{self.spec}.ssm"), "--target", "cuda", "--random-in", "--form",
@@ -91,17 +89,16 @@ class Short:
 
 SHORT = [
     Short("recurrent f32", "gla", "recurrent", 0, "f32", "K=16,V=16", time=37),
-    Short("one step bf16", "gated_delta_rule", "recurrent", 0, "bf16", "K=64,V=64", time=1, quick=True),
-    Short("scan f32", "mamba1", "scan", 16, "f32", "P=32,N=16", quick=True),
+    Short("one step bf16", "gated_delta_rule", "recurrent", 0, "bf16", "K=64,V=64", time=1),
+    Short("scan f32", "mamba1", "scan", 16, "f32", "P=32,N=16"),
     Short("chunked f32", "gated_delta_rule", "chunked", 16, "f32", "K=12,V=21"),
-    Short("chunked bf16", "gated_delta_rule", "chunked", 64, "bf16", "K=64,V=64", time=200, quick=True),
+    Short("chunked bf16", "gated_delta_rule", "chunked", 64, "bf16", "K=64,V=64", time=200),
     Short("decays of keys, chunked bf16", "kda", "chunked", 16, "bf16", "K=64,V=64"),
     Short("columns that never meet, chunked bf16", "gla", "chunked", 32, "bf16", "K=64,V=64", heads=1),
     Short("groups, chunked bf16", "mamba2", "chunked", 64, "bf16", "P=32,N=32", heads=4),
-    Short("packed, chunked bf16", "gated_delta_rule", "chunked", 64, "bf16", "K=32,V=32", packed=(0, 0, 21, 22, 150, 150),
-          quick=True),
+    Short("packed, chunked bf16", "gated_delta_rule", "chunked", 64, "bf16", "K=32,V=32", packed=(0, 0, 21, 22, 150, 150)),
     Short("gradient, chunked bf16", "gated_delta_rule", "chunked", 32, "bf16", "K=32,V=32",
-          gradient=("o", 32, ("q", "k", "v", "g", "beta")), quick=True),
+          gradient=("o", 32, ("q", "k", "v", "g", "beta"))),
     Short("gradient, scan f32", "mamba1", "scan", 16, "f32", "P=32,N=16", heads=1, gradient=("y", 32, ("u", "dt", "A"))),
     Short("gradient, packed, chunked f32", "gla", "chunked", 16, "f32", "K=12,V=21", packed=(0, 21, 22, 150),
           gradient=("o", 21, ("q", "k", "v", "g"))),
@@ -218,9 +215,6 @@ def prove(options, gpu, sanitizer):
         left_out += [f"{spec.stem}: takes longest" for spec in specs if spec.stem in SLOW]
         specs = [spec for spec in specs if spec.stem not in SLOW]
     sweep_repeat = 0 if options.quick else options.repeat
-    shorts = [short for short in SHORT if short.quick or not options.quick]
-    if options.quick:
-        left_out.append(f"{len(SHORT) - len(shorts)} of {len(SHORT)} runs under compute-sanitizer")
     if not sanitizer:
         left_out.append("compute-sanitizer: it is neither on PATH nor in /usr/local/cuda/bin")
     sanitizers = min(MOST_SANITIZERS, max(1, options.jobs // 3)) if sanitizer else 0
@@ -247,7 +241,7 @@ def prove(options, gpu, sanitizer):
             extra = ["--form", form, "--dtype", dtype, "--dims", dims, "--heads", "8"]
             path = ROOT / "zoo" / f"{spec}.ssm"
             waiting[started(checkers, prove_check, path, extra, options.repeat)] = ("many", f"{spec} {form} {dtype} {dims}")
-        for short in shorts if sanitizer else []:
+        for short in SHORT if sanitizer else []:
             for tool in TOOLS:
                 waiting[started(watchers, prove_clean, sanitizer, tool, short)] = (tool, f"{short.spec}: {short.title}")
         for done, future in enumerate(concurrent.futures.as_completed(waiting), 1):

@@ -2,6 +2,7 @@
 #include "Commands.h"
 #include "Forms.h"
 #include "OptionTable.h"
+#include "VulkanDevice.h"
 #include "Output.h"
 
 #include "ssmc/Driver/Driver.h"
@@ -140,6 +141,8 @@ static Expected<BundleImage> makeShaders(mlir::ModuleOp module, const vulkan::Ta
       vulkan::compile(*copy, target, items, message);
   if (!kernels)
     return make_error<InternalError>("generating code failed: " + message);
+  if (Error error = checkBindings(*kernels, target))
+    return std::move(error);
   BundleImage made;
   made.arch = target.profile.empty() ? "vulkan" : sys::path::filename(target.profile).str();
   for (vulkan::Kernel& kernel : *kernels) {
@@ -210,7 +213,8 @@ Expected<int> driver::bundleCommand(const Options& options, Console& console) {
   if (!options.target || !options.target->isDevice())
     return notAvailable("--emit bundle with --target cpu");
   if (options.summaries)
-    return notAvailable("--emit bundle with --summaries");
+    return notAvailable((options.emit == Emit::Spirv ? "--emit spirv" : "--emit bundle") +
+                        Twine(" with --summaries"));
   if (options.output.empty() || options.output == "-")
     return createStringError("a bundle is a folder and needs a name: add -o FOLDER");
   StringRef folder = StringRef(options.output).rtrim('/');

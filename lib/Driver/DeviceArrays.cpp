@@ -46,6 +46,8 @@ driver::loadOnDevice(mlir::ModuleOp module, const CodeTarget& target, int64_t it
       vulkan::compile(module, *target.vulkan, items, message);
   if (!kernels)
     return make_error<InternalError>("generating code failed: " + message);
+  if (Error error = checkBindings(*kernels, *target.vulkan))
+    return std::move(error);
   std::shared_ptr<simt::Program> loaded = VulkanDevice::load(*kernels, message);
   if (!loaded)
     return createStringError(message);

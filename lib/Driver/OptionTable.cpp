@@ -239,7 +239,7 @@ static const OptionRow rows[] = {
     {"--target", "TARGET", all,
      "cpu (default: this machine's features), cpu:TRIPLE:FEATURES (features as LLVM writes them:\n"
      "+avx2,+fma), cuda (this machine's GPU, else sm_90a), cuda:ARCH (sm_80 and later), vulkan\n"
-     "(any device of Vulkan 1.1), vulkan:nvidia-hopper, vulkan:FILE.json (limits as vulkaninfo\n"
+     "(most devices of Vulkan 1.1), vulkan:nvidia-hopper, vulkan:FILE.json (limits as vulkaninfo\n"
      "names them; ,spirv1.4 to ,spirv1.6 behind any of these), or reference: the f64 interpreter of\n"
      "the declaration itself (run only)",
      setTarget},
@@ -283,9 +283,9 @@ static const OptionRow rows[] = {
      "obj     an object file; include/ssmc/Target/KernelABI.h tells how to call it\n"
      "ptx     assembly of --target cuda; include/ssmc/Target/SIMT.h tells how to call it\n"
      "cubin   its machine code, by ptxas\n"
-     "spirv   modules of --target vulkan: a folder of NAME.spv and of what they are, kernels.json\n"
+     "spirv   modules of --target vulkan: a folder of NAME.spv and of what they are, manifest.json\n"
      "        (docs/vulkan.md); to the standard output as text of the spirv dialect\n"
-     "bundle  a folder for --target cuda: kernels, a launcher in C and what they are "
+     "bundle  a folder for --target cuda or vulkan: kernels, a launcher in C and what they are "
      "(docs/bundles.md);\n"
      "        --target cuda:ARCH,ARCH has code for several architectures",
      setEmit},

@@ -49,6 +49,18 @@ void VulkanDevice::narrow(vulkan::TargetSpec& target) {
   target.storage16 = device->limits().storage16;
 }
 
+Error driver::checkBindings(const std::vector<vulkan::Kernel>& kernels,
+                            const vulkan::TargetSpec& target) {
+  for (const vulkan::Kernel& kernel : kernels)
+    if (kernel.countBindings() > target.bindings)
+      return createStringError("kernel '" + kernel.info.name + "' has " +
+                               Twine(kernel.countBindings() - 1) + " arrays, and one of its " +
+                               "parameters; devices of --target vulkan" +
+                               (target.profile.empty() ? "" : ":" + target.profile) +
+                               " have bindings for " + Twine(target.bindings) + " in all");
+  return Error::success();
+}
+
 std::string VulkanDevice::name() const {
   return device.name();
 }

@@ -41,4 +41,8 @@ private:
   vulkan::Device& device;
 };
 
+/// Fails where a kernel has more arrays than the target's devices have bindings.
+llvm::Error checkBindings(const std::vector<vulkan::Kernel>& kernels,
+                          const vulkan::TargetSpec& target);
+
 } // namespace ssmc::driver

@@ -55,6 +55,9 @@ struct Kernel {
   std::vector<uint32_t> words; ///< of the SPIR-V module; its entry point has the kernel's name
   /// Of each parameter its binding: 0 for a number, -1 for a pointer that the kernel does not use.
   std::vector<int> bindings;
+
+  /// Storage buffers, that of the parameters among them.
+  int64_t countBindings() const;
 };
 
 /// Registers --lower-tile-to-vulkan, which does what `compile` does up to gpu.module.

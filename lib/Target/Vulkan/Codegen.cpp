@@ -84,12 +84,6 @@ static std::optional<std::vector<Kernel>> lowerKernels(ModuleOp module, const Ta
     auto function = cast<func::FuncOp>(op->getPrevNode());
     if (failed(lowerAddresses(function, *info, halves, kernel.bindings)))
       return std::nullopt;
-    int64_t bound = *llvm::max_element(kernel.bindings) + 1;
-    if (bound > target.bindings) {
-      op.emitError() << "'" << info->name << "' reads and writes " << bound
-                     << " arrays; the device has bindings for " << target.bindings;
-      return std::nullopt;
-    }
     function.erase();
     op.erase();
   }
@@ -131,11 +125,19 @@ static std::optional<std::vector<Kernel>> lower(ModuleOp module, const TargetSpe
   }
   for (gpu::GPUModuleOp done : llvm::to_vector(module.getOps<gpu::GPUModuleOp>()))
     done.erase();
-  // A state may be written where it was read.
+  // Parameters may lie in one allocation, and what one invocation writes to workspace others read.
   module.walk([](spirv::GlobalVariableOp variable) {
-    if (variable.storageClass() == spirv::StorageClass::StorageBuffer)
-      variable->setAttr("aliased", UnitAttr::get(variable.getContext()));
+    if (variable.storageClass() != spirv::StorageClass::StorageBuffer)
+      return;
+    for (const char* decoration : {"aliased", "coherent"})
+      variable->setAttr(decoration, UnitAttr::get(variable.getContext()));
   });
+  // The version is the one that the interfaces of entry points are made for, not the least one.
+  for (auto shader : module.getOps<spirv::ModuleOp>())
+    if (auto least = shader.getVceTriple())
+      shader.setVceTripleAttr(spirv::VerCapExtAttr::get(
+          versionOf(target), llvm::to_vector(least->getCapabilities()),
+          llvm::to_vector(least->getExtensions()), module.getContext()));
   return kernels;
 }
 

@@ -7,12 +7,18 @@
 #include "llvm/Support/MathExtras.h"
 #include "llvm/Support/MemoryBuffer.h"
 
+#include <cstring>
+
 using namespace ssmc::vulkan;
 namespace json = llvm::json;
 
 const std::vector<std::string>& TargetSpec::profiles() {
   static const std::vector<std::string> names = {"nvidia-hopper"};
   return names;
+}
+
+int64_t Kernel::countBindings() const {
+  return 1 + (bindings.empty() ? 0 : std::max(0, *llvm::max_element(bindings)));
 }
 
 /// A member of that name, wherever it is in an object of objects and lists; a truth value is 0 or 1.
@@ -83,19 +89,19 @@ std::optional<TargetSpec> TargetSpec::parse(std::string_view text, std::string& 
     error = "no target of Vulkan: '" + std::string(text) + "'";
     return std::nullopt;
   }
+  // (A file's name may have commas.)
   rest.consume_front(":");
-  auto [profile, options] = rest.rsplit(',');
-  if (rest.starts_with(",")) {
-    profile = "";
-    options = rest.drop_front();
-  }
-  if (!options.empty()) {
-    if (!options.consume_front("spirv1.") || options.size() != 1 || options[0] < '3' ||
-        options[0] > '6') {
-      error = "'" + rest.str() + "': after the comma comes spirv1.3, spirv1.4, spirv1.5 or spirv1.6";
+  llvm::StringRef profile = rest;
+  if (size_t comma = rest.rfind(",spirv"); comma != llvm::StringRef::npos) {
+    llvm::StringRef version = rest.drop_front(comma + strlen(",spirv"));
+    if (!version.consume_front("1.") || version.size() != 1 || version[0] < '3' ||
+        version[0] > '6') {
+      error = "'" + rest.drop_front(comma + 1).str() +
+              "' is none of spirv1.3, spirv1.4, spirv1.5 and spirv1.6";
       return std::nullopt;
     }
-    spec.version = 10 + (options[0] - '0');
+    spec.version = 10 + (version[0] - '0');
+    profile = rest.take_front(comma);
   }
   spec.profile = profile.str();
   if (profile == "nvidia-hopper") {

@@ -1,7 +1,8 @@
 // Columns that never meet: a warp takes sixteen from the first chunk to the last, with all that has columns in its
 // registers, and warps of their own bring in what all of them read.
 // RUN: ssmc-opt %s --lower-tile-to-threads --canonicalize --cse \
-// RUN:   | FileCheck %s --implicit-check-not=llvm.nvvm.barrier --implicit-check-not=llvm.nvvm.cp.async
+// RUN:   | FileCheck %s --implicit-check-not=llvm.nvvm.barrier --implicit-check-not=llvm.nvvm.cp.async \
+// RUN:     --implicit-check-not=mbarrier
 // RUN: ssmc-opt %s --lower-tile-to-threads=shared-bytes=98304 --canonicalize --cse | FileCheck %s --check-prefix=AHEAD
 // RUN: sed 's/t: 32/t: 16/g; s/t0: 32/t0: 16/g' %s | ssmc-opt --lower-tile-to-threads --canonicalize --cse \
 // RUN:   | FileCheck %s --check-prefix=FEW
@@ -13,17 +14,22 @@
 
 // Two warps for 32 columns, two for copies. Two chunks have room: 2.5 KiB for each of v, k, M and M.rest.
 // CHECK-LABEL: func.func @columns(
-// CHECK-SAME:  launch = {aligned, shared_bytes = 20480 : i64, {{.*}}threads = 128
+// CHECK-SAME:  launch = {aligned, shared_bytes = 20512 : i64, {{.*}}threads = 128
+// Each has two signals: that a chunk is there, for which the 64 threads that copy arrive, and that it has been read, by
+// as many.
+// CHECK-COUNT-4: llvm.nvvm.mbarrier.init.shared"(%{{.*}}, %c64_i32)
+// CHECK:       llvm.nvvm.barrier.cta.sync.aligned.all
 // CHECK:       %[[IS_COLUMNS:.*]] = arith.cmpi ult, %{{.*}}, %c2_i32
 // CHECK:       scf.if %[[IS_COLUMNS]] {
-// Of 32 x 16 numbers of the state each thread has 16. A chunk is waited for: meeting 1 or 2, as it is an even or an odd
-// one, where the warps that copy arrive when it is there.
+// Of 32 x 16 numbers of the state each thread has 16. A chunk is waited for: its slot's signal is sent once for each of
+// its turns.
 // CHECK:         %[[LAST:.*]]:16 = scf.for %[[CHUNK:.*]] = %c0_i64 to %[[CHUNKS:.*]] step %c1_i64 iter_args(
 // CHECK-SAME:      %[[S0:.*]] = %{{.*}}#0, %[[S1:.*]] = %{{.*}}#1, {{.*}} : i64 {
 // CHECK-NEXT:      %[[NUMBER:.*]] = arith.trunci %[[CHUNK]]
 // CHECK-NEXT:      %[[SLOT:.*]] = arith.remui %[[NUMBER]], %c2_i32
-// CHECK-NEXT:      %[[THERE:.*]] = arith.addi %[[SLOT]], %c1_i32
-// CHECK-NEXT:      llvm.nvvm.barrier.cta.sync.aligned.count"(%[[THERE]], %c128_i32)
+// CHECK-NEXT:      %[[TURN:.*]] = arith.divui %[[NUMBER]], %c2_i32
+// CHECK-NEXT:      %[[PARITY:.*]] = arith.andi %[[TURN]], %c1_i32
+// CHECK:           llvm.inline_asm {{.*}}mbarrier.try_wait.parity{{.*}}memory{{.*}}%[[PARITY]]
 // v, of which columns lie side by side, as a left side has them.
 // CHECK-COUNT-2:   ldmatrix.sync.aligned.m8n8.x4.trans
 // k times S: the state is a left side as it is, rounded where it lies. What rounding leaves is multiplied too, as the
@@ -62,59 +68,36 @@
 // CHECK-NOT:       llvm.store {{.*}} f32
 // CHECK:           llvm.nvvm.mma.m16n8k16.row.col.bf16"({{.*}}, %[[S0]], %[[S1]],
 // CHECK-NOT:       llvm.store
-// That the chunk has been read is said at meeting 3 or 4, without waiting, if another is to take its place.
+// That the chunk has been read is said, without waiting, if another is to take its place.
 // CHECK:           %[[MORE:.*]] = arith.cmpi slt, %[[CHUNK]],
 // CHECK-NEXT:      scf.if %[[MORE]] {
-// CHECK-NEXT:        %[[READ:.*]] = arith.addi %[[SLOT]], %c3_i32
-// CHECK-NEXT:        llvm.nvvm.barrier.cta.arrive.aligned.count"(%[[READ]], %c128_i32)
+// CHECK:             llvm.nvvm.mbarrier.arrive.shared"(
 // CHECK:           scf.yield
 // CHECK-COUNT-16:  llvm.store %[[LAST]]#{{.*}} : f32, !llvm.ptr<1>
 // Copies: from the third chunk on its place must have been read.
 // CHECK:       } else {
 // CHECK-NEXT:    scf.for %[[CHUNK:.*]] = %c0_i64 to %[[CHUNKS]]
-// CHECK:           %[[SLOT:.*]] = arith.remui %{{.*}}, %c2_i32
-// CHECK-NEXT:      %[[USED:.*]] = arith.cmpi sge, %[[CHUNK]], %c2_i64
+// CHECK:           %[[USED:.*]] = arith.cmpi sge, %[[CHUNK]], %c2_i64
 // CHECK-NEXT:      scf.if %[[USED]] {
-// CHECK-NEXT:        %[[READ:.*]] = arith.addi %[[SLOT]], %c3_i32
-// CHECK-NEXT:        llvm.nvvm.barrier.cta.sync.aligned.count"(%[[READ]], %c128_i32)
+// CHECK:             llvm.inline_asm {{.*}}mbarrier.try_wait.parity
 // Sixteen bytes at a time, two for each thread of v, k, M and M.rest: a whole chunk, or as many bytes of it as exist.
 // CHECK-COUNT-8:     llvm.nvvm.cp.async.cg.shared.global.16"(
 // CHECK:           } else {
 // CHECK-COUNT-8:     llvm.nvvm.cp.async.cg.shared.global.16.s"({{.*}}, i32) -> ()
-// They are a batch. As one chunk is read and there is room for one more, it is waited for at once.
-// CHECK:           llvm.nvvm.cp.async.commit.group
-// CHECK:           llvm.nvvm.cp.async.wait.group"(%c0_i32)
-// CHECK-NEXT:      %[[THERE:.*]] = arith.addi %[[SLOT]], %c1_i32
-// CHECK-NEXT:      llvm.nvvm.barrier.cta.arrive.aligned.count"(%[[THERE]], %c128_i32)
+// Once they are there they arrive; nobody waits for them here.
+// CHECK:           llvm.nvvm.cp.async.mbarrier.arrive.noinc.shared"(
 // CHECK:       return
 
-// Of 96 KiB a block takes half, so that a processor has room for two, and four chunks have room: one is read, the one
-// after it is there, and two are on their way. So a chunk is said to be there when two more have been asked for.
+// Of 96 KiB a block takes half, so that a processor has room for two, and four chunks have room.
 // AHEAD-LABEL: func.func @columns(
-// AHEAD-SAME:  shared_bytes = 40960 : i64
+// AHEAD-SAME:  shared_bytes = 41024 : i64
+// AHEAD-COUNT-8: llvm.nvvm.mbarrier.init.shared"(
 // AHEAD:       arith.remui %{{.*}}, %c4_i32
-// AHEAD:           llvm.nvvm.barrier.cta.arrive.aligned.count"(
+// AHEAD:           llvm.nvvm.mbarrier.arrive.shared"(
 // AHEAD:       } else {
 // AHEAD:         scf.for %[[CHUNK:.*]] = %c0_i64 to %[[CHUNKS:.*]] step
-// AHEAD:           %[[SLOT:.*]] = arith.remui %{{.*}}, %c4_i32
-// AHEAD-NEXT:      %[[USED:.*]] = arith.cmpi sge, %[[CHUNK]], %c4_i64
-// AHEAD-NEXT:      scf.if %[[USED]] {
-// AHEAD-NEXT:        %[[READ:.*]] = arith.addi %[[SLOT]], %c5_i32
-// AHEAD-NEXT:        llvm.nvvm.barrier.cta.sync.aligned.count"(%[[READ]], %c128_i32)
-// AHEAD:           llvm.nvvm.cp.async.commit.group
-// AHEAD-NEXT:      %[[ANY:.*]] = arith.cmpi sge, %[[CHUNK]], %c2_i64
-// AHEAD-NEXT:      scf.if %[[ANY]] {
-// AHEAD-NEXT:        llvm.nvvm.cp.async.wait.group"(%c2_i32)
-// AHEAD-NEXT:        %[[BEFORE:.*]] = arith.subi %[[CHUNK]], %c2_i64
-// AHEAD-NEXT:        %[[NUMBER:.*]] = arith.trunci %[[BEFORE]]
-// AHEAD-NEXT:        %[[SLOT:.*]] = arith.remui %[[NUMBER]], %c4_i32
-// AHEAD-NEXT:        %[[THERE:.*]] = arith.addi %[[SLOT]], %c1_i32
-// AHEAD-NEXT:        llvm.nvvm.barrier.cta.arrive.aligned.count"(%[[THERE]], %c128_i32)
-// The last two in the end.
-// AHEAD:         llvm.nvvm.cp.async.wait.group"(%c0_i32)
-// AHEAD:         scf.for %{{.*}} to %[[CHUNKS]] step
-// AHEAD:           llvm.nvvm.barrier.cta.arrive.aligned.count"(
-// AHEAD-NOT:     llvm.nvvm.barrier
+// AHEAD:           %[[USED:.*]] = arith.cmpi sge, %[[CHUNK]], %c4_i64
+// AHEAD:           llvm.nvvm.cp.async.mbarrier.arrive.noinc.shared"(
 // AHEAD:       return
 
 // Of 16 steps by 16 columns a warp has but two tiles of sums, and each product of one would wait for the one before. So

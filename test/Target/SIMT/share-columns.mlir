@@ -23,7 +23,7 @@
 // CHECK:         arith.muli %[[HALF]], %c16_i32
 // CHECK:         %[[LAST:.*]]:8 = scf.for {{.*}} iter_args(
 // CHECK-SAME:      %[[S0:[^ ]*]] = %{{.*}}#0, %[[S1:[^ ]*]] = %{{.*}}#1, {{.*}} : i64 {
-// CHECK:           llvm.nvvm.barrier.cta.sync.aligned.count"(%{{.*}}, %c128_i32)
+// CHECK:           mbarrier.try_wait.parity
 // What is a product with the states comes first, each warp summing over its own 16 positions: k S, which flows into a
 // state, so that what rounding leaves of S is multiplied too, and q S.
 // CHECK-COUNT-1:   ldmatrix.sync.aligned.m8n8.x4.b16
@@ -36,7 +36,7 @@
 // CHECK-NEXT:      %[[QS0:.*]] = llvm.extractvalue %[[QS]][0]
 // CHECK-COUNT-1:   llvm.nvvm.mma.m16n8k16.row.col.bf16"({{.*}}, %cst, %cst, %cst, %cst)
 // Both products go through shared memory at once: a warp writes its parts, 16 bytes of each thread side by side, meets
-// the other one (meeting 10 is of the first pair), and adds what that has written.
+// the other one (meeting 1 is of the first pair), and adds what that has written.
 // CHECK:           %[[MINE:.*]] = llvm.getelementptr %[[PLACES:.*]][%{{.*}}] : (!llvm.ptr<3>, i32)
 // CHECK:           %[[OTHER:.*]] = arith.xori %[[WARP]], %c1_i32
 // CHECK:           %[[THEIRS:.*]] = llvm.getelementptr %[[PLACES]][%{{.*}}] : (!llvm.ptr<3>, i32)
@@ -44,7 +44,7 @@
 // CHECK:           llvm.store %{{.*}}, %[[MINE]] {alignment = 16 : i64} : vector<4xf32>, !llvm.ptr<3>
 // CHECK-COUNT-3:   llvm.store {{.*}} {alignment = 16 : i64} : vector<4xf32>, !llvm.ptr<3>
 // CHECK-NOT:       llvm.store
-// CHECK:           %[[MEETING:.*]] = arith.addi %[[PAIR]], %c10_i32
+// CHECK:           %[[MEETING:.*]] = arith.addi %[[PAIR]], %c1_i32
 // CHECK-NEXT:      llvm.nvvm.barrier.cta.sync.aligned.count"(%[[MEETING]], %c64_i32)
 // CHECK-NEXT:      %[[PART:.*]] = llvm.load %[[THEIRS]] {alignment = 16 : i64} : !llvm.ptr<3> -> vector<4xf32>
 // CHECK-NEXT:      %[[KS0_THEIRS:.*]] = llvm.extractelement %[[PART]][%c0_i32 : i32]
@@ -71,11 +71,13 @@
 // CHECK:           llvm.nvvm.mma.m16n8k16.row.col.bf16"({{.*}}, %[[S0]], %[[S1]],
 // CHECK-COUNT-3:   llvm.nvvm.mma.m16n8k16
 // CHECK-NOT:       llvm.nvvm.mma
+// The place of these sums is that of the next chunk's: they meet once more, so that nothing is overwritten unread.
+// CHECK:           llvm.nvvm.barrier.cta.sync.aligned.count"(%{{.*}}, %c64_i32)
 // CHECK:           scf.yield
 // CHECK:         arith.muli %[[HALF]], %c16_i32
 // CHECK-COUNT-8: llvm.store %[[LAST]]#{{.*}} : f32, !llvm.ptr<1>
 // CHECK:       } else {
-// CHECK:         llvm.nvvm.barrier.cta.sync.aligned.count"(%{{.*}}, %c128_i32)
+// CHECK:         mbarrier.try_wait.parity
 tile.kernel @columns operands [
     #tile.operand<"q" in [K: 32] bf16 head>, #tile.operand<"k" in [K: 32] bf16 head>,
     #tile.operand<"v" in [V: 16] bf16 head>, #tile.operand<"o" out [V: 16] bf16 head>,
