@@ -81,15 +81,14 @@ static json::Object describe(const Bundle& bundle, size_t number, const simt::Ke
     }
   for (const Extent& part : grid.workspace)
     workspace.push_back(part.text());
-  json::Object described{
-                      {"name", kernel.name},
-                      {"pass", bundle.passOf(number) ? "backward" : "forward"},
-                      {"threads", info.threads},
-                      {"grid", json::Array{grid.x.text(), grid.y.text()}},
-                      {"shared_bytes", info.sharedBytes},
-                      {"workspace_bytes", std::move(workspace)},
-                      {"steps_of_a_tile", kernel.tile},
-                      {"parameters", std::move(parameters)}};
+  json::Object described{{"name", kernel.name},
+                         {"pass", bundle.passOf(number) ? "backward" : "forward"},
+                         {"threads", info.threads},
+                         {"grid", json::Array{grid.x.text(), grid.y.text()}},
+                         {"shared_bytes", info.sharedBytes},
+                         {"workspace_bytes", std::move(workspace)},
+                         {"steps_of_a_tile", kernel.tile},
+                         {"parameters", std::move(parameters)}};
   return described;
 }
 

@@ -167,8 +167,9 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
                            options.precision};
   suitTo(*inputs, lowering);
   Situation situation = situationOf(*target, *inputs);
-  Expected<Choice> choice = target->isDevice() ? settleOnDevice(declared, lowering, situation, *forms)
-                                         : chooseForm(declared, *forms, lowering, situation);
+  Expected<Choice> choice = target->isDevice()
+                                ? settleOnDevice(declared, lowering, situation, *forms)
+                                : chooseForm(declared, *forms, lowering, situation);
   if (!choice)
     return choice.takeError();
   std::map<std::string, double> cycles; // predicted, of all sequences
@@ -280,7 +281,8 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
   std::string time;
   for (int64_t size : sizes.time)
     time += fmt::format("{}{}", time.empty() ? "" : "×", size);
-  std::string workers = target->isDevice() ? options.target->text() : fmt::format("{} threads", threads);
+  std::string workers =
+      target->isDevice() ? options.target->text() : fmt::format("{} threads", threads);
   outs() << fmt::format("{}: {}={} T={} H={}{}, {}, {}{}, {} runs\n\n", declared.getSymName().str(),
                         inputs->isPacked() ? "packed N" : "B", inputs->sequences(), time,
                         sizes.heads, shape, runtime::name(dtype).str(), workers,

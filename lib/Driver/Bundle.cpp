@@ -2,8 +2,8 @@
 #include "Commands.h"
 #include "Forms.h"
 #include "OptionTable.h"
-#include "VulkanDevice.h"
 #include "Output.h"
+#include "VulkanDevice.h"
 
 #include "ssmc/Driver/Driver.h"
 #include "ssmc/Runtime/Npy.h"

@@ -245,8 +245,9 @@ Expected<Line> Checker::check(const FormChoice& form, const CheckedTarget& targe
     return signature.takeError();
   Line line = {declared.getSymName().str(), target.name, runtime::name(dtype).str(), "", form,
                boundsOf(dtype).results,     {}};
-  Expected<bool> segments =
-      target.brief || target.spec.isDevice() ? false : checksSegments(declared, options, form, dtype);
+  Expected<bool> segments = target.brief || target.spec.isDevice()
+                                ? false
+                                : checksSegments(declared, options, form, dtype);
   if (!segments)
     return segments.takeError();
   std::map<bool, std::optional<CompiledRecurrence>> compiled;

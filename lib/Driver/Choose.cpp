@@ -182,8 +182,8 @@ static bool fitsWell(ssm::RecurrenceOp normal, LoweringOptions options,
 /// own, as many steps as leave room; else step by step, as asked for.
 static Error settleOnDevice(ssm::RecurrenceOp recurrence, LoweringOptions& options,
                             const CodeTarget& target) {
-  bool hasUnits = target.cuda && options.dtype == runtime::DType::BF16 &&
-                  options.precision == Precision::Fast;
+  bool hasUnits =
+      target.cuda && options.dtype == runtime::DType::BF16 && options.precision == Precision::Fast;
   if (options.form == Form::Scan) {
     options.chunk = chunksOnDevice[0];
     return Error::success();

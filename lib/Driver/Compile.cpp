@@ -29,9 +29,9 @@ static Expected<Emit> kindOf(const Options& options) {
     return Emit::Ptx;
   if (extension == ".cubin")
     return Emit::Cubin;
-  return createStringError(
-      "nothing to do: give --emit ssm|normal|form|tile|llvm|asm|obj|ptx|cubin|spirv|bundle, or see ssmc "
-      "--help for the other commands");
+  return createStringError("nothing to do: give --emit "
+                           "ssm|normal|form|tile|llvm|asm|obj|ptx|cubin|spirv|bundle, or see ssmc "
+                           "--help for the other commands");
 }
 
 /// What a module is emitted as once it holds kernels.

@@ -126,10 +126,9 @@ Error DeviceArrays::launch(size_t number, const artifact::Kernel& kernel,
     return error;
   simt::Call call{grid.x.at(sizes), grid.y.at(sizes), {}};
   if (call.x > program->device().mostBlocks())
-    return createStringError(
-        "more sequences times heads (times parts of each) than a grid of " +
-        program->device().name() + " has blocks: " + Twine(call.x) + ", at most " +
-        Twine(program->device().mostBlocks()));
+    return createStringError("more sequences times heads (times parts of each) than a grid of " +
+                             program->device().name() + " has blocks: " + Twine(call.x) +
+                             ", at most " + Twine(program->device().mostBlocks()));
   for (const artifact::Parameter& parameter : artifact::parametersOf(kernel))
     switch (parameter.kind) {
     case artifact::Parameter::Size:

@@ -177,9 +177,10 @@ static Error setPrecision(Options& options, StringRef text) {
 
 static Error setEmit(Options& options, StringRef text) {
   static constexpr std::pair<StringLiteral, Emit> known[] = {
-      {"ssm", Emit::Ssm},     {"normal", Emit::Normal}, {"form", Emit::Form}, {"tile", Emit::Tile},
-      {"llvm", Emit::Llvm},   {"asm", Emit::Asm},       {"obj", Emit::Obj},   {"ptx", Emit::Ptx},
-      {"cubin", Emit::Cubin}, {"spirv", Emit::Spirv}, {"bundle", Emit::Bundle}};
+      {"ssm", Emit::Ssm},     {"normal", Emit::Normal}, {"form", Emit::Form},
+      {"tile", Emit::Tile},   {"llvm", Emit::Llvm},     {"asm", Emit::Asm},
+      {"obj", Emit::Obj},     {"ptx", Emit::Ptx},       {"cubin", Emit::Cubin},
+      {"spirv", Emit::Spirv}, {"bundle", Emit::Bundle}};
   SmallVector<StringRef> names;
   for (auto& [name, emit] : known) {
     names.push_back(name);
@@ -240,7 +241,8 @@ static const OptionRow rows[] = {
      "cpu (default: this machine's features), cpu:TRIPLE:FEATURES (features as LLVM writes them:\n"
      "+avx2,+fma), cuda (this machine's GPU, else sm_90a), cuda:ARCH (sm_80 and later), vulkan\n"
      "(most devices of Vulkan 1.1), vulkan:nvidia-hopper, vulkan:FILE.json (limits as vulkaninfo\n"
-     "names them; ,spirv1.4 to ,spirv1.6 behind any of these), or reference: the f64 interpreter of\n"
+     "names them; ,spirv1.4 to ,spirv1.6 behind any of these), or reference: the f64 interpreter "
+     "of\n"
      "the declaration itself (run only)",
      setTarget},
     {"--precision", "fast|exact", compile | run | check | bench,
@@ -283,7 +285,8 @@ static const OptionRow rows[] = {
      "obj     an object file; include/ssmc/Target/KernelABI.h tells how to call it\n"
      "ptx     assembly of --target cuda; include/ssmc/Target/SIMT.h tells how to call it\n"
      "cubin   its machine code, by ptxas\n"
-     "spirv   modules of --target vulkan: a folder of NAME.spv and of what they are, manifest.json\n"
+     "spirv   modules of --target vulkan: a folder of NAME.spv and of what they are, "
+     "manifest.json\n"
      "        (docs/vulkan.md); to the standard output as text of the spirv dialect\n"
      "bundle  a folder for --target cuda or vulkan: kernels, a launcher in C and what they are "
      "(docs/bundles.md);\n"

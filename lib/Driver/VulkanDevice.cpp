@@ -21,10 +21,9 @@ Error VulkanDevice::check(const vulkan::TargetSpec& target) {
     return createStringError(message + "; --emit spirv needs none");
   const vulkan::DeviceLimits& limits = device->limits();
   auto refuse = [&](const Twine& what, int64_t wanted, int64_t there) {
-    return createStringError("kernels for " + Twine("vulkan") +
-                             (target.profile.empty() ? "" : ":" + target.profile) + " need " +
-                             what + " of " + Twine(wanted) + "; " + limits.name + " has " +
-                             Twine(there));
+    return createStringError(
+        "kernels for " + Twine("vulkan") + (target.profile.empty() ? "" : ":" + target.profile) +
+        " need " + what + " of " + Twine(wanted) + "; " + limits.name + " has " + Twine(there));
   };
   if (target.threads > limits.threads)
     return refuse("work groups", target.threads, limits.threads);

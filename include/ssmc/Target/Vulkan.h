@@ -26,12 +26,12 @@ namespace ssmc::vulkan {
 
 /// What devices must have.
 struct TargetSpec {
-  std::string profile;           ///< "", "nvidia-hopper" or the path of a file
-  int64_t version = 13;          ///< of SPIR-V: 13 for 1.3, up to 16
+  std::string profile;  ///< "", "nvidia-hopper" or the path of a file
+  int64_t version = 13; ///< of SPIR-V: 13 for 1.3, up to 16
   int64_t sharedBytes = 32 << 10;
-  int64_t threads = 128;         ///< of a work group
-  int64_t bindings = 30;         ///< storage buffers that a kernel may have
-  int64_t processors = 1;        ///< work groups wanted to fill the device
+  int64_t threads = 128;  ///< of a work group
+  int64_t bindings = 30;  ///< storage buffers that a kernel may have
+  int64_t processors = 1; ///< work groups wanted to fill the device
   /// Whether arrays of 16-bit elements are such (storageBuffer16BitAccess and shaderInt16), and not
   /// of words whose halves are written by atomic operations.
   bool storage16 = false;

@@ -67,8 +67,7 @@ public:
   }
   void arriveAfterCopies(ImplicitLocOpBuilder& b, Value address) const override {
     LLVM::CallIntrinsicOp::create(
-        b, b.getStringAttr("llvm.nvvm.cp.async.mbarrier.arrive.noinc.shared"),
-        ValueRange{address});
+        b, b.getStringAttr("llvm.nvvm.cp.async.mbarrier.arrive.noinc.shared"), ValueRange{address});
   }
   void waitFor(ImplicitLocOpBuilder& b, Value address, Value parity) const override {
     std::string text = "{\n\t.reg .pred sent;\n\twaiting:\n\tmbarrier.";

@@ -50,7 +50,8 @@ struct LowerTileToThreads : PassWrapper<LowerTileToThreads, OperationPass<Module
     limits.processors = processors;
     SmallVector<tile::KernelOp> kernels(getOperation().getOps<tile::KernelOp>());
     for (tile::KernelOp kernel : kernels) {
-      FailureOr<simt::KernelInfo> info = simt::lowerKernel(kernel, cuda::machine(cuda::TargetSpec()), limits);
+      FailureOr<simt::KernelInfo> info =
+          simt::lowerKernel(kernel, cuda::machine(cuda::TargetSpec()), limits);
       if (failed(info))
         return signalPassFailure();
       kernel->getPrevNode()->setAttr("launch", asAttribute(*info, Builder(&getContext())));

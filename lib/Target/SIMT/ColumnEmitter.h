@@ -96,8 +96,8 @@ private:
   std::vector<Staged> staged;
   int64_t slots = fewestSlots;
   llvm::DenseMap<Value, Fragment> fragments;
-  int64_t sharers;  ///< warps of sixteen columns
-  Value half;       ///< which of them this one is
+  int64_t sharers; ///< warps of sixteen columns
+  Value half;      ///< which of them this one is
   Buffer signals;
   Buffer exchanged; ///< places for sums, of which two take turns
   int64_t exchangeBytes = 0, exchanges = 0;

@@ -63,7 +63,8 @@ void ColumnEmitter::makeSignals() {
   Value isFirst = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, e.thread, e.i32(0));
   e.when(isFirst, [&] {
     for (int64_t slot = 0; slot < slots; ++slot) {
-      e.machine.makeSignal(b, signalOf(e.i32(slot), isThere), e.info.threads - 32 * e.columns.warps);
+      e.machine.makeSignal(b, signalOf(e.i32(slot), isThere),
+                           e.info.threads - 32 * e.columns.warps);
       e.machine.makeSignal(b, signalOf(e.i32(slot), isRead), 32 * e.columns.warps);
     }
   });
@@ -194,9 +195,8 @@ void ColumnEmitter::emitCopies(Value count) {
   e.loop(e.i64(0), count, e.i64(1), {}, [&](Value chunk, ValueRange) {
     Value slot = slotOf(chunk);
     Value isUsed = arith::CmpIOp::create(b, arith::CmpIPredicate::sge, chunk, e.i64(slots));
-    e.when(isUsed, [&] {
-      waitFor(slot, isRead, arith::SubIOp::create(b, turnOf(chunk), e.i32(1)));
-    });
+    e.when(isUsed,
+           [&] { waitFor(slot, isRead, arith::SubIOp::create(b, turnOf(chunk), e.i32(1))); });
     bringIn(chunk, slot);
     e.machine.arriveAfterCopies(b, signalOf(slot, isThere));
     return SmallVector<Value>();

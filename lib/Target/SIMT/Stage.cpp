@@ -22,7 +22,8 @@ static int64_t elementBytes(const Buffer& buffer) {
 
 bool KernelEmitter::copiesWhole(tile::LoadOp load, const Buffer& target) {
   tile::OperandAttr operand = kernel.getOperandAt(kernel.findLoaded(load.getName()));
-  if (!machine.hasCopies() || !llvm::is_contained({tile::Role::In, tile::Role::ChunkTemp}, operand.getRole()) ||
+  if (!machine.hasCopies() ||
+      !llvm::is_contained({tile::Role::In, tile::Role::ChunkTemp}, operand.getRole()) ||
       load.getPart() != tile::Part::Whole || operand.getAxes().empty() ||
       operand.getStorage() != target.storage || !isa<FloatType>(target.storage))
     return false;

@@ -192,12 +192,12 @@ static Reduced reduceInWords(const Arithmetic& a, Value x) {
   auto shiftLeft = [&](Value v, Value by) -> Value { return arith::ShLIOp::create(b, v, by); };
   auto shiftRight = [&](Value v, Value by) -> Value { return arith::ShRUIOp::create(b, v, by); };
   Value exponent = arith::AndIOp::create(b, shiftRight(bits, integer(23)), integer(0xff));
-  Value mantissa = arith::OrIOp::create(b, arith::AndIOp::create(b, bits, integer(0x7fffff)),
-                                        integer(0x800000));
+  Value mantissa =
+      arith::OrIOp::create(b, arith::AndIOp::create(b, bits, integer(0x7fffff)), integer(0x800000));
   // |x| = mantissa 2^(exponent - 150). The first digit of three words of them is the one that
   // is worth 2 quadrants, beside the mantissa's last bit.
-  Value first = arith::MaxSIOp::create(b, arith::SubIOp::create(b, exponent, integer(120)),
-                                       integer(0));
+  Value first =
+      arith::MaxSIOp::create(b, arith::SubIOp::create(b, exponent, integer(120)), integer(0));
   Value word = shiftRight(first, integer(5));
   Value shift = arith::AndIOp::create(b, first, integer(31));
   auto wordAt = [&](int64_t offset) {
@@ -210,8 +210,8 @@ static Reduced reduceInWords(const Arithmetic& a, Value x) {
   Value words[4] = {wordAt(0), wordAt(1), wordAt(2), wordAt(3)}, window[3];
   Value back = arith::SubIOp::create(b, integer(31), shift);
   for (int i = 0; i < 3; ++i)
-    window[i] = arith::OrIOp::create(
-        b, shiftLeft(words[i], shift), shiftRight(shiftRight(words[i + 1], integer(1)), back));
+    window[i] = arith::OrIOp::create(b, shiftLeft(words[i], shift),
+                                     shiftRight(shiftRight(words[i + 1], integer(1)), back));
   auto last = arith::MulUIExtendedOp::create(b, mantissa, window[2]);
   auto middle = arith::MulUIExtendedOp::create(b, mantissa, window[1]);
   Value low = arith::AddIOp::create(b, middle.getLow(), last.getHigh());
@@ -227,8 +227,7 @@ static Reduced reduceInWords(const Arithmetic& a, Value x) {
   Value mask = arith::ShRSIOp::create(b, rest, integer(31));
   Value high32 =
       arith::UIToFPOp::create(b, a.type, arith::XOrIOp::create(b, rest, mask).getResult());
-  Value low32 =
-      arith::UIToFPOp::create(b, a.type, arith::XOrIOp::create(b, low, mask).getResult());
+  Value low32 = arith::UIToFPOp::create(b, a.type, arith::XOrIOp::create(b, low, mask).getResult());
   Value part = a.add(a.mul(high32, a.constant(0x1p-32)), a.mul(low32, a.constant(0x1p-64)));
   Value angle = a.mul(part, a.constant(1.57079632679489662));
   Value isBelow = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, mask, integer(0));

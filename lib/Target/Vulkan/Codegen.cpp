@@ -42,8 +42,7 @@ static void setEnvironment(ModuleOp module, const TargetSpec& target) {
     capabilities.append({spirv::Capability::StorageBuffer16BitAccess, spirv::Capability::Int16});
     extensions.push_back(spirv::Extension::SPV_KHR_16bit_storage);
   }
-  auto triple = spirv::VerCapExtAttr::get(
-      versionOf(target), capabilities, extensions, context);
+  auto triple = spirv::VerCapExtAttr::get(versionOf(target), capabilities, extensions, context);
   module->setAttr(spirv::getTargetEnvAttrName(),
                   spirv::TargetEnvAttr::get(triple, spirv::getDefaultResourceLimits(context),
                                             spirv::ClientAPI::Vulkan));
@@ -52,8 +51,7 @@ static void setEnvironment(ModuleOp module, const TargetSpec& target) {
 static void loadDialects(MLIRContext* context) {
   DialectRegistry registry;
   registry.insert<arith::ArithDialect, func::FuncDialect, gpu::GPUDialect, LLVM::LLVMDialect,
-                  math::MathDialect, memref::MemRefDialect, scf::SCFDialect,
-                  spirv::SPIRVDialect>();
+                  math::MathDialect, memref::MemRefDialect, scf::SCFDialect, spirv::SPIRVDialect>();
   context->appendDialectRegistry(registry);
   context->loadAllAvailableDialects();
 }
@@ -135,9 +133,9 @@ static std::optional<std::vector<Kernel>> lower(ModuleOp module, const TargetSpe
   // The version is the one that the interfaces of entry points are made for, not the least one.
   for (auto shader : module.getOps<spirv::ModuleOp>())
     if (auto least = shader.getVceTriple())
-      shader.setVceTripleAttr(spirv::VerCapExtAttr::get(
-          versionOf(target), llvm::to_vector(least->getCapabilities()),
-          llvm::to_vector(least->getExtensions()), module.getContext()));
+      shader.setVceTripleAttr(
+          spirv::VerCapExtAttr::get(versionOf(target), llvm::to_vector(least->getCapabilities()),
+                                    llvm::to_vector(least->getExtensions()), module.getContext()));
   return kernels;
 }
 

@@ -156,11 +156,11 @@ Value Lowering::widen(Type from, Value bits) {
   };
   Value moved = arith::AddIOp::create(b, rest, i32(112 << 23));
   Value special = arith::AddIOp::create(b, rest, i32(224 << 23));
-  Value withOne = arith::BitcastOp::create(
-      b, f32, arith::AddIOp::create(b, rest, i32(113 << 23)).getResult());
+  Value withOne =
+      arith::BitcastOp::create(b, f32, arith::AddIOp::create(b, rest, i32(113 << 23)).getResult());
   Value one = arith::BitcastOp::create(b, f32, i32(113 << 23));
-  Value small = arith::BitcastOp::create(
-      b, b.getI32Type(), arith::SubFOp::create(b, withOne, one).getResult());
+  Value small = arith::BitcastOp::create(b, b.getI32Type(),
+                                         arith::SubFOp::create(b, withOne, one).getResult());
   Value made = arith::SelectOp::create(b, equals(exponent, 0x0f800000), special, moved);
   made = arith::SelectOp::create(b, equals(exponent, 0), small, made);
   return arith::BitcastOp::create(b, f32, arith::OrIOp::create(b, made, sign).getResult());
@@ -176,9 +176,8 @@ Value Lowering::roundHalf(Value x) {
     return arith::CmpIOp::create(b, arith::CmpIPredicate::uge, y, i32(limit));
   };
   // Below 2^-14 the spacing is that of 0.5 in f32.
-  Value shifted = arith::AddFOp::create(
-      b, arith::BitcastOp::create(b, f32, rest).getResult(),
-      arith::ConstantOp::create(b, b.getF32FloatAttr(0.5f)));
+  Value shifted = arith::AddFOp::create(b, arith::BitcastOp::create(b, f32, rest).getResult(),
+                                        arith::ConstantOp::create(b, b.getF32FloatAttr(0.5f)));
   Value small = arith::SubIOp::create(
       b, arith::BitcastOp::create(b, b.getI32Type(), shifted).getResult(), i32(0x3f000000));
   Value odd = arith::AndIOp::create(b, arith::ShRUIOp::create(b, rest, i32(13)), i32(1));
@@ -325,9 +324,8 @@ void Lowering::lowerOp(Operation* op) {
       })
       .Case([&](LLVM::ICmpOp compare) { // Of a pointer with null.
         const Place& place = places.find(compare.getLhs())->second;
-        values.map(compare.getResult(),
-                   arith::CmpIOp::create(b, arith::CmpIPredicate::ne, number(place.parameter),
-                                         i32(-1)));
+        values.map(compare.getResult(), arith::CmpIOp::create(b, arith::CmpIPredicate::ne,
+                                                              number(place.parameter), i32(-1)));
       })
       .Case([&](LLVM::LoadOp load) { lowerLoad(load); })
       .Case([&](LLVM::StoreOp store) { lowerStore(store); })

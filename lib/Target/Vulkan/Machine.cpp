@@ -42,12 +42,12 @@ public:
     // To the nearest, to the even one of two; NaN stays one.
     auto rounded = [&](Value x) -> Value {
       Value bits = arith::BitcastOp::create(b, b.getI32Type(), x);
-      Value odd = arith::AndIOp::create(
-          b, arith::ShRUIOp::create(b, bits, integer(16)), integer(1));
+      Value odd =
+          arith::AndIOp::create(b, arith::ShRUIOp::create(b, bits, integer(16)), integer(1));
       Value up = arith::AddIOp::create(b, bits, arith::AddIOp::create(b, odd, integer(0x7fff)));
       Value isNaN = arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, x, x);
-      return arith::ShRUIOp::create(
-          b, arith::SelectOp::create(b, isNaN, integer(0x7fc00000), up), integer(16));
+      return arith::ShRUIOp::create(b, arith::SelectOp::create(b, isNaN, integer(0x7fc00000), up),
+                                    integer(16));
     };
     if (low == high)
       return rounded(low); // (The high half of what is stored as one number is not read.)

@@ -20,9 +20,9 @@ struct LowerTileToGroups : PassWrapper<LowerTileToGroups, OperationPass<ModuleOp
     return "lower tile kernels to gpu.modules whose arrays are words";
   }
   void getDependentDialects(DialectRegistry& registry) const override {
-    registry.insert<arith::ArithDialect, func::FuncDialect, gpu::GPUDialect, LLVM::LLVMDialect,
-                    math::MathDialect, memref::MemRefDialect, scf::SCFDialect,
-                    spirv::SPIRVDialect>();
+    registry
+        .insert<arith::ArithDialect, func::FuncDialect, gpu::GPUDialect, LLVM::LLVMDialect,
+                math::MathDialect, memref::MemRefDialect, scf::SCFDialect, spirv::SPIRVDialect>();
   }
   void runOnOperation() override {
     vulkan::TargetSpec target;

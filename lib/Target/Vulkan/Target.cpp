@@ -21,7 +21,8 @@ int64_t Kernel::countBindings() const {
   return 1 + (bindings.empty() ? 0 : std::max(0, *llvm::max_element(bindings)));
 }
 
-/// A member of that name, wherever it is in an object of objects and lists; a truth value is 0 or 1.
+/// A member of that name, wherever it is in an object of objects and lists; a truth value is 0
+/// or 1.
 static std::optional<int64_t> findNumber(const json::Value& value, llvm::StringRef name) {
   if (const json::Array* array = value.getAsArray()) {
     for (const json::Value& one : *array)
@@ -45,8 +46,9 @@ static std::optional<int64_t> findNumber(const json::Value& value, llvm::StringR
 static bool readFile(llvm::StringRef path, TargetSpec& spec, std::string& error) {
   auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/true);
   if (!buffer) {
-    error = "there is no profile '" + path.str() + "', and no such file can be read: " +
-            buffer.getError().message() + "; known are " + llvm::join(TargetSpec::profiles(), ", ");
+    error = "there is no profile '" + path.str() +
+            "', and no such file can be read: " + buffer.getError().message() + "; known are " +
+            llvm::join(TargetSpec::profiles(), ", ");
     return false;
   }
   llvm::Expected<json::Value> value = json::parse((*buffer)->getBuffer());
@@ -61,11 +63,10 @@ static bool readFile(llvm::StringRef path, TargetSpec& spec, std::string& error)
     int64_t least;
   };
   // (The least that every device of Vulkan 1.1 has, but for bindings, of which kernels need some.)
-  for (const Entry& entry :
-       {Entry{"maxComputeSharedMemorySize", spec.sharedBytes, 16 << 10},
-        Entry{"maxComputeWorkGroupInvocations", invocations, 128},
-        Entry{"maxPerStageDescriptorStorageBuffers", spec.bindings, 4},
-        Entry{"subgroupSize", spec.subgroup, 1}})
+  for (const Entry& entry : {Entry{"maxComputeSharedMemorySize", spec.sharedBytes, 16 << 10},
+                             Entry{"maxComputeWorkGroupInvocations", invocations, 128},
+                             Entry{"maxPerStageDescriptorStorageBuffers", spec.bindings, 4},
+                             Entry{"subgroupSize", spec.subgroup, 1}})
     if (std::optional<int64_t> found = findNumber(*value, entry.name)) {
       if (*found < entry.least) {
         error = "'" + path.str() + "': " + entry.name + " is " + std::to_string(*found) +

@@ -14,6 +14,7 @@
 
 // CHECK-LABEL: func.func @columns(
 // CHECK-SAME:  threads = 128 : i64
+// CHECK:       llvm.nvvm.barrier.cta.sync.aligned.all
 // CHECK:       %[[WARP:.*]] = arith.divui %{{.*}}, %c32_i32
 // CHECK:       %[[HALF:.*]] = arith.remui %[[WARP]], %c2_i32
 // CHECK:       %[[PAIR:.*]] = arith.divui %[[WARP]], %c2_i32
