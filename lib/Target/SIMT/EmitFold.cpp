@@ -164,6 +164,8 @@ void KernelEmitter::emitPrivateFold(ssm::FoldOp fold, ArrayRef<ssm::AxisAttr> de
     auto takeStep = [&](Index at, ValueRange values) {
       foldPositions[steps.getName()] = at;
       hold(values);
+      // What folds inside hold is of one step.
+      auto outside = privates;
       for (auto [argument, held] : llvm::zip(fold.getBlock()->getArguments(), carried))
         privates[argument.getAsOpaquePointer()] = held;
       SmallVector<Value> next;
@@ -187,6 +189,7 @@ void KernelEmitter::emitPrivateFold(ssm::FoldOp fold, ArrayRef<ssm::AxisAttr> de
         }
       if (waiting >= mostWaiting)
         keepAll();
+      privates = std::move(outside);
       return next;
     };
     SmallVector<Value> last;
