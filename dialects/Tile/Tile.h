@@ -34,7 +34,7 @@ bool isStoredAsBF16(mlir::Value value);
 bool isExactAsBF16(mlir::Value value);
 
 /// Whether a value has a part in the states that the next block of steps begins with, or in what
-/// another kernel reads with more digits than bf16 has.
-bool flowsIntoState(mlir::Value value);
+/// another kernel reads with more digits than bf16 has. Stores that are `isLast` pass nothing on.
+bool flowsIntoState(mlir::Value value, llvm::function_ref<bool(StoreOp)> isLast = nullptr);
 
 } // namespace ssmc::tile

@@ -272,11 +272,12 @@ bool tile::isExactAsBF16(Value value) {
          operand.getRole() != Role::ChunkTemp;
 }
 
-static bool flowsIntoState(Value value, DenseSet<Value>& seen) {
+static bool flowsIntoState(Value value, llvm::function_ref<bool(StoreOp)> isLast,
+                           DenseSet<Value>& seen) {
   // What another kernel reads may have a part in a state there, unless it is kept as one bf16.
-  auto isPassedOn = [](Operation* user) {
+  auto isPassedOn = [&](Operation* user) {
     auto store = dyn_cast<StoreOp>(user);
-    if (!store)
+    if (!store || (isLast && isLast(store)))
       return false;
     auto kernel = store->getParentOfType<KernelOp>();
     OperandAttr operand = kernel.getOperandAt(kernel.findStored(store.getName()));
@@ -286,11 +287,11 @@ static bool flowsIntoState(Value value, DenseSet<Value>& seen) {
   return seen.insert(value).second && llvm::any_of(value.getUsers(), [&](Operation* user) {
            return isa<YieldOp>(user) || isPassedOn(user) ||
                   llvm::any_of(user->getResults(),
-                               [&](Value result) { return flowsIntoState(result, seen); });
+                               [&](Value result) { return flowsIntoState(result, isLast, seen); });
          });
 }
 
-bool tile::flowsIntoState(Value value) {
+bool tile::flowsIntoState(Value value, llvm::function_ref<bool(StoreOp)> isLast) {
   DenseSet<Value> seen;
-  return ::flowsIntoState(value, seen);
+  return ::flowsIntoState(value, isLast, seen);
 }

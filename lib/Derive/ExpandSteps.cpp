@@ -231,15 +231,21 @@ SmallVector<Value> Expander::expand(ApplyOp apply) {
     });
     return {made.getResult(1)};
   }
-  // What is left of 1 since step s, and what step s has got so far.
-  auto made = fold(axis, false, {nothing, nothing}, [&](ValueRange carried) {
-    Value left =
-        select(isHere(diagonal, axis), number(1), mul(carried[0], at(apply.getDecay(), axis)));
-    Value now = mul(mul(at(apply.getMatrix(), axis), at(apply.getB(), axis)),
-                    apply.getStrict() ? carried[0] : left);
-    return SmallVector<Value>{broadcast(left, type), broadcast(add(carried[1], now), type)};
+  // The same from the last step to the first: vectors of later steps decay back to the present one,
+  // which takes its column of the matrix.
+  Value key = relabel(apply.getB(), rows, columns);
+  Value matrix = RelabelOp::create(b, loc, apply.getMatrix(), b.getArrayAttr({rows, columns}),
+                                   b.getArrayAttr({columns, rows}));
+  auto made = fold(axis, true, {nothing}, [&](ValueRange carried) {
+    Value decay = at(apply.getDecay(), axis), here = isHere(diagonal, axis);
+    Value now = apply.getStrict() ? carried[0] : select(here, key, carried[0]);
+    Value row = SumOp::create(b, loc, mul(at(matrix, axis), now), b.getArrayAttr(columns));
+    Value next = mul(now, decay);
+    if (apply.getStrict())
+      next = select(here, key, next);
+    return SmallVector<Value>{broadcast(next, type), row};
   });
-  return {back(made.getResult(1))};
+  return {made.getResult(1)};
 }
 
 SmallVector<Value> Expander::expand(SolveOp solve) {

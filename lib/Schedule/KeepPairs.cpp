@@ -60,6 +60,19 @@ void schedule::keepPairs(ArrayRef<tile::KernelOp> kernels) {
   }
 }
 
+/// Whether a value is added to what chunks before have added up, and nothing else: the gradient of
+/// a param. No error of it comes back multiplied.
+static bool isTotalled(Value value) {
+  return !value.use_empty() && llvm::all_of(value.getUsers(), [&](Operation* user) {
+    auto add = dyn_cast<ssm::AddOp>(user);
+    if (!add || !add->hasOneUse() || !isa<tile::YieldOp>(*add->getUsers().begin()))
+      return false;
+    auto before = dyn_cast<BlockArgument>(add.getLhs() == value ? add.getRhs() : add.getLhs());
+    return before && before.hasOneUse() &&
+           add->getBlock()->getTerminator()->getOperand(before.getArgNumber()) == add.getResult();
+  });
+}
+
 void schedule::dropRests(ArrayRef<tile::KernelOp> kernels) {
   llvm::MapVector<StringRef, SmallVector<tile::StoreOp>> stores;
   llvm::StringMap<SmallVector<tile::LoadOp>> loads;
@@ -70,10 +83,16 @@ void schedule::dropRests(ArrayRef<tile::KernelOp> kernels) {
       else if (auto load = dyn_cast<tile::LoadOp>(op))
         loads[load.getName()].push_back(load);
     });
+  auto isLast = [&](tile::StoreOp store) {
+    auto found = loads.find(store.getName());
+    return found != loads.end() && llvm::all_of(found->second, [](tile::LoadOp load) {
+             return isTotalled(load.getResult());
+           });
+  };
   llvm::StringSet<> dropped;
   for (auto& [name, writers] : stores) {
-    auto isWanted = [](tile::LoadOp load) {
-      return tile::flowsIntoState(load.getResult()) ||
+    auto isWanted = [&](tile::LoadOp load) {
+      return tile::flowsIntoState(load.getResult(), isLast) ||
              !llvm::all_of(load->getUsers(), [](Operation* user) { return isa<ssm::AddOp>(user); });
     };
     if (llvm::any_of(loads[name], isWanted))

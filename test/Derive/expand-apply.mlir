@@ -36,13 +36,18 @@ ssm.recurrence @inside time [t] dims(K) {
   // CHECK: %[[ROW:.*]] = ssm.sum %[[PRODUCT]] over [s]
   // CHECK: ssm.yield %[[NEXT]], %[[ROW]]
   %y = ssm.apply %m, %b decay %d rows "t" columns "s" : [s: 4, t: 4], [K, t: 4], [K, t: 4]
-  // CHECK: %[[Z:.*]]:2 = ssm.fold over [t: 4] carry(%[[LEFT:.*]] = {{.*}}, %[[SOFAR:.*]] = {{.*}}) {
-  // CHECK: %[[GATHERED:.*]] = ssm.add %[[SOFAR]],
-  // CHECK: ssm.yield %{{.*}}, %[[GATHERED]]
-  // CHECK: %[[BACK:.*]] = ssm.relabel %[[Z]]#1 [s] to [t]
+  // From the last step to the first: what later steps bring decays back to the present one, which takes its column.
+  // CHECK: %[[TURNED:.*]] = ssm.relabel %[[M]] [t, s] to [s, t]
+  // CHECK: %[[Z:.*]]:2 = ssm.fold over [t: 4] reverse carry(%[[LATER:.*]] = %{{.*}} : [K, s: 4]) {
+  // CHECK: %[[NOW:.*]] = ssm.select %{{.*}}, %{{.*}}, %[[LATER]]
+  // CHECK: %[[COLUMN:.*]] = ssm.at %[[TURNED]] "t"
+  // CHECK: %[[TERMS:.*]] = ssm.mul %[[COLUMN]], %[[NOW]]
+  // CHECK: %[[SUM:.*]] = ssm.sum %[[TERMS]] over [s]
+  // CHECK: %[[EARLIER:.*]] = ssm.mul %[[NOW]],
+  // CHECK: ssm.yield %[[EARLIER]], %[[SUM]]
   %z = ssm.apply %m, %b decay %d rows "t" columns "s" transpose : [s: 4, t: 4], [K, t: 4], [K, t: 4]
   // CHECK: ssm.out "y" [K, t], %[[Y]]#1
   ssm.out "y" [K, t], %y : [K, t: 4]
-  // CHECK: ssm.out "z" [K, t], %[[BACK]]
+  // CHECK: ssm.out "z" [K, t], %[[Z]]#1
   ssm.out "z" [K, t], %z : [K, t: 4]
 }

@@ -332,9 +332,27 @@ void ColumnEmitter::writeOperand(tile::StoreOp store) {
              [&] { LLVM::StoreOp::create(b, pair, e.address(target, point), 4); });
     }
   };
+  // With positions across, a thread has two of them side by side.
+  auto isAcross = [&](const Dim& dim) {
+    return fragment.axis && dim.label == fragment.axis.getName() && dim.stride == 1 &&
+           !dim.dynamicStride;
+  };
+  bool byPairs = target.storage.isBF16() && target.isAligned && llvm::any_of(target.dims, isAcross);
   auto write = [&](bool asks) {
     if (byRows)
       return writeRows(asks);
+    if (byPairs && !asks) {
+      for (size_t i = 0; i < fragment.elements.size(); i += 2) {
+        Value x = fragment.elements[i], y = fragment.elements[i + 1];
+        if (store.getRest()) {
+          x = e.restOf(x);
+          y = e.restOf(y);
+        }
+        LLVM::StoreOp::create(b, e.machine.roundPair(b, x, y),
+                              e.address(target, placed(pointOf(fragment.axis, i))), 4);
+      }
+      return;
+    }
     for (size_t i = 0; i < fragment.elements.size(); ++i) {
       Point point = placed(pointOf(fragment.axis, i));
       Value element = fragment.elements[i];

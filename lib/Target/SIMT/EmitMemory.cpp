@@ -145,8 +145,10 @@ void KernelEmitter::storeRun(const Buffer& buffer, Run run) {
         !llvm::all_of(run, [](auto& one) { return one.second.getType().isF32(); }))
       return false;
     StringRef label = labelOf(run);
+    // (Strides of the caller's that are not known here are multiples of 16 bytes.)
     return !label.empty() && llvm::all_of(buffer.dims, [&](const Dim& dim) {
-      return !dim.dynamicStride && (dim.label == label ? dim.stride == 1 : dim.stride % count == 0);
+      return dim.dynamicStride ? dim.label != label
+                               : (dim.label == label ? dim.stride == 1 : dim.stride % count == 0);
     });
   };
   if (!canStoreAtOnce()) {

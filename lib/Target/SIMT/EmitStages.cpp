@@ -11,6 +11,22 @@ using namespace ssmc::simt;
 void KernelEmitter::barrier() {
   machine.barrier(b);
   ++clock;
+  firstFree = 0;
+}
+
+/// The number of a thread among `count`, which are those after the last ones that had work since
+/// threads met, so that what a stage has for few threads is done side by side. Those that are not
+/// among them have larger numbers.
+Value KernelEmitter::numberAmong(int64_t count) {
+  int64_t threads = limits.threads, lanes = machine.lanes();
+  int64_t taken = llvm::alignTo(count, lanes), first = firstFree;
+  if (!llvm::isPowerOf2_64(threads) || taken >= threads)
+    return thread;
+  firstFree = (first + taken) % threads;
+  if (first == 0)
+    return thread;
+  Value turned = arith::AddIOp::create(b, thread, i32(threads - first));
+  return arith::AndIOp::create(b, turned, i32(threads - 1));
 }
 
 /// The position of a number among all of some labels, the last one fastest.
@@ -40,8 +56,9 @@ void KernelEmitter::deal(ArrayRef<ssm::AxisAttr> axes,
     when(existsAt(axes, point), [&] { body(point); });
   };
   if (total < threads) {
-    Value mine = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, thread, i32(total));
-    when(mine, [&] { at(thread); });
+    Value number = numberAmong(total);
+    Value mine = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, number, i32(total));
+    when(mine, [&] { at(number); });
     return;
   }
   if (total == threads) {
@@ -139,33 +156,64 @@ void KernelEmitter::emitGroupReduction(Operation* op, const Buffer& target, int6
       summed.push_back(axis);
   int64_t sums = countOf(axes), terms = countOf(summed);
   Scope scope(*this);
-  Value lane = arith::RemUIOp::create(b, thread, i32(group));
-  Value number = arith::DivUIOp::create(b, thread, i32(group));
+  Value mine = numberAmong(sums * group);
+  Value lane = arith::RemUIOp::create(b, mine, i32(group));
+  Value number = arith::DivUIOp::create(b, mine, i32(group));
   // All threads of a warp go along; those without a sum of their own compute the last one again.
   Value inside = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, number, i32(sums));
-  Point point = pointAt(arith::MinSIOp::create(b, number, i32(sums - 1)), axes);
-  Value identity = reductionIdentity(b, op, b.getF32Type());
-  Value sum =
-      loop(lane, i32(terms), i32(group), identity, [&](Value term, ValueRange carried) {
-        Point at = pointAt(term, summed, point);
-        Value exists = existsAt(summed, at);
-        Value value;
-        if (exists)
-          value = choose(
-                      exists, [&] { return SmallVector<Value>{evaluate(op->getOperand(0), at)}; },
-                      [&] { return SmallVector<Value>{identity}; })
-                      .front();
-        else
-          value = evaluate(op->getOperand(0), at);
-        return SmallVector<Value>{reductionCombine(b, op, carried[0], value)};
-      }).front();
-  for (int64_t mask = group / 2; mask > 0; mask /= 2)
-    sum = reductionCombine(b, op, sum, machine.exchange(b, sum, mask));
-  Value first = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, lane, i32(0));
-  inside = arith::AndIOp::create(b, inside, first);
-  if (Value exists = existsAt(axes, point))
-    inside = arith::AndIOp::create(b, inside, exists);
-  when(inside, [&] { store(target, point, sum); });
+  auto sumUp = [&] {
+    Point point = pointAt(arith::MinSIOp::create(b, number, i32(sums - 1)), axes);
+    Value identity = reductionIdentity(b, op, b.getF32Type());
+    // A thread takes terms side by side, as they may lie in memory, with a sum of its own for each:
+    // an addition waits for the one before.
+    bool isPart =
+        llvm::any_of(summed, [&](ssm::AxisAttr axis) { return isPartial(axis.getName()); });
+    int64_t width = 1;
+    while (!isPart && width < sideBySide && summed.back().getSize() % (2 * width) == 0 &&
+           terms % (2 * width * group) == 0)
+      width *= 2;
+    SmallVector<ssm::AxisAttr> coarse(summed);
+    coarse.back() = ssm::AxisAttr::get(b.getContext(), summed.back().getLabel(),
+                                       b.getI64IntegerAttr(summed.back().getSize() / width));
+    SmallVector<Value> parts = loop(
+        lane, i32(terms / width), i32(group), SmallVector<Value>(width, identity),
+        [&](Value term, ValueRange carried) {
+          Point at = pointAt(term, coarse, point);
+          StringRef last = summed.back().getName();
+          Value start = indexValue(*at.find(last));
+          if (width > 1)
+            start = arith::MulIOp::create(b, start, i32(width));
+          SmallVector<Value> values;
+          for (int64_t i = 0; i < width; ++i) {
+            at.set(last, {start, i});
+            auto read = [&] { return SmallVector<Value>{evaluate(op->getOperand(0), at)}; };
+            Value exists = existsAt(summed, at);
+            values.push_back(
+                exists ? choose(exists, read, [&] { return SmallVector<Value>{identity}; }).front()
+                       : read().front());
+          }
+          for (auto [value, before] : llvm::zip(values, carried))
+            value = reductionCombine(b, op, before, value);
+          return values;
+        });
+    while (parts.size() > 1) {
+      Value last = parts.pop_back_val();
+      parts[(parts.size() - 1) / 2] = reductionCombine(b, op, parts[(parts.size() - 1) / 2], last);
+    }
+    Value sum = parts.front();
+    for (int64_t mask = group / 2; mask > 0; mask /= 2)
+      sum = reductionCombine(b, op, sum, machine.exchange(b, sum, mask));
+    Value first = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, lane, i32(0));
+    inside = arith::AndIOp::create(b, inside, first);
+    if (Value exists = existsAt(axes, point))
+      inside = arith::AndIOp::create(b, inside, exists);
+    when(inside, [&] { store(target, point, sum); });
+  };
+  int64_t taken = llvm::alignTo(sums * group, machine.lanes());
+  if (taken < limits.threads)
+    when(arith::CmpIOp::create(b, arith::CmpIPredicate::slt, mine, i32(taken)), sumUp);
+  else
+    sumUp();
 }
 
 void KernelEmitter::emitResult(const Result& result) {
@@ -200,11 +248,22 @@ void KernelEmitter::emitStore(tile::StoreOp op) {
   if (isWithAnother(op))
     return;
   Value value = op.getValue();
-  auto bufferOf = [&](tile::StoreOp store) {
-    return userBuffer(store, kernel.findStored(store.getName()), store.getPart(),
-                      arrayType(value).getElementType(), /*row=*/0);
-  };
   int index = kernel.findStored(op.getName());
+  auto bufferOf = [&](tile::StoreOp store) {
+    int number = kernel.findStored(store.getName());
+    Buffer buffer = userBuffer(store, number, store.getPart(), arrayType(value).getElementType(),
+                               /*row=*/0);
+    // Rows of whole multiples of 16 bytes are asked to begin at such.
+    tile::OperandAttr operand = kernel.getOperandAt(number);
+    if (roundsProducts && operand.getRole() == tile::Role::Out && !operand.getAxes().empty() &&
+        isa<FloatType>(operand.getStorage()) &&
+        operand.getAxes().back().getSize() * operand.getStorage().getIntOrFloatBitWidth() % 128 ==
+            0) {
+      needsAligned(number, operand.getStorage().getIntOrFloatBitWidth() / 8);
+      buffer.isAligned = true;
+    }
+    return buffer;
+  };
   Buffer target = bufferOf(op), rest;
   tile::StoreOp other = restStoreOf(op);
   if (other)

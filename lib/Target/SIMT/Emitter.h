@@ -104,6 +104,9 @@ Slice chooseSlice(tile::KernelOp kernel, const Limits& limits);
 /// Gives the label the size of a part, everywhere but in the kernel's operands.
 void applySlice(tile::KernelOp kernel, const Slice& slice);
 
+/// Rewrites what would leave most threads without work (Arrange.cpp).
+void arrangeForThreads(tile::KernelOp kernel, int64_t threads, int64_t lanes);
+
 /// Labels along which elements meet somewhere below an op: those that are reduced, renamed or
 /// walked over.
 llvm::StringSet<> mixedLabels(Operation* root);
@@ -191,6 +194,7 @@ private:
   void emitStore(tile::StoreOp store);
   Type storageOf(Operation* op);
   void barrier();
+  Value numberAmong(int64_t count);
   using LoopBody = llvm::function_ref<SmallVector<Value>(Value index, mlir::ValueRange carried)>;
   SmallVector<Value> loop(Value lower, Value upper, Value step, mlir::ValueRange inits,
                           LoopBody body);
@@ -328,6 +332,7 @@ private:
   std::vector<Place> places;
   llvm::DenseSet<int> inWorkspace;
   int64_t clock = 0;
+  int64_t firstFree = 0; ///< the first thread that had no work of its own since threads met
   struct Loop {
     int64_t start;
     llvm::DenseSet<int> touched;

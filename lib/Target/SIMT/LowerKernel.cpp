@@ -471,6 +471,7 @@ FailureOr<KernelInfo> simt::lowerKernel(tile::KernelOp kernel, const Machine& ma
     inWorkspace.clear();
     kernel->getPrevNode()->erase();
   }
+  arrangeForThreads(kernel, limits.threads, machine.lanes());
   findProducts(kernel, roundsProducts, products, readAlong);
   Limits sized = limits;
   for (;;) {

@@ -231,6 +231,108 @@ struct BlockPlan {
       }
       ordered.push_back(&op);
     }
+    for (auto& [base, rest] : wanted)
+      copyStages[base] = readyAfter(base) + 1;
+    // (What is carried or stacked has stages of its own, and a sequence may write what is loaded.)
+    if (carried.empty() && stacked.empty() && !lastSequence)
+      delay();
+  }
+
+  //===-- later, where that keeps memory free ------------------------------------------------===//
+
+  /// What is computed in a stage: an op that is kept or stores, or a copy for products.
+  struct Item {
+    Operation* op = nullptr;
+    Value copied;
+    llvm::SetVector<Value> reads; ///< kept values and (as their bases) copies
+  };
+
+  int64_t& stageOf(const Item& item) {
+    return item.op ? stages[item.op] : copyStages.find(item.copied)->second;
+  }
+
+  void findReads(Value value, llvm::SetVector<Value>& reads) {
+    Operation* op = definedHere(value);
+    if (!op || e.buffers.contains(value))
+      return;
+    if (inMemory.contains(value)) {
+      reads.insert(value);
+      return;
+    }
+    findReads(op, reads);
+  }
+
+  void findReads(Operation* op, llvm::SetVector<Value>& reads) {
+    op->walk([&](Operation* inner) {
+      for (Value operand : inner->getOperands())
+        findReads(operand, reads);
+    });
+  }
+
+  static int64_t bytesOf(Value value) { return 4 * countOf(arrayType(value).getAxes()); }
+
+  /// Loads wait until the stage before the first that reads them; so does what takes more room than
+  /// what it is made of, and is read by nothing else, gives up.
+  void delay() {
+    std::vector<Item> items;
+    for (Operation* op : ordered) {
+      Item& item = items.emplace_back(Item{op, {}, {}});
+      findReads(op, item.reads);
+    }
+    for (auto& [base, rest] : wanted) {
+      Item& item = items.emplace_back(Item{nullptr, base, {}});
+      if (inMemory.contains(base))
+        item.reads.insert(base);
+      else if (Operation* op = definedHere(base))
+        findReads(op, item.reads);
+    }
+    // Who reads a value that lies in memory, and who a copy.
+    llvm::DenseMap<Value, SmallVector<Item*>> readers, copyReaders;
+    for (Item& item : items) {
+      for (Value value : item.reads)
+        readers[value].push_back(&item);
+      if (item.op)
+        for (Value base : sides.lookup(item.op))
+          copyReaders[base].push_back(&item);
+    }
+    auto firstRead = [&](const Item& item) {
+      int64_t first = INT64_MAX;
+      if (item.copied)
+        for (Item* reader : copyReaders[item.copied])
+          first = std::min(first, stageOf(*reader));
+      else
+        for (Value value : item.op->getResults())
+          for (Item* reader : readers[value])
+            first = std::min(first, stageOf(*reader));
+      return first;
+    };
+    std::vector<Item*> byStage;
+    for (Item& item : items)
+      byStage.push_back(&item);
+    llvm::stable_sort(byStage, [&](Item* x, Item* y) { return stageOf(*x) > stageOf(*y); });
+    for (Item* item : byStage) {
+      if (item->op && isa<tile::StoreOp>(item->op))
+        continue;
+      int64_t first = firstRead(*item);
+      if (first == INT64_MAX || first - 1 <= stageOf(*item))
+        continue;
+      int64_t own = 0, kept = 0;
+      if (item->copied)
+        own = bytesOf(item->copied);
+      else
+        for (Value value : item->op->getResults())
+          own += value.use_empty() ? 0 : bytesOf(value);
+      for (Value value : item->reads) {
+        int64_t last = 0;
+        for (Item* reader : readers[value])
+          if (reader != item)
+            last = std::max(last, stageOf(*reader));
+        kept += last < first - 1 ? bytesOf(value) : 0;
+      }
+      if (kept < own)
+        stageOf(*item) = first - 1;
+    }
+    ready.clear();
   }
 
   KernelEmitter& e;
@@ -239,6 +341,7 @@ struct BlockPlan {
   llvm::DenseSet<Value> inMemory;
   llvm::DenseMap<Operation*, int64_t> stages, ready, loadsAfter;
   llvm::MapVector<Value, bool> wanted; ///< to be copied, with what rounding leaves
+  llvm::DenseMap<Value, int64_t> copyStages;
   llvm::DenseMap<Operation*, SmallVector<Value>> sides;
   int64_t lastSequence = 0;
   SmallVector<Operation*> ordered;
@@ -295,7 +398,7 @@ void KernelEmitter::emitBlock(Block* block, ArrayRef<Result> carried, ArrayRef<R
 
   std::map<int64_t, SmallVector<std::pair<Value, bool>>> copied;
   for (auto& [base, rest] : plan.wanted) {
-    int64_t stage = plan.readyAfter(base) + 1;
+    int64_t stage = plan.copyStages.find(base)->second;
     copied[stage].push_back({base, rest});
     last = std::max(last, stage);
   }
@@ -315,7 +418,14 @@ void KernelEmitter::emitBlock(Block* block, ArrayRef<Result> carried, ArrayRef<R
   llvm::DenseMap<size_t, Buffer> computed;
   for (int64_t stage = 1; stage <= last; ++stage) {
     SmallVector<std::pair<Value, Buffer>> made;
-    for (Operation* op : plan.ordered) {
+    bool isOnItsWay = false;
+    // What is loaded is asked for first.
+    SmallVector<Operation*> inOrder;
+    for (bool isLoad : {true, false})
+      for (Operation* op : plan.ordered)
+        if (isa<tile::LoadOp>(op) == isLoad)
+          inOrder.push_back(op);
+    for (Operation* op : inOrder) {
       if (plan.stages[op] != stage)
         continue;
       Scope scope(*this);
@@ -339,9 +449,11 @@ void KernelEmitter::emitBlock(Block* block, ArrayRef<Result> carried, ArrayRef<R
         }
         Buffer target = makeBuffer(arrayType(op->getResult(0)), order, storageOf(op));
         auto operand = dyn_cast<tile::LoadOp>(op);
-        if (operand && copiesWhole(operand, target))
-          emitCopy(operand, target, /*later=*/false);
-        else
+        if (operand && copiesWhole(operand, target)) {
+          bool later = !stagesAhead && !inWorkspace.contains(target.id);
+          emitCopy(operand, target, later);
+          isOnItsWay |= later;
+        } else
           emitNest(op->getResult(0), target);
         made.push_back({op->getResult(0), target});
       }
@@ -357,6 +469,25 @@ void KernelEmitter::emitBlock(Block* block, ArrayRef<Result> carried, ArrayRef<R
       if (rest)
         copiesMade.push_back({{base.getAsOpaquePointer(), true}, low});
     }
+    if (getenv("SSMC_PLAN")) {
+      llvm::errs() << "stage " << stage << "\n";
+      for (Operation* op : plan.ordered)
+        if (plan.stages[op] == stage) {
+          llvm::errs() << "   ";
+          op->print(llvm::errs(), OpPrintingFlags().skipRegions().useLocalScope());
+          if (usesPairs(op))
+            llvm::errs() << "   PAIRS" << (usesTiles(op) ? " tiles" : "");
+          llvm::errs() << "\n";
+        }
+      for (auto& [base, rest] : copied[stage])
+        llvm::errs() << "    copy" << (rest ? " pair " : " ") << base << "\n";
+      for (auto& [value, buffer] : made) {
+        int64_t n = 1;
+        for (auto& d : buffer.dims)
+          n *= d.extent;
+        llvm::errs() << "    place " << buffer.id << " " << n << " x " << buffer.storage << "\n";
+      }
+    }
     for (size_t i : aside[stage]) {
       Scope scope(*this);
       computed[i] = makeBuffer(arrayType(carried[i].value));
@@ -370,6 +501,8 @@ void KernelEmitter::emitBlock(Block* block, ArrayRef<Result> carried, ArrayRef<R
       buffers[value] = buffer;
     for (auto& [key, buffer] : copiesMade)
       operands[key] = buffer;
+    if (isOnItsWay)
+      machine.waitForCopies(b);
     barrier();
   }
   bool any = false;

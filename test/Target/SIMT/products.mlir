@@ -35,7 +35,8 @@
 // CHECK-NEXT:      arith.mulf %[[SUMS]]#0, %[[GATE]]
 // CHECK-NOT:       !llvm.ptr<3>{{$}}
 // CHECK:           arith.mulf %[[SUMS]]#7,
-// CHECK-COUNT-8:   llvm.store {{.*}} : i16, !llvm.ptr<1>
+// Two lie side by side: rows of whole multiples of 16 bytes are asked to begin at such.
+// CHECK-COUNT-4:   llvm.store {{.*}} {alignment = 4 : i64} : i32, !llvm.ptr<1>
 // CHECK:         llvm.nvvm.barrier
 // A tile that is not whole reads pairs one by one: those of q lie side by side along i, those of W do not.
 // CHECK:       } else {

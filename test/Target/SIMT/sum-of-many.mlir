@@ -1,11 +1,15 @@
-// Few sums of many terms: 32 threads share each of the four, every one takes each 32nd term, and what they have is added
-// up by exchanges within the warp, in an order that is the same in every run.
+// Few sums of many terms: 32 threads share each of the four. A thread takes four terms side by side, then the four of 32
+// threads on, with a sum of its own for each, and what threads have is added up by exchanges within the warp, in an order
+// that is the same in every run.
 // RUN: ssmc-opt %s --lower-tile-to-threads --canonicalize --cse | FileCheck %s
 
 // CHECK-LABEL: func.func @norm(
 // CHECK:       %[[THREAD:.*]] = llvm.call_intrinsic "llvm.nvvm.read.ptx.sreg.tid.x"
 // CHECK:       %[[LANE:.*]] = arith.remui %[[THREAD]], %c32_i32
-// CHECK:       %[[TERMS:.*]] = scf.for %{{.*}} = %[[LANE]] to %c256_i32 step %c32_i32 iter_args(
+// CHECK:       %[[FOUR:.*]]:4 = scf.for %{{.*}} = %[[LANE]] to %c64_i32 step %c32_i32 iter_args(
+// CHECK:       %[[LATER:.*]] = arith.addf %[[FOUR]]#1, %[[FOUR]]#3
+// CHECK:       %[[MORE:.*]] = arith.addf %[[FOUR]]#0, %[[FOUR]]#2
+// CHECK:       %[[TERMS:.*]] = arith.addf %[[MORE]], %[[LATER]]
 // CHECK:       %[[FAR:.*]] = llvm.call_intrinsic "llvm.nvvm.shfl.sync.bfly.f32"(%c-1_i32, %[[TERMS]], %c16_i32, %c31_i32)
 // CHECK:       %[[SUM:.*]] = arith.addf %[[TERMS]], %[[FAR]]
 // CHECK:       llvm.call_intrinsic "llvm.nvvm.shfl.sync.bfly.f32"(%c-1_i32, %[[SUM]], %c8_i32, %c31_i32)

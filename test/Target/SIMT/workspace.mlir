@@ -7,8 +7,11 @@
 
 // ROOM-NOT:    workspace_bytes
 // ROOM:        cp.async
+// With less there is one place for a tile, which is waited for in the tile itself.
 // LESS-NOT:    workspace_bytes
-// LESS-NOT:    cp.async
+// LESS-COUNT-2: cp.async.cg.shared.global.16
+// LESS:        cp.async.wait.all
+// LESS-NEXT:   llvm.nvvm.barrier
 
 // The state, what a tile adds to it and a tile of v: 8 KiB each. What is left of shared memory holds `n` and k.
 // CHECK-LABEL: func.func @sums(
@@ -22,8 +25,8 @@
 // CHECK:       %[[SPACE:.*]] = llvm.getelementptr %[[WORKSPACE]][%[[OFFSET]]]
 // CHECK:       llvm.getelementptr %[[SPACE]][8192]
 // CHECK:       llvm.getelementptr %[[SPACE]][16384]
+// Copies of 16 bytes go there as well, through registers.
 // CHECK-NOT:   cp.async
-// Copies of 16 bytes go there as well.
 // CHECK:       llvm.store {{.*}} : vector<4xf32>, !llvm.ptr<1>
 
 tile.kernel @sums operands [

@@ -1,0 +1,104 @@
+// What of a kernel is rewritten before it is emitted, so that more threads have work.
+//
+// - A sum over several labels with few results is taken one label after the other. Threads that
+//   share a sum are those of one warp at most; of the sums over all labels but one there are
+//   enough for all warps.
+// - A sum that a fold merely stacks leaves the fold: its terms are stacked, which are folds side by
+//   side as long as nothing in the fold adds them up, and all threads take the sums afterwards.
+#include "lib/Target/SIMT/Emitter.h"
+
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+using namespace mlir;
+using namespace ssmc;
+using namespace ssmc::simt;
+
+/// Stacked elements that a sum may leave behind when it leaves its fold.
+static constexpr int64_t mostStacked = 8192;
+
+static void sumLabelByLabel(ssm::SumOp sum, int64_t threads, int64_t lanes) {
+  SmallVector<StringRef> labels = reducedLabels(sum);
+  ssm::ArrayType from = sum.getOperand().getType();
+  if (labels.size() < 2 || countOf(arrayType(sum).getAxes()) * lanes >= threads ||
+      countOf(from.getAxes()) < 4 * threads)
+    return;
+  // The last one is the longest of those for which there are threads.
+  StringRef last;
+  for (StringRef label : labels) {
+    int64_t size = from.find(label).getSize();
+    if (size <= threads && (last.empty() || size > from.find(last).getSize()))
+      last = label;
+  }
+  if (last.empty())
+    return;
+  OpBuilder b(sum);
+  SmallVector<Attribute> first;
+  for (StringRef label : labels)
+    if (label != last)
+      first.push_back(b.getStringAttr(label));
+  Value inner = ssm::SumOp::create(b, sum.getLoc(), sum.getOperand(), b.getArrayAttr(first));
+  Value outer =
+      ssm::SumOp::create(b, sum.getLoc(), inner, b.getStrArrayAttr(ArrayRef<StringRef>(last)));
+  sum.getResult().replaceAllUsesWith(outer);
+  sum.erase();
+}
+
+/// The number of folds side by side, as labels stand that nothing in it mixes; a sum may be left
+/// out.
+static int64_t foldsSideBySide(ssm::FoldOp fold, Operation* except) {
+  llvm::StringSet<> mixed = mixedLabels(fold);
+  if (except) {
+    mixed.clear();
+    mixed.insert(fold.getAxis().getName());
+    for (Operation& op : *fold.getBlock())
+      if (&op != except)
+        for (auto& entry : mixedLabels(&op))
+          mixed.insert(entry.getKey());
+  }
+  llvm::StringSet<> seen;
+  int64_t count = 1;
+  auto look = [&](Value value) {
+    for (ssm::AxisAttr axis : arrayType(value).getAxes())
+      if (!mixed.contains(axis.getName()) && seen.insert(axis.getName()).second)
+        count *= axis.getSize();
+  };
+  for (Value value : fold.getYield().getValues())
+    look(value.getDefiningOp() == except && except ? except->getOperand(0) : value);
+  return count;
+}
+
+static void stackTerms(ssm::FoldOp fold, int64_t threads) {
+  for (unsigned i = fold.getNumCarried(); i < fold.getNumResults(); ++i) {
+    auto sum = fold.getYield().getValues()[i].getDefiningOp<ssm::SumOp>();
+    if (!sum || sum->getBlock() != fold.getBlock() || !sum->hasOneUse())
+      continue;
+    ssm::ArrayType terms = sum.getOperand().getType();
+    if (terms.has(fold.getAxis().getName()) ||
+        countOf(terms.getAxes()) * fold.getAxis().getSize() > mostStacked ||
+        foldsSideBySide(fold, nullptr) * 4 >= threads ||
+        foldsSideBySide(fold, sum) <= foldsSideBySide(fold, nullptr))
+      continue;
+    Value result = fold.getResult(i);
+    OpBuilder b(fold->getContext());
+    b.setInsertionPointAfter(fold);
+    fold.getYield()->setOperand(i, sum.getOperand());
+    result.setType(terms.withAxis(fold.getAxis()));
+    auto outside = ssm::SumOp::create(b, sum.getLoc(), result, sum.getOver());
+    result.replaceAllUsesExcept(outside, outside);
+    sum.erase();
+  }
+}
+
+void simt::arrangeForThreads(tile::KernelOp kernel, int64_t threads, int64_t lanes) {
+  SmallVector<ssm::FoldOp> folds;
+  kernel->walk([&](ssm::FoldOp fold) { folds.push_back(fold); });
+  for (ssm::FoldOp fold : folds)
+    stackTerms(fold, threads);
+  SmallVector<ssm::SumOp> sums;
+  kernel->walk([&](ssm::SumOp sum) {
+    if (!sum->getParentOfType<ssm::FoldOp>())
+      sums.push_back(sum);
+  });
+  for (ssm::SumOp sum : sums)
+    sumLabelByLabel(sum, threads, lanes);
+}
