@@ -8,15 +8,6 @@ using namespace mlir;
 using namespace ssmc::ssm;
 using namespace ssmc::analysis;
 
-Expr ssmc::analysis::negate(ExprContext& context, Expr condition) {
-  Builder builder(context.getContext());
-  Expr number = context.func("ssm.cast", builder.getF32Type(), {condition});
-  auto equal = builder.getNamedAttr("predicate",
-                                    CmpPredicateAttr::get(context.getContext(), CmpPredicate::eq));
-  return context.func("ssm.cmp", builder.getI1Type(), {number, context.constant(0)},
-                      builder.getDictionaryAttr({equal}));
-}
-
 Expr ssmc::analysis::addFactored(ExprContext& context, ArrayRef<Expr> terms) {
   Expr together = context.add(terms);
   if (!together->is(Node::Kind::Add))
@@ -158,6 +149,8 @@ LogicalResult Linearizer::runProduct(Expr expr, SmallVectorImpl<Term>& terms) {
       rest.push_back(factor);
       continue;
     }
+    if (factor->isFunc("unless"))
+      return fail(expr, "a selection whose condition depends on the state is not linear");
     if (dependent)
       return fail(expr, "a product of two factors that both depend on the state is not linear");
     dependent = factor;
@@ -199,9 +192,7 @@ LogicalResult Linearizer::runSelect(Expr expr, SmallVectorImpl<Term>& terms) {
   Expr condition = expr->operands[0];
   if (depends(condition))
     return fail(expr, "a selection whose condition depends on the state is not linear");
-  Expr masks[2] = {
-      context.func("unless", Float32Type::get(context.getContext()), {negate(context, condition)}),
-      context.func("unless", Float32Type::get(context.getContext()), {condition})};
+  Expr masks[2] = {context.unless(context.negate(condition)), context.unless(condition)};
   Expr free[2];
   for (int arm : {0, 1}) {
     SmallVector<Term> inner;
@@ -220,10 +211,10 @@ LogicalResult Linearizer::runSelect(Expr expr, SmallVectorImpl<Term>& terms) {
   }
   if (free[0]->isConstant(0) && free[1]->isConstant(0))
     return success();
-  terms.push_back({{context.func("ssm.select", expr->type.getElementType(),
-                                 {condition, free[0], free[1]}, {}, expr->location)},
-                   nullptr,
-                   {}});
+  Expr chosen = context.func("ssm.select", expr->type.getElementType(),
+                             {condition, free[0], free[1]}, {}, expr->location);
+  for (Expr term : termsOf(chosen))
+    terms.push_back({{term}, nullptr, {}});
   return success();
 }
 
