@@ -4,6 +4,8 @@
 #include "mlir/IR/Builders.h"
 #include "llvm/ADT/MapVector.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace ssmc::ssm;
 using namespace ssmc::analysis;
@@ -69,6 +71,8 @@ private:
   LogicalResult runReduction(Expr expr, SmallVectorImpl<Term>& terms);
   LogicalResult runSelect(Expr expr, SmallVectorImpl<Term>& terms);
   LogicalResult runMaxPlus(Expr expr, SmallVectorImpl<Term>& terms);
+  LogicalResult runMaxPlusSelect(Expr condition, Expr onTrue, Expr onFalse,
+                                 SmallVectorImpl<Term>& terms);
 
   ExprContext& context;
   Semiring semiring;
@@ -258,7 +262,47 @@ LogicalResult Linearizer::runMaxPlus(Expr expr, SmallVectorImpl<Term>& terms) {
       llvm::append_range(term.factors, rest);
     return success();
   }
+  // A reset: the terms of an arm that is not chosen are -inf.
+  if (expr->isFunc("ssm.select"))
+    return runMaxPlusSelect(expr->operands[0], expr->operands[1], expr->operands[2], terms);
+  if (expr->is(Node::Kind::Mul))
+    for (Expr factor : expr->operands)
+      if (factor->isFunc("unless")) {
+        SmallVector<Expr> rest = factorsOf(expr);
+        llvm::erase(rest, factor);
+        return runMaxPlusSelect(factor->operands.front(), context.constant(0), context.mul(rest),
+                                terms);
+      }
   return fail(expr, "not a maximum of sums");
+}
+
+LogicalResult Linearizer::runMaxPlusSelect(Expr condition, Expr onTrue, Expr onFalse,
+                                           SmallVectorImpl<Term>& terms) {
+  if (depends(condition))
+    return fail(condition, "a selection whose condition depends on the state is not linear");
+  Type real = Float32Type::get(context.getContext());
+  Expr nothing = context.constant(-INFINITY), one = context.constant(0);
+  Expr free[2];
+  for (int arm : {0, 1}) {
+    Expr excluded = arm == 0 ? context.negate(condition) : condition;
+    SmallVector<Term> inner;
+    if (failed(run(arm == 0 ? onTrue : onFalse, inner)))
+      return failure();
+    SmallVector<Expr> withoutState;
+    for (Term& term : inner) {
+      if (!term.state) {
+        withoutState.push_back(context.add(term.factors));
+        continue;
+      }
+      term.factors.push_back(context.func("ssm.select", real, {excluded, nothing, one}));
+      terms.push_back(std::move(term));
+    }
+    free[arm] = withoutState.empty() ? nothing : context.func("ssm.max", real, withoutState);
+  }
+  if (free[0] != nothing || free[1] != nothing)
+    terms.push_back(
+        {{context.func("ssm.select", real, {condition, free[0], free[1]})}, nullptr, {}});
+  return success();
 }
 
 } // namespace

@@ -2,9 +2,12 @@
 //
 //   select(c, x, x) = x                           select(c, f x, f y) = f select(c, x, y)
 //   select(c, 0, x) = x unless c                  select(c, a + x, a + y) = a + select(c, x, y)
+//   select(c, max(a, x), max(a, y)) = max(a, select(c, x, y))
 //   select(c, select(c, x, y), z) = select(c, x, z)          select(not c, x, y) = select(c, y, x)
 //   (x unless c) + (y unless not c) = select(c, y, x)
 #include "ssmc/Analysis/Linearize.h"
+
+#include <cmath>
 
 using namespace mlir;
 using namespace ssmc::ssm;
@@ -25,8 +28,7 @@ Expr ExprContext::negate(Expr condition) {
     return inner;
   Builder builder(context);
   Expr number = func("ssm.cast", builder.getF32Type(), {condition});
-  auto equal =
-      builder.getNamedAttr("predicate", CmpPredicateAttr::get(context, CmpPredicate::eq));
+  auto equal = builder.getNamedAttr("predicate", CmpPredicateAttr::get(context, CmpPredicate::eq));
   return func("ssm.cmp", builder.getI1Type(), {number, constant(0)},
               builder.getDictionaryAttr({equal}));
 }
@@ -97,14 +99,33 @@ Expr ExprContext::simplifySelection(Type element, Expr condition, Expr onTrue, E
   Expr first = assume(onTrue, condition, true), second = assume(onFalse, condition, false);
   if (first != onTrue || second != onFalse)
     return select(condition, first, second);
-  if (onTrue->isConstant(0))
+  // Infinity is no factor: 0 times it is not 0.
+  auto isInfinite = [](Expr expr) {
+    return expr->is(Node::Kind::Constant) && !std::isfinite(expr->value);
+  };
+  if (onTrue->isConstant(0) && !isInfinite(onFalse))
     return mul({unless(condition), onFalse});
-  if (onFalse->isConstant(0))
+  if (onFalse->isConstant(0) && !isInfinite(onTrue))
     return mul({unless(negate(condition)), onTrue});
   SmallVector<Expr> trueTerms = termsOf(onTrue), falseTerms = termsOf(onFalse);
   if (SmallVector<Expr> common = takeCommon(trueTerms, falseTerms); !common.empty()) {
     common.push_back(select(condition, add(trueTerms), add(falseTerms)));
     return add(common);
+  }
+  for (StringRef order : {"ssm.max", "ssm.min"}) {
+    auto operandsOf = [&](Expr expr) {
+      return expr->isFunc(order) ? llvm::to_vector(expr->operands) : SmallVector<Expr>{expr};
+    };
+    SmallVector<Expr> trueOperands = operandsOf(onTrue), falseOperands = operandsOf(onFalse);
+    SmallVector<Expr> common = takeCommon(trueOperands, falseOperands);
+    if (common.empty())
+      continue;
+    auto restOf = [&](ArrayRef<Expr> operands) {
+      return operands.empty() ? constant(order == "ssm.max" ? -INFINITY : INFINITY)
+                              : func(order, element, operands);
+    };
+    common.push_back(select(condition, restOf(trueOperands), restOf(falseOperands)));
+    return func(order, element, common);
   }
   SmallVector<Expr> trueFactors = factorsOf(addFactored(*this, {onTrue})),
                     falseFactors = factorsOf(addFactored(*this, {onFalse}));

@@ -4,6 +4,8 @@
 #include "mlir/IR/Builders.h"
 #include "llvm/ADT/MapVector.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace ssmc::ssm;
 using namespace ssmc::analysis;
@@ -139,9 +141,9 @@ void Collector::mergeDirections() {
     }
 }
 
-/// The products that a factor is a sum or a choice of, if each of them is of parts with fewer labels:
-/// added up or chosen from as arrays they would be no outer products any more. Nothing if there are
-/// none.
+/// The products that a factor is a sum or a choice of, if each of them is of parts with fewer
+/// labels: added up or chosen from as arrays they would be no outer products any more. Nothing if
+/// there are none.
 static SmallVector<Expr> productsOf(ExprContext& context, Expr factor) {
   SmallVector<Expr> products;
   if (factor->is(Node::Kind::Add)) {
@@ -236,7 +238,8 @@ bool Collector::mergeOnce() {
 void Collector::mergeInputs() {
   while (mergeOnce()) {
   }
-  // A mask without labels stands before all parts: what a selection does not choose may be infinite.
+  // A mask without labels stands before all parts: what a selection does not choose may be
+  // infinite.
   for (Input& input : row.inputs)
     for (size_t from = 0; from < input.parts.size(); ++from)
       for (Expr factor : factorsOf(input.parts[from]))
@@ -348,8 +351,24 @@ static void emitDecay(ExprContext& context, Semiring semiring, const Decay& deca
         decay.coefficients.size() == 1
             ? decay.coefficients.front()
             : context.func("ssm.max", Float32Type::get(context.getContext()), decay.coefficients);
-    if (!offset->isConstant(0))
-      log = writer.write(offset);
+    // What is -inf by a condition and else added to nothing is a reset.
+    SmallVector<Expr> plain, resets;
+    for (Expr term : termsOf(offset)) {
+      auto isChoice = [&](double onTrue, double onFalse) {
+        return term->isFunc("ssm.select") && term->operands[1]->isConstant(onTrue) &&
+               term->operands[2]->isConstant(onFalse);
+      };
+      if (isChoice(-INFINITY, 0))
+        resets.push_back(term->operands[0]);
+      else if (isChoice(0, -INFINITY))
+        resets.push_back(context.negate(term->operands[0]));
+      else
+        plain.push_back(term);
+    }
+    if (!plain.empty())
+      log = writer.write(context.add(plain));
+    if (!resets.empty())
+      zero = writer.write(anyOf(context, resets));
   } else {
     Coefficient parts = split(context, addFactored(context, decay.coefficients));
     if (!parts.log.empty())

@@ -349,6 +349,8 @@ static std::string treatmentOf(ssm::RecurrenceOp form, const SystemFacts& facts,
 static Error findBlockForms(ssm::RecurrenceOp normal, const Options& options, Explanation& result) {
   SmallVector<ssm::SystemOp> systems(normal.getBlock()->getOps<ssm::SystemOp>());
   for (Form form : {Form::Chunked, Form::Scan}) {
+  auto linear = make_filter_range(result.systems,
+                                  [](const SystemFacts& facts) { return facts.nonlinear.empty(); });
     BlockForm& found = result.blockForms.emplace_back(BlockForm{form});
     found.chunk = options.chunk.value_or(defaultChunk(form));
     for (const Candidate& candidate : result.choice.candidates)
@@ -363,7 +365,7 @@ static Error findBlockForms(ssm::RecurrenceOp normal, const Options& options, Ex
     if (!*derived)
       continue;
     raw_string_ostream(found.program) << *derived;
-    for (auto [facts, system] : zip(result.systems, systems))
+    for (auto [facts, system] : zip(linear, systems))
       (form == Form::Scan ? facts.scan : facts.chunked) =
           treatmentOf(*derived, facts, ssm::strings(system.getStates()).front(), system);
   }
