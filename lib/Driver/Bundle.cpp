@@ -231,7 +231,7 @@ Expected<int> driver::bundleCommand(const Options& options, Console& console) {
   if (!dims)
     return dims.takeError();
   lowering.dims = std::move(*dims);
-  if (Error error = checkStateSize(declared, lowering.dims))
+  if (Error error = checkStepSizes(declared, lowering.dims))
     return std::move(error);
   warnOfNonlinear(*spec, console);
   Expected<Bundle> bundle = makeBundle(*spec, options, lowering, console);

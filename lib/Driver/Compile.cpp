@@ -67,6 +67,8 @@ static Expected<std::string> compileKernels(mlir::ModuleOp module, const Options
 }
 
 /// The text or object that is asked for.
+  if (message.empty())
+    return make_error<ReportedError>();
 static Expected<std::string> emit(const Options& options, Console& console, Emit kind) {
   Expected<Spec> spec =
       loadSpec(options.specs.front(), options, console, /*single=*/kind > Emit::Normal);
@@ -78,9 +80,8 @@ static Expected<std::string> emit(const Options& options, Console& console, Emit
     if (!sizes)
       return sizes.takeError();
     lowering.dims = std::move(*sizes);
-    if (kind >= Emit::Tile)
-      if (Error error = checkStateSize(recurrence, lowering.dims))
-        return error;
+    if (Error error = checkStepSizes(recurrence, lowering.dims))
+      return error;
   }
   mlir::ModuleOp module = *spec->module;
   if (kind >= Emit::Normal) {

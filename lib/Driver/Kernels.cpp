@@ -1,4 +1,5 @@
 #include "Kernels.h"
+#include "Console.h"
 #include "DeviceArrays.h"
 #include "OptionTable.h"
 #include "Segments.h"
@@ -124,6 +125,8 @@ Expected<CompiledRecurrence> CompiledRecurrence::compile(ssm::RecurrenceOp decla
       cpu::compile(*module, target.cpu, cpu::Output::Object, message);
   if (!object)
     return make_error<InternalError>("compiling '" + declared.getSymName().str() +
+  if (!object && message.empty())
+    return make_error<ReportedError>();
                                      "' failed: " + message);
   compiled.jit = cpu::Jit::load(*object, message);
   if (!compiled.jit)
