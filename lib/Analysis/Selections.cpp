@@ -13,8 +13,7 @@ using namespace mlir;
 using namespace ssmc::ssm;
 using namespace ssmc::analysis;
 
-/// The condition of which this is the negation; null if it is none.
-static Expr negated(Expr condition) {
+Expr ssmc::analysis::negated(Expr condition) {
   if (!condition->isFunc("ssm.cmp") || !condition->operands[1]->isConstant(0) ||
       !condition->operands[0]->isFunc("ssm.cast"))
     return nullptr;

@@ -132,6 +132,9 @@ llvm::SmallVector<Expr> factorsOf(Expr expr);
 /// The terms of a sum (the expression itself where it is none; nothing for 0).
 llvm::SmallVector<Expr> termsOf(Expr expr);
 
+/// The condition of which this is the negation; null if it is none.
+Expr negated(Expr condition);
+
 /// Splits a product into its number and the rest.
 std::pair<double, llvm::SmallVector<Expr>> splitNumber(Expr expr);
 
