@@ -163,8 +163,8 @@ Expr ExprContext::add(ArrayRef<Expr> terms) {
     merged.push_back(constant(number));
   if (merged.size() == 1)
     return merged.front();
-  Node node{Node::Kind::Add, unite(merged, elementOf(merged)),
-            "+(" + joinKeys(merged) + ")", merged.front()->location};
+  Node node{Node::Kind::Add, unite(merged, elementOf(merged)), "+(" + joinKeys(merged) + ")",
+            merged.front()->location};
   node.operands = std::move(merged);
   return unique(std::move(node));
 }

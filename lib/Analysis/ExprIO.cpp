@@ -235,8 +235,8 @@ Value ExprWriter::writeProduct(ArrayRef<Expr> factors) {
   for (Expr mask : masks) {
     Expr condition = mask->operands.front(), inner = negated(condition);
     Value chosen = write(inner ? inner : condition), zero = ConstantOp::create(builder, loc, 0.0);
-    product = SelectOp::create(builder, loc, chosen, inner ? product : zero,
-                               inner ? zero : product);
+    product =
+        SelectOp::create(builder, loc, chosen, inner ? product : zero, inner ? zero : product);
   }
   return product;
 }

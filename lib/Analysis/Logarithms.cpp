@@ -101,9 +101,8 @@ Expr ExprContext::simplifyLogarithms(StringRef name, Type element, ArrayRef<Expr
   Expr operand = operands.front();
   if (!operand->type.isReal())
     return nullptr;
-  if (name == "ssm.pow" && llvm::all_of(operands, [](Expr expr) {
-        return expr->is(Node::Kind::Constant);
-      }))
+  if (name == "ssm.pow" &&
+      llvm::all_of(operands, [](Expr expr) { return expr->is(Node::Kind::Constant); }))
     return constant(std::pow(operand->value, operands[1]->value));
   if (operand->is(Node::Kind::Constant) && operands.size() == 1) {
     double x = operand->value;
@@ -158,8 +157,8 @@ Expr ExprContext::recipOfSum(Expr sum) {
     return nullptr;
   Expr number = sum->operands[1], exponent = exponentOf(sum->operands[0]);
   Expr below = add({constant(std::log(number->value)), neg(exponent)});
-  return mul({constant(1 / number->value),
-              func("ssm.sigmoid", sum->type.getElementType(), {below})});
+  return mul(
+      {constant(1 / number->value), func("ssm.sigmoid", sum->type.getElementType(), {below})});
 }
 
 /// How much stands in a sum of logarithms: a softplus as often as it is added.
@@ -179,8 +178,7 @@ SmallVector<std::pair<double, Expr>> ExprContext::numberedTerms(Expr sum) {
   return terms;
 }
 
-Expr ExprContext::mergeLogarithms(double number, ArrayRef<Expr> factors,
-                                  ArrayRef<Expr> exponents) {
+Expr ExprContext::mergeLogarithms(double number, ArrayRef<Expr> factors, ArrayRef<Expr> exponents) {
   SmallVector<Expr> rest, logs;
   double before = 0, least = 0;
   for (Expr factor : factors) {

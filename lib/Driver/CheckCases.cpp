@@ -116,19 +116,25 @@ Expected<bool> driver::checksSegments(ssm::RecurrenceOp declared, const Options&
   return found->has_value();
 }
 
-/// The first dim without a size that a state has an axis over along which nothing is contracted.
+/// The first dim without a size that a state has one axis over, and nothing contracts an axis over
+/// it: others mix elements, and a matrix of theirs grows with the square of the dim.
 static std::string freeDim(ssm::RecurrenceOp declared,
                            const std::map<std::string, int64_t, std::less<>>& sizes) {
   ssm::RecurrenceOp normal;
   mlir::OwningOpRef<mlir::ModuleOp> module = copyOf(declared, normal);
   normal = analysis::normalize(normal);
+  SetVector<StringRef> free, mixed;
   for (ssm::StateOp state : normal.getBlock()->getOps<ssm::StateOp>()) {
-    SetVector<StringRef> contracted = contractedLabels(normal, state.getName());
+    SetVector<StringRef> contracted = contractedLabels(normal, state.getName()), own;
     for (ssm::AxisAttr axis : cast<ssm::ArrayType>(state.getType()).getAxes())
-      if (auto dim = dyn_cast<mlir::StringAttr>(axis.getExtent());
-          dim && !contracted.contains(axis.getName()) && !sizes.contains(dim.getValue()))
-        return dim.getValue().str();
+      if (auto dim = dyn_cast<mlir::StringAttr>(axis.getExtent())) {
+        bool isSecond = !own.insert(dim.getValue());
+        (isSecond || contracted.contains(axis.getName()) ? mixed : free).insert(dim.getValue());
+      }
   }
+  for (StringRef dim : free)
+    if (!mixed.contains(dim) && !sizes.contains(dim))
+      return dim.str();
   return "";
 }
 
