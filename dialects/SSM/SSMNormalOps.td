@@ -69,7 +69,7 @@ def DecayOp : Op<SSM_Dialect, "decay", [AttrSizedOperandSegments, HasParent<"Sta
     state += exp(log + i phase) * factor * source. The logarithm of a decay is kept whenever the
     declaration has `exp`; the sign is in `factor`, the angle of a complex decay in `phase`. Where
     `zero` holds the term is 0 whatever the source is (a reset). No operand at all means 1. In the
-    semiring `max_plus` the term is `log + source`.
+    semiring `max_plus` the term is `log + source`, and -inf where `zero` holds.
     `relabel [i] to [j]` renames the source's labels first.
 
     Laws: (decay_c1) the operands' labels are among the state's; (decay_c2) the term names states of

@@ -54,7 +54,7 @@ ArrayType ExprContext::unite(ArrayRef<Expr> operands, Type element) {
   return type;
 }
 
-static Type elementOf(MLIRContext* context, ArrayRef<Expr> operands) {
+Type ExprContext::elementOf(ArrayRef<Expr> operands) {
   Type real = Float32Type::get(context);
   for (Expr operand : operands)
     if (operand->type.isComplex())
@@ -120,8 +120,7 @@ Expr ExprContext::leaf(Value value, StringRef name, const Renaming& renaming) {
   return unique(std::move(node));
 }
 
-/// Splits a product into its number and the rest.
-static std::pair<double, SmallVector<Expr>> splitNumber(Expr expr) {
+std::pair<double, SmallVector<Expr>> ssmc::analysis::splitNumber(Expr expr) {
   SmallVector<Expr> factors = factorsOf(expr);
   double number = 1;
   llvm::erase_if(factors, [&](Expr factor) {
@@ -136,7 +135,7 @@ static std::pair<double, SmallVector<Expr>> splitNumber(Expr expr) {
 Expr ExprContext::add(ArrayRef<Expr> terms) {
   // Like terms: the number in front is added up.
   double number = 0;
-  llvm::MapVector<Expr, double> like;
+  LikeTerms like;
   SmallVector<Expr> work(terms.rbegin(), terms.rend());
   while (!work.empty()) {
     Expr term = work.pop_back_val();
@@ -151,17 +150,21 @@ Expr ExprContext::add(ArrayRef<Expr> terms) {
     auto [coefficient, factors] = splitNumber(term);
     like[factors.size() == 1 ? factors.front() : mul(factors)] += coefficient;
   }
+  like.remove_if([](auto& term) { return term.second == 0; });
+  if (auto fewer = mergeTerms(like, number))
+    return add(*fewer);
+  if (auto fewer = mergeMasks(like, number))
+    return add(*fewer);
   SmallVector<Expr> merged;
   for (auto [rest, coefficient] : like)
-    if (coefficient != 0)
-      merged.push_back(coefficient == 1 ? rest : mul({constant(coefficient), rest}));
+    merged.push_back(coefficient == 1 ? rest : mul({constant(coefficient), rest}));
   sortByKey(merged);
   if (number != 0 || merged.empty())
     merged.push_back(constant(number));
   if (merged.size() == 1)
     return merged.front();
-  Node node{Node::Kind::Add, unite(merged, elementOf(context, merged)),
-            "+(" + joinKeys(merged) + ")", merged.front()->location};
+  Node node{Node::Kind::Add, unite(merged, elementOf(merged)), "+(" + joinKeys(merged) + ")",
+            merged.front()->location};
   node.operands = std::move(merged);
   return unique(std::move(node));
 }
@@ -189,6 +192,14 @@ Expr ExprContext::mul(ArrayRef<Expr> factors) {
   }
   if (number == 0)
     return constant(0);
+  if (applyMasks(flat, exponents)) {
+    for (Expr exponent : exponents)
+      flat.push_back(func("ssm.exp", exponent->type.getElementType(), {exponent}));
+    flat.push_back(constant(number));
+    return mul(flat);
+  }
+  if (Expr merged = mergeLogarithms(number, flat, exponents))
+    return merged;
   sortByKey(exponents);
   SmallVector<Expr> merged;
   for (Expr exponent : exponents) {
@@ -217,7 +228,7 @@ Expr ExprContext::mul(ArrayRef<Expr> factors) {
     flat.insert(flat.begin(), constant(number));
   if (flat.size() == 1)
     return flat.front();
-  Node node{Node::Kind::Mul, unite(flat, elementOf(context, flat)), "*(" + joinKeys(flat) + ")",
+  Node node{Node::Kind::Mul, unite(flat, elementOf(flat)), "*(" + joinKeys(flat) + ")",
             flat.back()->location};
   node.operands = std::move(flat);
   return unique(std::move(node));
@@ -230,9 +241,25 @@ Expr ExprContext::recip(Expr operand) {
     return operand->operands.front();
   if (operand->isFunc("ssm.exp"))
     return func("ssm.exp", operand->type.getElementType(), {neg(operand->operands.front())});
-  auto [number, factors] = splitNumber(operand);
-  if (number != 1)
-    return mul({constant(1 / number), recip(mul(factors))});
+  if (operand->is(Node::Kind::Mul)) {
+    // What has a reciprocal of its own comes out of the product; one division is left.
+    SmallVector<Expr> outside, inside;
+    for (Expr factor : operand->operands) {
+      Expr inverse = recip(factor);
+      bool plain = inverse->isFunc("recip") && inverse->operands.front() == factor;
+      (plain ? inside : outside).push_back(plain ? factor : inverse);
+    }
+    if (!outside.empty()) {
+      if (!inside.empty())
+        outside.push_back(recip(mul(inside)));
+      return mul(outside);
+    }
+  }
+  if (operand->isFunc("ssm.sqrt") || operand->isFunc("ssm.rsqrt"))
+    return func(operand->isFunc("ssm.sqrt") ? "ssm.rsqrt" : "ssm.sqrt",
+                operand->type.getElementType(), operand->operands);
+  if (Expr inverse = recipOfSum(operand))
+    return inverse;
   return func("recip", operand->type.getElementType(), {operand});
 }
 
@@ -248,15 +275,13 @@ Expr ExprContext::func(StringRef name, Type element, ArrayRef<Expr> operands,
   if (name == "ssm.exp")
     element = operands.front()->type.getElementType();
   else if (name == "ssm.select" && isa<ComplexType>(element))
-    element = elementOf(context, operands.drop_front());
-  if (name == "ssm.exp" && operands.front()->is(Node::Kind::Constant))
-    return constant(std::exp(operands.front()->value));
-  // exp(-softplus(x)) is sigmoid(-x): one function instead of three.
-  if (name == "ssm.exp" && operands.front()->is(Node::Kind::Mul)) {
-    Expr product = operands.front();
-    if (product->operands.size() == 2 && product->operands[0]->isConstant(-1) &&
-        product->operands[1]->isFunc("ssm.softplus"))
-      return func("ssm.sigmoid", element, {neg(product->operands[1]->operands.front())});
+    element = elementOf(operands.drop_front());
+  if (name == "ssm.select") {
+    if (Expr simpler = simplifySelection(element, operands[0], operands[1], operands[2],
+                                         location.value_or(operands[1]->location)))
+      return simpler;
+  } else if (Expr simpler = simplifyLogarithms(name, element, operands)) {
+    return simpler;
   }
   SmallVector<Expr, 2> ordered(operands);
   if (name == "ssm.max" || name == "ssm.min") {

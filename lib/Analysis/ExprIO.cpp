@@ -156,14 +156,13 @@ Value ExprWriter::writeNew(Expr expr) {
   case Node::Kind::Mul:
     return writeProduct(expr->operands);
   case Node::Kind::Func: {
+    if (expr->function == "unless")
+      return writeProduct(expr);
     SmallVector<Value> operands;
     for (Expr operand : expr->operands)
       operands.push_back(write(operand));
     if (expr->function == "recip")
       return DivOp::create(builder, loc, ConstantOp::create(builder, loc, 1.0), operands.front());
-    if (expr->function == "unless")
-      return SelectOp::create(builder, loc, operands.front(), ConstantOp::create(builder, loc, 0.0),
-                              ConstantOp::create(builder, loc, 1.0));
     if (expr->function == "ssm.max" || expr->function == "ssm.min") { // Kept flat in expressions.
       Value value = operands.front();
       for (Value next : llvm::drop_begin(operands))
@@ -233,9 +232,12 @@ Value ExprWriter::writeProduct(ArrayRef<Expr> factors) {
     product = DivOp::create(builder, loc, product, write(divisor->operands.front()));
   if (sign < 0)
     product = NegOp::create(builder, loc, product);
-  for (Expr mask : masks)
-    product = SelectOp::create(builder, loc, write(mask->operands.front()),
-                               ConstantOp::create(builder, loc, 0.0), product);
+  for (Expr mask : masks) {
+    Expr condition = mask->operands.front(), inner = negated(condition);
+    Value chosen = write(inner ? inner : condition), zero = ConstantOp::create(builder, loc, 0.0);
+    product =
+        SelectOp::create(builder, loc, chosen, inner ? product : zero, inner ? zero : product);
+  }
   return product;
 }
 

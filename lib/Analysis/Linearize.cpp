@@ -4,18 +4,11 @@
 #include "mlir/IR/Builders.h"
 #include "llvm/ADT/MapVector.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace ssmc::ssm;
 using namespace ssmc::analysis;
-
-Expr ssmc::analysis::negate(ExprContext& context, Expr condition) {
-  Builder builder(context.getContext());
-  Expr number = context.func("ssm.cast", builder.getF32Type(), {condition});
-  auto equal = builder.getNamedAttr("predicate",
-                                    CmpPredicateAttr::get(context.getContext(), CmpPredicate::eq));
-  return context.func("ssm.cmp", builder.getI1Type(), {number, context.constant(0)},
-                      builder.getDictionaryAttr({equal}));
-}
 
 Expr ssmc::analysis::addFactored(ExprContext& context, ArrayRef<Expr> terms) {
   Expr together = context.add(terms);
@@ -78,6 +71,8 @@ private:
   LogicalResult runReduction(Expr expr, SmallVectorImpl<Term>& terms);
   LogicalResult runSelect(Expr expr, SmallVectorImpl<Term>& terms);
   LogicalResult runMaxPlus(Expr expr, SmallVectorImpl<Term>& terms);
+  LogicalResult runMaxPlusSelect(Expr condition, Expr onTrue, Expr onFalse,
+                                 SmallVectorImpl<Term>& terms);
 
   ExprContext& context;
   Semiring semiring;
@@ -158,6 +153,8 @@ LogicalResult Linearizer::runProduct(Expr expr, SmallVectorImpl<Term>& terms) {
       rest.push_back(factor);
       continue;
     }
+    if (factor->isFunc("unless"))
+      return fail(expr, "a selection whose condition depends on the state is not linear");
     if (dependent)
       return fail(expr, "a product of two factors that both depend on the state is not linear");
     dependent = factor;
@@ -199,9 +196,7 @@ LogicalResult Linearizer::runSelect(Expr expr, SmallVectorImpl<Term>& terms) {
   Expr condition = expr->operands[0];
   if (depends(condition))
     return fail(expr, "a selection whose condition depends on the state is not linear");
-  Expr masks[2] = {
-      context.func("unless", Float32Type::get(context.getContext()), {negate(context, condition)}),
-      context.func("unless", Float32Type::get(context.getContext()), {condition})};
+  Expr masks[2] = {context.unless(context.negate(condition)), context.unless(condition)};
   Expr free[2];
   for (int arm : {0, 1}) {
     SmallVector<Term> inner;
@@ -220,10 +215,10 @@ LogicalResult Linearizer::runSelect(Expr expr, SmallVectorImpl<Term>& terms) {
   }
   if (free[0]->isConstant(0) && free[1]->isConstant(0))
     return success();
-  terms.push_back({{context.func("ssm.select", expr->type.getElementType(),
-                                 {condition, free[0], free[1]}, {}, expr->location)},
-                   nullptr,
-                   {}});
+  Expr chosen = context.func("ssm.select", expr->type.getElementType(),
+                             {condition, free[0], free[1]}, {}, expr->location);
+  for (Expr term : termsOf(chosen))
+    terms.push_back({{term}, nullptr, {}});
   return success();
 }
 
@@ -267,7 +262,47 @@ LogicalResult Linearizer::runMaxPlus(Expr expr, SmallVectorImpl<Term>& terms) {
       llvm::append_range(term.factors, rest);
     return success();
   }
+  // A reset: the terms of an arm that is not chosen are -inf.
+  if (expr->isFunc("ssm.select"))
+    return runMaxPlusSelect(expr->operands[0], expr->operands[1], expr->operands[2], terms);
+  if (expr->is(Node::Kind::Mul))
+    for (Expr factor : expr->operands)
+      if (factor->isFunc("unless")) {
+        SmallVector<Expr> rest = factorsOf(expr);
+        llvm::erase(rest, factor);
+        return runMaxPlusSelect(factor->operands.front(), context.constant(0), context.mul(rest),
+                                terms);
+      }
   return fail(expr, "not a maximum of sums");
+}
+
+LogicalResult Linearizer::runMaxPlusSelect(Expr condition, Expr onTrue, Expr onFalse,
+                                           SmallVectorImpl<Term>& terms) {
+  if (depends(condition))
+    return fail(condition, "a selection whose condition depends on the state is not linear");
+  Type real = Float32Type::get(context.getContext());
+  Expr nothing = context.constant(-INFINITY), one = context.constant(0);
+  Expr free[2];
+  for (int arm : {0, 1}) {
+    Expr excluded = arm == 0 ? context.negate(condition) : condition;
+    SmallVector<Term> inner;
+    if (failed(run(arm == 0 ? onTrue : onFalse, inner)))
+      return failure();
+    SmallVector<Expr> withoutState;
+    for (Term& term : inner) {
+      if (!term.state) {
+        withoutState.push_back(context.add(term.factors));
+        continue;
+      }
+      term.factors.push_back(context.func("ssm.select", real, {excluded, nothing, one}));
+      terms.push_back(std::move(term));
+    }
+    free[arm] = withoutState.empty() ? nothing : context.func("ssm.max", real, withoutState);
+  }
+  if (free[0] != nothing || free[1] != nothing)
+    terms.push_back(
+        {{context.func("ssm.select", real, {condition, free[0], free[1]})}, nullptr, {}});
+  return success();
 }
 
 } // namespace

@@ -4,6 +4,8 @@
 #include "mlir/IR/Builders.h"
 #include "llvm/ADT/MapVector.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace ssmc::ssm;
 using namespace ssmc::analysis;
@@ -139,6 +141,30 @@ void Collector::mergeDirections() {
     }
 }
 
+/// The products that a factor is a sum or a choice of, if each of them is of parts with fewer
+/// labels: added up or chosen from as arrays they would be no outer products any more. Nothing if
+/// there are none.
+static SmallVector<Expr> productsOf(ExprContext& context, Expr factor) {
+  SmallVector<Expr> products;
+  if (factor->is(Node::Kind::Add)) {
+    products = termsOf(factor);
+  } else if (factor->isFunc("ssm.select")) {
+    Expr condition = factor->operands[0];
+    Expr masks[2] = {context.unless(context.negate(condition)), context.unless(condition)};
+    for (int arm : {0, 1})
+      for (Expr term : termsOf(factor->operands[1 + arm]))
+        products.push_back(context.mul({masks[arm], term}));
+  }
+  constexpr size_t most = 8;
+  bool apart = factor->type.getRank() > 1 && products.size() <= most &&
+               llvm::all_of(products, [&](Expr product) {
+                 return llvm::all_of(factorsOf(product), [&](Expr part) {
+                   return part->type.getRank() < factor->type.getRank();
+                 });
+               });
+  return apart ? products : SmallVector<Expr>();
+}
+
 /// Splits a product by the labels of its factors. Factors without labels go to the part whose label
 /// comes last in the state's order, the free axis by custom.
 void Collector::addInput(const Term& term) {
@@ -149,6 +175,14 @@ void Collector::addInput(const Term& term) {
   SmallVector<Expr> flat;
   for (Expr factor : term.factors)
     llvm::append_range(flat, factorsOf(factor));
+  for (Expr& factor : flat)
+    if (SmallVector<Expr> products = productsOf(context, factor); !products.empty()) {
+      for (Expr product : products) {
+        factor = product;
+        addInput({flat, nullptr, {}});
+      }
+      return;
+    }
   auto labelsOf = [&](Expr expr) {
     SmallVector<unsigned> places;
     for (auto [place, label] : llvm::enumerate(order))
@@ -204,6 +238,14 @@ bool Collector::mergeOnce() {
 void Collector::mergeInputs() {
   while (mergeOnce()) {
   }
+  // A mask without labels stands before all parts: what a selection does not choose may be
+  // infinite.
+  for (Input& input : row.inputs)
+    for (size_t from = 0; from < input.parts.size(); ++from)
+      for (Expr factor : factorsOf(input.parts[from]))
+        if (factor->isFunc("unless") && factor->type.isScalar())
+          for (Expr& part : input.parts)
+            part = context.mul({part, factor});
   auto key = [](const Input& input) {
     std::string text;
     for (Expr part : input.parts)
@@ -267,21 +309,16 @@ static Coefficient split(ExprContext& context, Expr coefficient) {
   Coefficient parts;
   Type real = Float32Type::get(context.getContext());
   for (Expr factor : factorsOf(coefficient)) {
-    if (factor->isFunc("ssm.exp")) {
+    if (factor->isFunc("ssm.exp") && !factor->type.isReal()) {
       Expr exponent = factor->operands.front();
-      if (exponent->type.isReal()) {
-        parts.log.push_back(exponent);
-      } else {
-        parts.log.push_back(context.func("ssm.real", real, {exponent}));
-        parts.phase.push_back(context.func("ssm.imag", real, {exponent}));
-      }
-    } else if (factor->isFunc("ssm.sigmoid")) {
-      parts.log.push_back(
-          context.neg(context.func("ssm.softplus", real, {context.neg(factor->operands.front())})));
+      parts.log.push_back(context.func("ssm.real", real, {exponent}));
+      parts.phase.push_back(context.func("ssm.imag", real, {exponent}));
     } else if (factor->isFunc("ssm.cis")) {
       parts.phase.push_back(factor->operands.front());
     } else if (factor->isFunc("unless")) {
       parts.zero.push_back(factor->operands.front());
+    } else if (Expr log = factor->is(Node::Kind::Constant) ? nullptr : context.logOf(factor)) {
+      parts.log.push_back(log);
     } else {
       parts.factor.push_back(factor);
     }
@@ -314,8 +351,24 @@ static void emitDecay(ExprContext& context, Semiring semiring, const Decay& deca
         decay.coefficients.size() == 1
             ? decay.coefficients.front()
             : context.func("ssm.max", Float32Type::get(context.getContext()), decay.coefficients);
-    if (!offset->isConstant(0))
-      log = writer.write(offset);
+    // What is -inf by a condition and else added to nothing is a reset.
+    SmallVector<Expr> plain, resets;
+    for (Expr term : termsOf(offset)) {
+      auto isChoice = [&](double onTrue, double onFalse) {
+        return term->isFunc("ssm.select") && term->operands[1]->isConstant(onTrue) &&
+               term->operands[2]->isConstant(onFalse);
+      };
+      if (isChoice(-INFINITY, 0))
+        resets.push_back(term->operands[0]);
+      else if (isChoice(0, -INFINITY))
+        resets.push_back(context.negate(term->operands[0]));
+      else
+        plain.push_back(term);
+    }
+    if (!plain.empty())
+      log = writer.write(context.add(plain));
+    if (!resets.empty())
+      zero = writer.write(anyOf(context, resets));
   } else {
     Coefficient parts = split(context, addFactored(context, decay.coefficients));
     if (!parts.log.empty())

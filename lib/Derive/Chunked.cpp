@@ -163,7 +163,7 @@ LogicalResult ChunkedForm::scan(SystemOp system, const Transition& transition, S
   for (Operation& op : *StageOp(transition.stage).getBlock()) {
     if (auto decay = dyn_cast<DecayOp>(op)) {
       if (maxPlus)
-        decays.push_back(decay.getLog() ? reader.read(decay.getLog()) : context.constant(0));
+        decays.push_back(decayOffset(context, reader, decay));
       else
         decays.push_back(decayCoefficient(context, reader, decay));
       continue;

@@ -1,6 +1,8 @@
 // What a decay multiplies its source by, put together from its parts.
 #include "Coefficient.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace ssmc::ssm;
 using namespace ssmc::analysis;
@@ -21,4 +23,12 @@ Expr ssmc::derive::decayCoefficient(ExprContext& context, ExprReader& reader, De
   if (Value zero = decay.getZero())
     factors.push_back(context.func("unless", real, {reader.read(zero)}));
   return context.mul(factors);
+}
+
+Expr ssmc::derive::decayOffset(ExprContext& context, ExprReader& reader, DecayOp decay) {
+  Expr offset = decay.getLog() ? reader.read(decay.getLog()) : context.constant(0);
+  if (!decay.getZero())
+    return offset;
+  return context.func("ssm.select", offset->type.getElementType(),
+                      {reader.read(decay.getZero()), context.constant(-INFINITY), offset});
 }

@@ -9,5 +9,8 @@ namespace ssmc::derive {
 /// exp(a_i + b_j) is exp(a_i) exp(b_j).
 analysis::Expr decayCoefficient(analysis::ExprContext& context, analysis::ExprReader& reader,
                                 ssm::DecayOp decay);
+/// What a decay adds over (max, +): its logarithm, -inf where `zero` holds.
+analysis::Expr decayOffset(analysis::ExprContext& context, analysis::ExprReader& reader,
+                           ssm::DecayOp decay);
 
 } // namespace ssmc::derive

@@ -22,6 +22,7 @@ using namespace mlir;
 using namespace ssmc::ssm;
 using namespace ssmc::analysis;
 using ssmc::derive::decayCoefficient;
+using ssmc::derive::decayOffset;
 
 namespace {
 
@@ -320,7 +321,7 @@ Expr RecurrentForm::assembleStage(StageOp stage, Semiring semiring, StringRef st
       if (!maxPlus)
         terms.push_back(context.mul({decayCoefficient(context, reader, decay), read}));
       else
-        terms.push_back(decay.getLog() ? context.add({reader.read(decay.getLog()), read}) : read);
+        terms.push_back(context.add({decayOffset(context, reader, decay), read}));
     } else if (auto feedback = dyn_cast<FeedbackOp>(op); feedback && feedback.getState() == state) {
       Expr read = context.substitute(source(feedback.getSource(), feedback.getBy()),
                                      renamingOf(feedback.getFrom(), feedback.getTo()));

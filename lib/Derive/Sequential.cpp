@@ -54,7 +54,7 @@ static Expr assemble(ExprContext& context, ExprReader& reader, StageOp stage, Se
       if (!maxPlus)
         terms.push_back(context.mul({decayCoefficient(context, reader, decay), read}));
       else
-        terms.push_back(decay.getLog() ? context.add({reader.read(decay.getLog()), read}) : read);
+        terms.push_back(context.add({decayOffset(context, reader, decay), read}));
       continue;
     }
     auto feedback = cast<FeedbackOp>(op);

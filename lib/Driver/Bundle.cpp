@@ -32,9 +32,9 @@ static std::string pathIn(StringRef folder, const Twine& name) {
 }
 
 /// A folder may be new, empty, or an earlier bundle; files of anything else are left alone.
-static Error checkFolder(StringRef folder) {
+static Error checkFolder(StringRef folder, StringRef what) {
   auto refuse = [&](const Twine& why) {
-    return createStringError("cannot write the bundle '" + folder + "': " + why);
+    return createStringError("cannot write the " + what + " '" + folder + "': " + why);
   };
   if (!sys::fs::exists(folder)) {
     StringRef parent = sys::path::parent_path(folder);
@@ -46,7 +46,7 @@ static Error checkFolder(StringRef folder) {
     return Error::success();
   }
   if (!sys::fs::is_directory(folder))
-    return refuse("it is a file; a bundle is a folder");
+    return refuse("it is a file; expected a folder, or a name for a new one");
   std::error_code error;
   bool isEmpty = sys::fs::directory_iterator(folder, error) == sys::fs::directory_iterator();
   if (error)
@@ -65,7 +65,7 @@ static Error writeText(StringRef folder, const Twine& name, StringRef text) {
 /// The manifest goes first and comes last: a folder with one is whole.
 static Error writeFolder(const Bundle& bundle, const CheckData& data, StringRef folder) {
   if (std::error_code error = sys::fs::create_directories(folder, true, sys::fs::all_all))
-    return createStringError("cannot write the bundle '" + folder + "': " + error.message());
+    return createStringError("cannot write the folder '" + folder + "': " + error.message());
   sys::fs::remove(pathIn(folder, manifestName));
   SmallVector<std::pair<std::string, std::string>> files;
   if (bundle.target == "cuda")
@@ -220,7 +220,7 @@ Expected<int> driver::bundleCommand(const Options& options, Console& console) {
   StringRef folder = StringRef(options.output).rtrim('/');
   if (folder.empty())
     folder = "/";
-  if (Error error = checkFolder(folder))
+  if (Error error = checkFolder(folder, options.emit == Emit::Spirv ? "SPIR-V modules" : "bundle"))
     return std::move(error);
   Expected<Spec> spec = loadSpec(options.specs.front(), options, console);
   if (!spec)
@@ -231,7 +231,7 @@ Expected<int> driver::bundleCommand(const Options& options, Console& console) {
   if (!dims)
     return dims.takeError();
   lowering.dims = std::move(*dims);
-  if (Error error = checkStateSize(declared, lowering.dims))
+  if (Error error = checkStepSizes(declared, lowering.dims))
     return std::move(error);
   warnOfNonlinear(*spec, console);
   Expected<Bundle> bundle = makeBundle(*spec, options, lowering, console);

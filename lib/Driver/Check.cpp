@@ -122,6 +122,8 @@ Expected<const Checker::Data*> Checker::dataFor(const CheckCase& test, const Sig
     result.inputs.offsets.push_back(result.inputs.offsets.back() + length);
   if (Error error = reference::checkSizes(declared, sizes))
     return error;
+  if (Error error = checkMemoryFor(declared, signature, result.inputs))
+    return error;
   Expected<ArrayMap> inputs =
       randomInputs(declared, signature.inputs, sizes, options.seed, test.gates);
   if (!inputs)
@@ -268,6 +270,9 @@ Expected<Line> Checker::check(const FormChoice& form, const CheckedTarget& targe
       lowering.segments = *segments && !test.evenSizes ? 2 : 1;
       Expected<CompiledRecurrence> result =
           CompiledRecurrence::compile(declared, lowering, target.spec);
+      // What is refused for its sizes, with a message, is the user's to change.
+      if (!result && result.errorIsA<ReportedError>())
+        return result.takeError();
       if (!result) {
         finding.problem = toString(result.takeError());
         continue;
@@ -353,6 +358,13 @@ static Error checkSpec(StringRef path, const Options& options, Console& console,
   if (options.dtype)
     dtypes = {*options.dtype};
   for (ssm::RecurrenceOp declared : spec->recurrences) {
+    for (bool even : {false, true}) {
+      auto dims = checkDims(declared, options, even);
+      if (!dims)
+        return dims.takeError();
+      if (Error error = checkStepSizes(declared, *dims))
+        return error;
+    }
     Checker checker(declared, options);
     if (Error error = checker.prepare())
       return error;

@@ -1,5 +1,8 @@
 #include "CheckCases.h"
 #include "Segments.h"
+#include "Structure.h"
+
+#include "ssmc/Analysis/Passes.h"
 
 #include <numeric>
 
@@ -113,15 +116,53 @@ Expected<bool> driver::checksSegments(ssm::RecurrenceOp declared, const Options&
   return found->has_value();
 }
 
+/// The first dim without a size that a state has one axis over, and nothing contracts an axis over
+/// it: others mix elements, and a matrix of theirs grows with the square of the dim.
+static std::string freeDim(ssm::RecurrenceOp declared,
+                           const std::map<std::string, int64_t, std::less<>>& sizes) {
+  ssm::RecurrenceOp normal;
+  mlir::OwningOpRef<mlir::ModuleOp> module = copyOf(declared, normal);
+  normal = analysis::normalize(normal);
+  SetVector<StringRef> free, mixed;
+  for (ssm::StateOp state : normal.getBlock()->getOps<ssm::StateOp>()) {
+    SetVector<StringRef> contracted = contractedLabels(normal, state.getName()), own;
+    for (ssm::AxisAttr axis : cast<ssm::ArrayType>(state.getType()).getAxes())
+      if (auto dim = dyn_cast<mlir::StringAttr>(axis.getExtent())) {
+        bool isSecond = !own.insert(dim.getValue());
+        (isSecond || contracted.contains(axis.getName()) ? mixed : free).insert(dim.getValue());
+      }
+  }
+  for (StringRef dim : free)
+    if (!mixed.contains(dim) && !sizes.contains(dim))
+      return dim.str();
+  return "";
+}
+
+/// Numbers in a vector of the target, or what stands for them on a machine of threads.
+static int64_t lanesOf(const Options& options) {
+  constexpr int64_t others = 8;
+  Expected<CodeTarget> target = targetOf(options);
+  if (!target) {
+    consumeError(target.takeError());
+    return others;
+  }
+  return target->isDevice() ? others : target->cpu.lanes();
+}
+
 Expected<std::map<std::string, int64_t, std::less<>>>
 driver::checkDims(ssm::RecurrenceOp declared, const Options& options, bool even) {
   auto sizes = dimSizes(declared, options, /*needAll=*/false);
   if (!sizes)
     return sizes.takeError();
   static constexpr int64_t odd[] = {12, 21, 7, 5}, smooth[] = {16, 32, 16, 32};
+  // One free axis has two whole vectors and an element more: loops over pairs of vectors end in
+  // code of their own there.
+  std::string free = even ? "" : freeDim(declared, *sizes);
   unsigned next = 0;
   for (auto dim : declared.getDims().getAsRange<ssm::DimAttr>())
-    if (!sizes->contains(dim.getName().getValue()))
-      (*sizes)[dim.getName().str()] = (even ? smooth : odd)[next++ % 4];
+    if (StringRef name = dim.getName().getValue(); !sizes->contains(name)) {
+      int64_t size = (even ? smooth : odd)[next++ % 4];
+      (*sizes)[name.str()] = name == free ? 2 * lanesOf(options) + 1 : size;
+    }
   return sizes;
 }

@@ -91,6 +91,8 @@ GradientChecker::dataFor(const Case& test, const Signature& signature, DType dty
     for (int64_t length : test.lengths)
       made.inputs.offsets.push_back(made.inputs.offsets.back() + length);
   }
+  if (Error error = checkMemoryFor(declared, signature, made.inputs))
+    return error;
   Expected<ArrayMap> operands =
       randomInputs(declared, signature.inputs, sizes, options.seed, test.gates);
   if (!operands)

@@ -4,6 +4,7 @@
 #include "ssmc/Analysis/Passes.h"
 
 #include "mlir/IR/Diagnostics.h"
+#include "llvm/ADT/ScopeExit.h"
 
 using namespace llvm;
 using namespace ssmc;
@@ -214,6 +215,11 @@ static Error settleOnDevice(ssm::RecurrenceOp recurrence, LoweringOptions& optio
 
 Error driver::settleForm(ssm::RecurrenceOp recurrence, LoweringOptions& options,
                          const Situation& situation) {
+  // Of all forms that are tried, together.
+  StageTimes* times = std::exchange(options.times, nullptr);
+  auto restore = make_scope_exit([&] { options.times = times; });
+  if (times)
+    times->begin("choice of form");
   bool isOpen = options.form == Form::Auto || (options.form != Form::Recurrent && !options.chunk);
   bool isShort = options.form == Form::Auto && situation.sizes.time[0] < fewestSteps;
   if (!isOpen || isShort || recurrence.getNumTimeAxes() > 1 || recurrence.getForm())

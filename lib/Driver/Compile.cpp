@@ -29,6 +29,10 @@ static Expected<Emit> kindOf(const Options& options) {
     return Emit::Ptx;
   if (extension == ".cubin")
     return Emit::Cubin;
+  if (extension == ".spv")
+    return createStringError("'" + options.output +
+                             "' names one module, and a recurrence may have several: "
+                             "--target vulkan --emit spirv -o FOLDER writes a folder of NAME.spv");
   return createStringError("nothing to do: give --emit "
                            "ssm|normal|form|tile|llvm|asm|obj|ptx|cubin|spirv|bundle, or see ssmc "
                            "--help for the other commands");
@@ -63,6 +67,8 @@ static Expected<std::string> compileKernels(mlir::ModuleOp module, const Options
                                            : cpu::Output::Object;
   if (std::optional<std::string> text = cpu::compile(module, target->cpu, output, message))
     return *text;
+  if (message.empty())
+    return make_error<ReportedError>();
   return make_error<InternalError>("generating code failed: " + message);
 }
 
@@ -73,14 +79,14 @@ static Expected<std::string> emit(const Options& options, Console& console, Emit
   if (!spec)
     return spec.takeError();
   LoweringOptions lowering = loweringOf(options);
+  lowering.times = &console.times;
   for (ssm::RecurrenceOp recurrence : spec->recurrences) {
     auto sizes = dimSizes(recurrence, options, /*needAll=*/kind >= Emit::Tile);
     if (!sizes)
       return sizes.takeError();
     lowering.dims = std::move(*sizes);
-    if (kind >= Emit::Tile)
-      if (Error error = checkStateSize(recurrence, lowering.dims))
-        return error;
+    if (Error error = checkStepSizes(recurrence, lowering.dims))
+      return error;
   }
   mlir::ModuleOp module = *spec->module;
   if (kind >= Emit::Normal) {
@@ -100,8 +106,10 @@ static Expected<std::string> emit(const Options& options, Console& console, Emit
   if (kind > Emit::Normal)
     if (Error error = lowerModule(module, kind == Emit::Form ? Stage::Form : Stage::Tile, lowering))
       return error;
-  if (kind > Emit::Tile)
+  if (kind > Emit::Tile) {
+    console.times.begin("code generation");
     return compileKernels(module, options, kind);
+  }
   std::string text;
   raw_string_ostream(text) << module << '\n';
   return text;
@@ -145,5 +153,7 @@ Expected<int> driver::compileCommand(const Options& options, Console& console) {
     return text.takeError();
   if (Error error = writeOutput(output, [&](raw_ostream& os) { os << *text; }))
     return error;
+  if (options.verbose)
+    console.times.print(errs());
   return Done;
 }

@@ -2,6 +2,8 @@
 /// what an internal failure leaves behind.
 #pragma once
 
+#include "StageTimes.h"
+
 #include "mlir/IR/Location.h"
 #include "mlir/IR/MLIRContext.h"
 
@@ -51,6 +53,8 @@ public:
   int finish(llvm::Error error);
   /// Sends MLIR's diagnostics here, with source lines where they are known.
   void listen(mlir::MLIRContext& context, const llvm::SourceMgr& sources);
+
+  StageTimes times;
 
 private:
   std::optional<bool> asked;

@@ -1,4 +1,5 @@
 #include "Kernels.h"
+#include "Console.h"
 #include "DeviceArrays.h"
 #include "OptionTable.h"
 #include "Segments.h"
@@ -106,6 +107,8 @@ Expected<CompiledRecurrence> CompiledRecurrence::compile(ssm::RecurrenceOp decla
   suitTo(target, lowering);
   if (Error error = lowerModule(*module, Stage::Tile, lowering))
     return error;
+  if (lowering.times)
+    lowering.times->begin("code generation");
   compiled.kernels = artifact::describeKernels(*module, declared.getNumTimeAxes() > 1);
   // NAME, NAME_1 …
   std::string first = compiled.kernels.front().name, name = first;
@@ -122,6 +125,8 @@ Expected<CompiledRecurrence> CompiledRecurrence::compile(ssm::RecurrenceOp decla
   std::string message;
   std::optional<std::string> object =
       cpu::compile(*module, target.cpu, cpu::Output::Object, message);
+  if (!object && message.empty())
+    return make_error<ReportedError>();
   if (!object)
     return make_error<InternalError>("compiling '" + declared.getSymName().str() +
                                      "' failed: " + message);

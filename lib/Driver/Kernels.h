@@ -2,6 +2,7 @@
 #pragma once
 
 #include "Operands.h"
+#include "StageTimes.h"
 
 #include "ssmc/Artifact/Launches.h"
 #include "ssmc/Target/CPU.h"
@@ -45,6 +46,8 @@ struct LoweringOptions {
   bool sharesGroups = false;
   /// Sequences times heads of the calls that such kernels are for; 0: not known.
   int64_t items = 0;
+  /// Where the time of each stage is kept, if anywhere.
+  StageTimes* times = nullptr;
 };
 
 /// Takes every recurrence of a module from the declaration to a stage, in place; at the last one

@@ -87,8 +87,13 @@ LoweringOptions driver::loweringOf(const Options& options) {
 Error driver::lowerModule(mlir::ModuleOp module, Stage stage, const LoweringOptions& options) {
   mlir::MLIRContext& context = *module.getContext();
   context.loadDialect<tile::TileDialect>();
+  auto begin = [&](StringRef name) {
+    if (options.times)
+      options.times->begin(name);
+  };
 
   //===-- Normal form: prove linearity, collect terms. All later stages read what it says. ---===//
+  begin("analysis");
   for (ssm::RecurrenceOp recurrence : recurrencesOf(module))
     if (!isNormal(recurrence))
       analysis::normalize(recurrence);
@@ -98,6 +103,7 @@ Error driver::lowerModule(mlir::ModuleOp module, Stage stage, const LoweringOpti
     return Error::success();
 
   //===-- Form: passes over time. Refuses what no order of steps computes. -------------------===//
+  begin("derivation");
   for (ssm::RecurrenceOp recurrence : recurrencesOf(module))
     if (!recurrence.getForm()) {
       Expected<ssm::RecurrenceOp> form = deriveForm(recurrence, options);
@@ -113,6 +119,7 @@ Error driver::lowerModule(mlir::ModuleOp module, Stage stage, const LoweringOpti
     return Error::success();
 
   //===-- Kernels: complex values become pairs before tiles are chosen, as tiles are real. ---===//
+  begin("lowering");
   for (ssm::RecurrenceOp form : recurrencesOf(module)) {
     // Loops over the steps are all that a pair of reals needs to have rules for.
     derive::expandSteps(form, [](mlir::Operation* op) {

@@ -124,33 +124,65 @@ Error driver::checkMemoryFor(ssm::RecurrenceOp declared, const Signature& signat
       // States come in and go out.
       bytes += double(*count) * byteWidth(operand.dtype) * (operand.kind == Operand::State ? 2 : 1);
     }
-  return runtime::checkMemory(bytes, "the arrays of this run");
+  return runtime::checkMemory(bytes, "what this run reads and writes");
 }
 
-/// One head's state beyond this is a mistake in the sizes.
-static constexpr double maxStateBytes = double(1 << 30);
+/// What one head holds, or reads in a step, beyond this is a mistake in the sizes.
+static constexpr double maxStateBytes = double(1 << 30), maxOperandBytes = double(1 << 28);
+static constexpr int64_t maxFoldSteps = 1 << 16;
 
-Error driver::checkStateSize(ssm::RecurrenceOp declared,
+Error driver::checkStepSizes(ssm::RecurrenceOp declared,
                              const std::map<std::string, int64_t, std::less<>>& dims) {
-  Sizes sizes;
-  sizes.dims = dims;
-  for (ssm::StateOp state : declared.getBlock()->getOps<ssm::StateOp>()) {
-    double bytes = 4;
+  auto check = [&](const Twine& what, ssm::ArrayType type, double most, StringRef each) -> Error {
+    double bytes = type.isComplex() ? 8 : 4;
     std::string text;
-    for (ssm::AxisAttr axis : cast<ssm::ArrayType>(state.getType()).getAxes()) {
-      Expected<int64_t> extent = reference::extentOf(axis, declared, sizes);
-      if (!extent)
-        return extent.takeError();
-      bytes *= double(*extent);
-      if (auto dim = dyn_cast<mlir::StringAttr>(axis.getExtent()))
-        text += fmt::format("{}{}={}", text.empty() ? "" : ", ", dim.getValue().str(), *extent);
+    for (ssm::AxisAttr axis : type.getAxes()) {
+      auto dim = dyn_cast<mlir::StringAttr>(axis.getExtent());
+      if (!dim) {
+        bytes *= double(axis.getSize());
+        continue;
+      }
+      auto size = dims.find(dim.getValue());
+      if (size == dims.end())
+        return Error::success();
+      bytes *= double(size->second);
+      text += fmt::format("{}{}={}", text.empty() ? "" : ", ", size->first, size->second);
     }
-    if (bytes > maxStateBytes)
-      return createStringError("state '" + state.getName() + "' would take " +
-                               runtime::formatBytes(bytes) + " a head (" + text + "); at most " +
-                               runtime::formatBytes(maxStateBytes) + " is supported");
-  }
-  return Error::success();
+    if (bytes <= most)
+      return Error::success();
+    return createStringError(what + " would take " + runtime::formatBytes(bytes) + " " + each +
+                             " (" + text + "); at most " + runtime::formatBytes(most) +
+                             " is supported");
+  };
+  mlir::Block& block = *declared.getBlock();
+  for (ssm::StateOp state : block.getOps<ssm::StateOp>())
+    if (Error error = check("state '" + state.getName() + "'",
+                            cast<ssm::ArrayType>(state.getType()), maxStateBytes, "a head"))
+      return error;
+  for (ssm::InOp in : block.getOps<ssm::InOp>())
+    if (Error error =
+            check((in.getParam() ? "param '" : "input '") + in.getName() + "'", in.getType(),
+                  maxOperandBytes, in.getParam() ? "a head" : "a step and head"))
+      return error;
+  for (ssm::OutOp out : block.getOps<ssm::OutOp>())
+    if (Error error =
+            check("output '" + out.getName() + "'", cast<ssm::ArrayType>(out.getValue().getType()),
+                  maxOperandBytes, "a step and head"))
+      return error;
+  Error error = Error::success();
+  declared.walk([&](ssm::FoldOp fold) {
+    auto dim = dyn_cast<mlir::StringAttr>(fold.getAxis().getExtent());
+    auto size = dim ? dims.find(dim.getValue()) : dims.end();
+    if (size == dims.end() || size->second <= maxFoldSteps)
+      return mlir::WalkResult::advance();
+    error = joinErrors(std::move(error),
+                       createStringError(fmt::format(
+                           "a fold would take {} steps inside one token (dim '{}'); at most {} "
+                           "are supported",
+                           size->second, size->first, maxFoldSteps)));
+    return mlir::WalkResult::interrupt();
+  });
+  return error;
 }
 
 //===-- Files --------------------------------------------------------------------------------===//
@@ -332,7 +364,7 @@ Expected<Inputs> driver::gatherInputs(ssm::RecurrenceOp declared, const Signatur
   completeSizes(declared, inputs.sizes);
   if (Error error = reference::checkSizes(declared, inputs.sizes))
     return error;
-  if (Error error = checkStateSize(declared, inputs.sizes.dims))
+  if (Error error = checkStepSizes(declared, inputs.sizes.dims))
     return error;
   if (Error error = checkMemoryFor(declared, signature, inputs))
     return error;

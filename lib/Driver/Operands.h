@@ -71,8 +71,9 @@ llvm::Error checkNames(const NamedPaths& paths, llvm::StringRef option,
 llvm::Error checkMemoryFor(ssm::RecurrenceOp declared, const Signature& signature,
                            const Inputs& inputs);
 
-/// Fails where one head's states of these sizes are larger than any kernel can hold.
-llvm::Error checkStateSize(ssm::RecurrenceOp declared,
+/// Fails where a state, an operand or the steps of a fold are more in one step and head than any
+/// kernel can hold. Dims that have no size yet are not looked at.
+llvm::Error checkStepSizes(ssm::RecurrenceOp declared,
                            const std::map<std::string, int64_t, std::less<>>& dims);
 
 /// How strong gates and decays are in random data.

@@ -137,6 +137,10 @@ static Error setTarget(Options& options, StringRef text) {
                          "vulkan:PROFILE"});
   Target target;
   auto [triple, features] = rest.split(':');
+  if (triple.empty() && text.contains(':'))
+    return createStringError("there is no triple in target '" + text +
+                             "'; cpu is this machine, an example of another one is "
+                             "cpu:x86_64-linux-gnu:+avx2,+fma");
   if (!triple.empty() && Triple(triple).getArch() == Triple::UnknownArch)
     return createStringError("unknown architecture in target '" + text +
                              "'; an example is cpu:x86_64-linux-gnu:+avx2,+fma");

@@ -25,9 +25,11 @@ using runtime::DType;
 
 /// Interprets or compiles and runs.
 static Expected<Results> compute(Spec& spec, const Options& options, const Signature& signature,
-                                 const Inputs& inputs) {
-  if (options.target && options.target->kind == Target::Reference)
+                                 const Inputs& inputs, StageTimes& times) {
+  if (options.target && options.target->kind == Target::Reference) {
+    times.begin("run");
     return interpret(spec.recurrence(), signature, inputs, options.threads);
+  }
   Expected<CodeTarget> target = targetOf(options);
   if (!target)
     return target.takeError();
@@ -36,6 +38,7 @@ static Expected<Results> compute(Spec& spec, const Options& options, const Signa
   LoweringOptions lowering = {inputs.sizes.dims, options.dtype.value_or(DType::F32), options.form,
                               options.chunk, options.precision};
   lowering.segments = options.segments;
+  lowering.times = &times;
   suitTo(inputs, lowering);
   if (Error error = settleForm(spec.recurrence(), lowering, situationOf(*target, inputs)))
     return error;
@@ -43,6 +46,7 @@ static Expected<Results> compute(Spec& spec, const Options& options, const Signa
       CompiledRecurrence::compile(spec.recurrence(), lowering, *target);
   if (!compiled)
     return compiled.takeError();
+  times.begin("run");
   return compiled->run(signature, inputs, options.threads);
 }
 
@@ -228,24 +232,28 @@ Expected<int> driver::runCommand(const Options& options, Console& console) {
     return signature.takeError();
   if (Error error = checkOutputs(spec->recurrence(), *signature, options))
     return error;
+  console.times.begin("inputs");
   Expected<Inputs> inputs = gatherInputs(spec->recurrence(), *signature, options);
   if (!inputs)
     return inputs.takeError();
+  console.times.begin("analysis");
   if (!reference)
     warnOfNonlinear(*spec, console);
   Computed computed;
   // First what needs the most memory and may be refused.
   if (options.wantsGradient()) {
+    console.times.begin("gradient");
     Expected<reference::Gradients> gradients =
         computeGradient(spec->recurrence(), *signature, options, *inputs);
     if (!gradients)
       return gradients.takeError();
     computed.gradients = std::move(*gradients);
   }
-  Expected<Results> results = compute(*spec, options, *signature, *inputs);
+  Expected<Results> results = compute(*spec, options, *signature, *inputs, console.times);
   if (!results)
     return results.takeError();
   computed.results = std::move(*results);
+  console.times.begin("results");
   if (Error error = writeComputed(options, *signature, computed))
     return error;
   std::vector<Row> rows = rowsOf(*signature, computed);
@@ -258,5 +266,7 @@ Expected<int> driver::runCommand(const Options& options, Console& console) {
   bool writesFiles = !options.out.empty() || !options.stateOut.empty() || !options.gradOut.empty();
   if (!writesFiles && options.json != "-")
     printSummary(rows, outs());
+  if (options.verbose)
+    console.times.print(errs());
   return Done;
 }

@@ -39,6 +39,7 @@ static Error choose(Spec& spec, const Options& options, bool single) {
 
 Expected<Spec> driver::loadSpec(StringRef path, const Options& options, Console& console,
                                 bool single) {
+  console.times.begin("parse");
   auto buffer = MemoryBuffer::getFileOrSTDIN(path, /*IsText=*/false);
   if (!buffer)
     return createStringError("cannot read '" + path + "': " + buffer.getError().message());

@@ -1,5 +1,6 @@
 #include "Structure.h"
 #include "ExprText.h"
+#include "Operands.h"
 #include "Segments.h"
 
 #include "ssmc/Analysis/Passes.h"
@@ -348,6 +349,8 @@ static std::string treatmentOf(ssm::RecurrenceOp form, const SystemFacts& facts,
 /// Asks the derivations which forms of blocks there are.
 static Error findBlockForms(ssm::RecurrenceOp normal, const Options& options, Explanation& result) {
   SmallVector<ssm::SystemOp> systems(normal.getBlock()->getOps<ssm::SystemOp>());
+  auto linear = make_filter_range(result.systems,
+                                  [](const SystemFacts& facts) { return facts.nonlinear.empty(); });
   for (Form form : {Form::Chunked, Form::Scan}) {
     BlockForm& found = result.blockForms.emplace_back(BlockForm{form});
     found.chunk = options.chunk.value_or(defaultChunk(form));
@@ -363,7 +366,7 @@ static Error findBlockForms(ssm::RecurrenceOp normal, const Options& options, Ex
     if (!*derived)
       continue;
     raw_string_ostream(found.program) << *derived;
-    for (auto [facts, system] : zip(result.systems, systems))
+    for (auto [facts, system] : zip(linear, systems))
       (form == Form::Scan ? facts.scan : facts.chunked) =
           treatmentOf(*derived, facts, ssm::strings(system.getStates()).front(), system);
   }
@@ -379,6 +382,8 @@ Expected<Explanation> driver::explain(ssm::RecurrenceOp declared, const Options&
   if (!dims)
     return dims.takeError();
   result.dims = std::move(*dims);
+  if (Error error = checkStepSizes(declared, result.dims))
+    return std::move(error);
   ssm::RecurrenceOp normal;
   mlir::OwningOpRef<mlir::ModuleOp> module = copyOf(declared, normal);
   normal = analysis::normalize(normal);

@@ -56,7 +56,9 @@ void RecurrenceChecker::declareOperands() {
     for (const DimRef& dim : operand.dims) {
       axes.push_back(file.make<IndexVar>(IndexVar{{}, dim.dim, dim.loc}));
       StringRef symbol = dim.dim.symbol;
-      if (!symbol.empty() && !dims.contains(symbol) && !mayMissNames())
+      // Once for each name, and what follows from it is no error of its own.
+      if (!symbol.empty() && !dims.contains(symbol) && undefinedDims.insert(symbol).second &&
+          !mayMissNames())
         diags.error(dim.loc, "undefined dim '" + symbol + "'" + didYouMean(symbol, known));
     }
     if (operand.kind == Symbol::State && operand.elem != ElemKind::Real &&

@@ -39,6 +39,8 @@ void RecurrenceChecker::inferDims() {
     if (!use.var->dim.known() || !use.axis->dim.known() || use.var->dim == use.axis->dim)
       continue;
     dimsClash = true;
+    if (undefinedDims.contains(use.var->dim.symbol) || undefinedDims.contains(use.axis->dim.symbol))
+      continue;
     diags
         .error(use.loc, "index '" + use.var->name.text + "' ranges over " + spell(use.var->dim) +
                             ", but axis " + Twine(use.position + 1) + " of '" + use.what + "' is " +

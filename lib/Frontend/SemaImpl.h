@@ -16,6 +16,7 @@
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/StringSet.h"
 
 namespace ssmc::frontend {
 
@@ -146,6 +147,7 @@ private:
   std::vector<Bound> bound;
   llvm::DenseSet<const ast::Statement*> broken;
   bool dimsClash = false;
+  llvm::StringSet<> undefinedDims;
   bool kindsChanged = false;
 
   // Where resolve() stands.

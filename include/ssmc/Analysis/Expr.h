@@ -9,6 +9,8 @@
 ///   products are flat and sorted by key; exponentials in one product are merged where that does
 ///     not enlarge the array that the exponential is taken of;
 ///   x / y is x * recip(y), -x is (-1) * x;
+///   a gate is a sigmoid, however it is written (Logarithms.cpp), and what both arms of a selection
+///     have in common stands outside of it (Selections.cpp);
 ///   the labels that a `Sum` binds have canonical names, made from their extent, so that renaming
 ///     a bound index does not change the expression.
 ///
@@ -20,6 +22,7 @@
 
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/FunctionExtras.h"
+#include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/StringMap.h"
 
 #include <memory>
@@ -74,6 +77,15 @@ public:
             mlir::DictionaryAttr attributes = {}, std::optional<mlir::Location> location = {});
   Expr sum(Expr operand, llvm::ArrayRef<llvm::StringRef> labels);
   Expr maximum(Expr operand, llvm::ArrayRef<llvm::StringRef> labels);
+  /// The logarithm of what is positive for certain, as far as it is no dearer to compute than the
+  /// expression and nothing in it overflows where the expression does not; null for all else.
+  Expr logOf(Expr expr);
+  /// The truth of `not condition`.
+  Expr negate(Expr condition);
+  /// 0 where the condition holds, else 1.
+  Expr unless(Expr condition);
+  /// What the expression is where the condition holds, or does not.
+  Expr assume(Expr expr, Expr condition, bool holds);
   /// The expression with free labels renamed, all at once.
   Expr substitute(Expr expr, const Renaming& renaming);
   /// The body of a Sum or Maximum with its bound labels renamed to fresh ones, which are appended.
@@ -84,6 +96,22 @@ public:
   llvm::StringRef intern(const llvm::Twine& text);
 
 private:
+  /// The terms of a sum without their numbers, and these.
+  using LikeTerms = llvm::MapVector<Expr, double>;
+  // Rules of Logarithms.cpp and Selections.cpp. Where none applies the result is null, nothing or
+  // false.
+  Expr simplifyLogarithms(llvm::StringRef name, mlir::Type element, llvm::ArrayRef<Expr> operands);
+  Expr recipOfSum(Expr sum);
+  Expr mergeLogarithms(double number, llvm::ArrayRef<Expr> factors, llvm::ArrayRef<Expr> exponents);
+  std::optional<llvm::SmallVector<Expr>> mergeTerms(const LikeTerms& like, double number);
+  Expr exponentOf(Expr expr);
+  Expr logOfSum(Expr sum, bool ofTwoExponentials);
+  llvm::SmallVector<std::pair<double, Expr>> numberedTerms(Expr sum);
+  Expr simplifySelection(mlir::Type element, Expr condition, Expr onTrue, Expr onFalse,
+                         mlir::Location location);
+  std::optional<llvm::SmallVector<Expr>> mergeMasks(const LikeTerms& like, double number);
+  bool applyMasks(llvm::SmallVectorImpl<Expr>& factors, llvm::SmallVectorImpl<Expr>& exponents);
+  mlir::Type elementOf(llvm::ArrayRef<Expr> operands);
   Expr unique(Node&& node);
   llvm::StringRef canonicalName(ssm::AxisAttr axis, ssm::ArrayType rest,
                                 llvm::ArrayRef<llvm::StringRef> bound);
@@ -103,6 +131,12 @@ private:
 llvm::SmallVector<Expr> factorsOf(Expr expr);
 /// The terms of a sum (the expression itself where it is none; nothing for 0).
 llvm::SmallVector<Expr> termsOf(Expr expr);
+
+/// The condition of which this is the negation; null if it is none.
+Expr negated(Expr condition);
+
+/// Splits a product into its number and the rest.
+std::pair<double, llvm::SmallVector<Expr>> splitNumber(Expr expr);
 
 /// How often an expression changes: 0 for constants and params, 1 for inputs,
 /// 2 for what depends on a state. Products and sums are written in this order,

@@ -36,7 +36,4 @@ mlir::LogicalResult linearize(ExprContext& context, Expr expr, ssm::Semiring sem
 /// The sum of products with what all have in common taken out: a b - a c becomes a (b - c).
 Expr addFactored(ExprContext& context, llvm::ArrayRef<Expr> terms);
 
-/// The truth of `not condition`.
-Expr negate(ExprContext& context, Expr condition);
-
 } // namespace ssmc::analysis

@@ -68,7 +68,8 @@ void buildPipeline(mlir::OpPassManager& manager, const TargetSpec& target);
 enum class Output { LLVMText, Assembly, Object };
 
 /// Compiles a module of tile kernels, which becomes LLVM dialect on the way. On failure sets
-/// `error` (what MLIR has to say goes to the context's diagnostic handler).
+/// `error` (what MLIR has to say goes to the context's diagnostic handler); to nothing where a
+/// kernel is refused for its sizes, of which that handler has been told.
 std::optional<std::string> compile(mlir::ModuleOp module, const TargetSpec& target, Output output,
                                    std::string& error);
 

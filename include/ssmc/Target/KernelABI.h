@@ -38,7 +38,10 @@ typedef struct ssmc_kernel_args {
   int64_t groups;  /* G, which divides H; head h belongs to group h * G / H */
   int64_t time[2]; /* sizes of the time axes; the second is 1 where there is one axis. If packed,
                     * the first is the last of the offsets */
-  /* One pointer an operand, in the order of the kernel's operand list without those of role `row`.
+  /* One pointer an operand, in the order of the kernel's operand list (`operands` of tile.kernel,
+   * as
+   * --emit tile prints it) without those of role `row`: of a forward pass inputs and params as they
+   * are declared, then state_in and state_out of each state, then outputs.
    * A state_in or state_out pointer may be null. */
   void* const* operands;
   /* Four strides an operand, in elements of its stored type (a complex number is one element):

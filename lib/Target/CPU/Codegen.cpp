@@ -1,4 +1,6 @@
 // The LLVM dialect to LLVM IR, optimised, and on to assembly or an object.
+#include "Emitter.h"
+
 #include "ssmc/Target/CPU.h"
 
 #include "lib/Target/Values/Optimise.h"
@@ -58,7 +60,7 @@ std::optional<std::string> ssmc::cpu::compile(ModuleOp module, const TargetSpec&
   PassManager manager(context);
   buildPipeline(manager, target);
   if (failed(manager.run(module))) {
-    error = "lowering to the LLVM dialect failed";
+    error = module->hasAttr(refusedAttr) ? "" : "lowering to the LLVM dialect failed";
     return std::nullopt;
   }
   llvm::LLVMContext llvmContext;

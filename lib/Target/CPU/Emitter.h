@@ -370,5 +370,7 @@ LanePreference chooseFoldLane(ssm::FoldOp fold, Shape shape);
 
 /// Lowers one kernel to its two functions, before `kernel`.
 llvm::LogicalResult lowerKernel(tile::KernelOp kernel, Shape shape);
+/// Of a module one of whose kernels is refused for its sizes: no failure of ours.
+inline constexpr llvm::StringLiteral refusedAttr = "ssmc.refused";
 
 } // namespace ssmc::cpu

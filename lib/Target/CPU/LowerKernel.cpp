@@ -346,8 +346,15 @@ LogicalResult KernelLowering::run() {
   };
   patch(tempSize, e.tempBytes);
   patch(fixed, e.itemBytes);
-  if (e.tempBytes > INT32_MAX || e.itemBytes > INT32_MAX)
-    return kernel.emitOpError() << "needs more than 2 GiB of workspace for one item";
+  if (e.tempBytes > INT32_MAX || e.itemBytes > INT32_MAX) {
+    emitError(kernel.getLoc())
+        << "a kernel of these sizes needs "
+        << llvm::divideCeil(std::max(e.tempBytes, e.itemBytes), int64_t(1) << 30)
+        << " GiB of memory for one sequence and head, expected at most 2 GiB: smaller dims, or "
+           "another --form or --chunk, need less";
+    kernel->getParentOfType<ModuleOp>()->setAttr(refusedAttr, b.getUnitAttr());
+    return failure();
+  }
   emitWorkspaceFunction();
   return success();
 }

@@ -4,6 +4,7 @@
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringRef.h"
+#include "llvm/MC/MCSubtargetInfo.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/TargetParser/Host.h"
@@ -43,6 +44,36 @@ TargetSpec TargetSpec::host() {
   return target;
 }
 
+/// LLVM takes features that it does not know with no more than a warning. False, with `error` set,
+/// where it does not know this one.
+static bool checkFeature(StringRef feature, const TargetSpec& target, std::string& error) {
+  LLVMInitializeX86TargetMC();
+  LLVMInitializeAArch64TargetMC();
+  llvm::Triple triple(target.triple);
+  const llvm::Target* found = llvm::TargetRegistry::lookupTarget(triple, error);
+  if (!found)
+    return false;
+  std::unique_ptr<llvm::MCSubtargetInfo> info(
+      found->createMCSubtargetInfo(triple, target.baseCPU(), ""));
+  if (!info)
+    return true;
+  constexpr size_t shown = 3;
+  llvm::SmallVector<std::pair<unsigned, StringRef>> near;
+  for (const llvm::SubtargetFeatureKV& known : info->getAllProcessorFeatures()) {
+    if (feature == known.Key)
+      return true;
+    unsigned distance = feature.edit_distance(known.Key);
+    if (distance * 2 <= feature.size() || StringRef(known.Key).starts_with(feature.take_front(3)))
+      near.push_back({distance, known.Key});
+  }
+  llvm::sort(near);
+  near.truncate(std::min(near.size(), shown));
+  error = "'" + target.triple + "' has no feature '" + feature.str() + "'";
+  for (auto [place, entry] : llvm::enumerate(near))
+    error += (place ? ", '" : "; near are '") + entry.second.str() + "'";
+  return false;
+}
+
 std::optional<TargetSpec> TargetSpec::parse(std::string_view text, std::string& error) {
   StringRef rest(text.data(), text.size());
   if (rest == "cpu")
@@ -60,11 +91,14 @@ std::optional<TargetSpec> TargetSpec::parse(std::string_view text, std::string& 
     return std::nullopt;
   llvm::SmallVector<StringRef> list;
   features.split(list, ',', -1, /*KeepEmpty=*/false);
-  for (StringRef feature : list)
+  for (StringRef feature : list) {
     if (!feature.starts_with("+") && !feature.starts_with("-")) {
       error = "feature '" + feature.str() + "' does not start with '+' or '-'";
       return std::nullopt;
     }
+    if (!checkFeature(feature.drop_front(), target, error))
+      return std::nullopt;
+  }
   return target;
 }
 

@@ -42,6 +42,11 @@ std::optional<TargetSpec> TargetSpec::parse(std::string_view text, std::string& 
     error = "no target of CUDA: '" + std::string(text) + "'";
     return std::nullopt;
   }
+  if (rest.empty() && text.back() == ':') {
+    error = "no architecture follows the ':' of target '" + std::string(text) + "'; known are " +
+            llvm::join(architectures(), ", ");
+    return std::nullopt;
+  }
   if (!rest.empty())
     spec.arch = rest.str();
   if (!llvm::is_contained(architectures(), spec.arch)) {

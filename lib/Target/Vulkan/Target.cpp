@@ -91,7 +91,14 @@ std::optional<TargetSpec> TargetSpec::parse(std::string_view text, std::string& 
     return std::nullopt;
   }
   // (A file's name may have commas.)
-  rest.consume_front(":");
+  bool isNamed = rest.consume_front(":");
+  if ((isNamed && rest.empty()) || rest.ends_with(",")) {
+    error = "nothing follows the '" + std::string(1, text.back()) + "' of target '" +
+            std::string(text) +
+            "'; expected vulkan, vulkan:nvidia-hopper or vulkan:FILE.json, and ,spirv1.4 to "
+            ",spirv1.6 behind any of these";
+    return std::nullopt;
+  }
   llvm::StringRef profile = rest;
   if (size_t comma = rest.rfind(",spirv"); comma != llvm::StringRef::npos) {
     llvm::StringRef version = rest.drop_front(comma + strlen(",spirv"));
