@@ -92,6 +92,26 @@ static json::Object describe(const Bundle& bundle, size_t number, const simt::Ke
   return described;
 }
 
+/// The arrays that must lie in one buffer, by their names among the parameters.
+static json::Array togetherIn(const Bundle& bundle, const BundleImage& image) {
+  std::map<int64_t, SmallVector<std::string>> buffers;
+  for (auto [number, info] : enumerate(image.kernels))
+    for (auto [index, buffer] : info.together) {
+      const Operand& operand = bundle.kernels[number].operands[index];
+      size_t array = bundle.arrayOf(operand);
+      if (array == bundle.operands.size() + bundle.temporaries.size())
+        continue;
+      StringRef name = array < bundle.operands.size() ? bundle.operands[array].field : operand.name;
+      if (!is_contained(buffers[buffer], name))
+        buffers[buffer].push_back(name.str());
+    }
+  json::Array list;
+  for (const auto& [buffer, names] : buffers)
+    if (names.size() > 1)
+      list.push_back(json::Array(names));
+  return list;
+}
+
 static json::Object describe(const Bundle& bundle, const BundleImage& image) {
   json::Array kernels;
   for (auto [number, info] : enumerate(image.kernels)) {
@@ -105,7 +125,9 @@ static json::Object describe(const Bundle& bundle, const BundleImage& image) {
     kernels.push_back(std::move(kernel));
   }
   if (!image.shaders.empty())
-    return json::Object{{"profile", image.arch}, {"kernels", std::move(kernels)}};
+    return json::Object{{"profile", image.arch},
+                        {"together", togetherIn(bundle, image)},
+                        {"kernels", std::move(kernels)}};
   json::Object object{{"architecture", image.arch},
                       {"ptx", bundle.codeFile(image, "ptx")},
                       {"kernels", std::move(kernels)}};

@@ -52,11 +52,12 @@ Error driver::checkBindings(const std::vector<vulkan::Kernel>& kernels,
                             const vulkan::TargetSpec& target) {
   for (const vulkan::Kernel& kernel : kernels)
     if (kernel.countBindings() > target.bindings)
-      return createStringError("kernel '" + kernel.info.name + "' has " +
-                               Twine(kernel.countBindings() - 1) + " arrays, and one of its " +
-                               "parameters; devices of --target vulkan" +
-                               (target.profile.empty() ? "" : ":" + target.profile) +
-                               " have bindings for " + Twine(target.bindings) + " in all");
+      return createStringError("kernel '" + kernel.info.name + "' needs " +
+                               Twine(kernel.countBindings()) +
+                               " storage buffers, with arrays that share them as far as they can; "
+                               "devices of --target vulkan" +
+                               (target.profile.empty() ? "" : ":" + target.profile) + " have " +
+                               Twine(target.bindings));
   return Error::success();
 }
 

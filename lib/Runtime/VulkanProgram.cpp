@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <map>
 #include <string_view>
 
 using namespace ssmc::vulkan;
@@ -10,7 +11,7 @@ using namespace ssmc::vulkan;
 namespace {
 struct Kernel {
   KernelCode code;
-  /// The bindings of its pointers in the order of parameters; 0 is not among them.
+  /// The bindings of its pointers, from the least to the largest; 0 is not among them.
   std::vector<uint32_t> bound;
   VkDescriptorSetLayout set = VK_NULL_HANDLE;
   VkPipelineLayout layout = VK_NULL_HANDLE;
@@ -80,10 +81,8 @@ bool Program::Impl::fits(Kernel& kernel, std::string& error) const {
   for (int binding : code.bindings)
     if (binding > 0)
       kernel.bound.push_back(uint32_t(binding));
-  std::vector<uint32_t> sorted = kernel.bound;
-  std::sort(sorted.begin(), sorted.end());
-  if (std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end())
-    return refuse("has two parameters of one binding");
+  std::sort(kernel.bound.begin(), kernel.bound.end());
+  kernel.bound.erase(std::unique(kernel.bound.begin(), kernel.bound.end()), kernel.bound.end());
 
   auto within = [&](int64_t has, int64_t most, const char* what) {
     return has <= most || refuse(fmt::format("takes {} {}, and the Vulkan device {} has {}", has,
@@ -176,7 +175,40 @@ bool Program::Impl::describe(const Kernel& kernel, const std::vector<int64_t>& p
   const std::vector<int>& bindings = kernel.code.bindings;
   constexpr uint32_t null = 0xffffffff;
   std::vector<uint32_t> words;
+  std::vector<std::optional<Place>> places(bindings.size());
+  // Of a binding its first array.
+  std::map<int, Place> firsts;
+  for (size_t i = 0; i < bindings.size(); ++i) {
+    if (bindings[i] <= 0 || parameters[i] == 0)
+      continue;
+    places[i] = state.find(uint64_t(parameters[i]), error);
+    if (!places[i]) {
+      error = fmt::format("parameter {} of the kernel {}: {}", i, kernel.code.name, error);
+      return false;
+    }
+    auto [found, isNew] = firsts.try_emplace(bindings[i], *places[i]);
+    if (found->second.buffer != places[i]->buffer) {
+      error = fmt::format("parameter {} of the kernel {} lies in another allocation than one that "
+                          "has binding {} too",
+                          i, kernel.code.name, bindings[i]);
+      return false;
+    }
+    if (places[i]->offset < found->second.offset)
+      found->second = *places[i];
+  }
   std::vector<VkDescriptorBufferInfo> buffers(1);
+  for (uint32_t binding : kernel.bound) {
+    auto found = firsts.find(int(binding));
+    if (found == firsts.end()) {
+      buffers.push_back({state.nothing.buffer, 0, VK_WHOLE_SIZE});
+      continue;
+    }
+    Place& first = found->second;
+    int64_t rest = first.offset % context.alignment;
+    first.offset -= rest;
+    buffers.push_back({first.buffer, VkDeviceSize(first.offset),
+                       VkDeviceSize(std::min(first.room + rest, context.limits.bufferBytes))});
+  }
   for (size_t i = 0; i < bindings.size(); ++i) {
     int64_t value = parameters[i];
     if (bindings[i] == 0) {
@@ -186,21 +218,9 @@ bool Program::Impl::describe(const Kernel& kernel, const std::vector<int64_t>& p
         return false;
       }
       words.push_back(uint32_t(value));
-    } else if (bindings[i] < 0) {
-      words.push_back(null);
-    } else if (value == 0) {
-      words.push_back(null);
-      buffers.push_back({state.nothing.buffer, 0, VK_WHOLE_SIZE});
     } else {
-      auto place = state.find(uint64_t(value), error);
-      if (!place) {
-        error = fmt::format("parameter {} of the kernel {}: {}", i, kernel.code.name, error);
-        return false;
-      }
-      int64_t rest = place->offset % context.alignment;
-      words.push_back(uint32_t(rest));
-      buffers.push_back({place->buffer, VkDeviceSize(place->offset - rest),
-                         VkDeviceSize(std::min(place->room + rest, context.limits.bufferBytes))});
+      words.push_back(
+          places[i] ? uint32_t(places[i]->offset - firsts.find(bindings[i])->second.offset) : null);
     }
   }
   words.resize(std::max<size_t>(words.size(), 1));

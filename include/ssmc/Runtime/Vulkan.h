@@ -11,11 +11,11 @@
 ///
 /// What a kernel sees: descriptor set 0. Binding 0 is a storage buffer of 32-bit words, one for
 /// each parameter in order. A number is its low 32 bits. A pointer that is bound to binding n is
-/// the byte offset into the storage buffer of binding n, less than 256 and 0 for an address that
-/// allocate returned; 0xffffffff is a null pointer, whose buffer may be bound but holds nothing. A
-/// buffer reaches at least to the end of the allocation that it is in, so that whole 32-bit words
-/// can be accessed there, up to bufferBytes from where it starts. Parameters may share an
-/// allocation.
+/// the byte offset into the storage buffer of binding n, which begins less than 256 bytes before
+/// the first of the pointers bound to it; it is 0 for an address that allocate returned. 0xffffffff
+/// is a null pointer, whose buffer may be bound but holds nothing. A buffer reaches at least to the
+/// end of the allocation that it is in, so that whole 32-bit words can be accessed there, up to
+/// bufferBytes from where it starts. Parameters may share an allocation; those of one binding must.
 ///
 /// The environment can choose: SSMC_VULKAN_DEVICE is the device's index in Vulkan's order or part
 /// of its name; SSMC_VULKAN_VALIDATION=1 runs under the Khronos validation layer.
@@ -73,7 +73,7 @@ struct KernelCode {
   int64_t threads = 128;
   int64_t sharedBytes = 0;
   /// For each parameter: 0, a number; n > 0, a pointer that is bound to binding n of set 0; -1, a
-  /// pointer that the kernel does not use.
+  /// pointer that the kernel does not use. Several pointers may have one binding.
   std::vector<int> bindings;
 };
 

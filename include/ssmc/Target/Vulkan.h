@@ -6,8 +6,9 @@
 /// A kernel's parameters are those of ssmc/Target/SIMT.h, as words of 32 bits in a storage buffer
 /// at binding 0 of set 0, in the same order: of a pointer the bytes from the start of its binding
 /// on, or 0xffffffff where it is null. Each pointer that a kernel uses has a binding of its own,
-/// numbered from 1 on in the order of parameters: an array of words of 32 bits. Work groups are
-/// blocks, along x and y as there; local size is along x. Invocations are told apart by their
+/// numbered from 1 on in the order of parameters: an array of words of 32 bits. Where these are
+/// more than a device has, arrays share one (KernelInfo::together). Work groups are blocks, along x
+/// and y as there; local size is along x. Invocations are told apart by their
 /// number in the group alone, so that results do not depend on the size of subgroups.
 #pragma once
 

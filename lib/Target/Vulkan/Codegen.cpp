@@ -1,6 +1,5 @@
 // Tile kernels to the spirv dialect, to SPIR-V.
 #include "Machine.h"
-#include "dialects/Tile/Tile.h"
 
 #include "mlir/Conversion/GPUToSPIRV/GPUToSPIRVPass.h"
 #include "mlir/Conversion/MathToSPIRV/MathToSPIRVPass.h"
@@ -65,33 +64,36 @@ static simt::Limits limitsOf(const TargetSpec& target, int64_t items) {
   return limits;
 }
 
-/// Every tile kernel as a gpu.module of its own.
-static std::optional<std::vector<Kernel>> lowerKernels(ModuleOp module, const TargetSpec& target,
-                                                       int64_t items) {
-  loadDialects(module.getContext());
+FailureOr<std::vector<Kernel>> vulkan::lowerKernels(ModuleOp module, const TargetSpec& target,
+                                                    const simt::Limits& limits) {
   std::unique_ptr<simt::Machine> machine = makeMachine(target);
-  simt::Limits limits = limitsOf(target, items);
+  std::vector<LoweredKernel> lowered;
   std::vector<Kernel> kernels;
   for (tile::KernelOp op : llvm::to_vector(module.getOps<tile::KernelOp>())) {
-    llvm::BitVector halves = findHalves(op, target);
+    lowered.push_back({arraysOf(op, target)});
     FailureOr<simt::KernelInfo> info = simt::lowerKernel(op, *machine, limits);
     if (failed(info))
-      return std::nullopt;
-    Kernel& kernel = kernels.emplace_back();
-    kernel.info = *info;
+      return failure();
     auto function = cast<func::FuncOp>(op->getPrevNode());
-    if (failed(lowerAddresses(function, *info, halves, kernel.bindings)))
-      return std::nullopt;
+    if (failed(lowerAddresses(function, *info, lowered.back())))
+      return failure();
+    kernels.emplace_back().info = *info;
     function.erase();
     op.erase();
+  }
+  shareBindings(lowered, target);
+  for (auto [kernel, done] : llvm::zip(kernels, lowered)) {
+    kernel.bindings = std::move(done.bindings);
+    kernel.info.together = std::move(done.together);
   }
   return kernels;
 }
 
 std::optional<std::vector<simt::KernelInfo>> vulkan::plan(ModuleOp module, const TargetSpec& target,
                                                           int64_t items) {
-  std::optional<std::vector<Kernel>> kernels = lowerKernels(module, target, items);
-  if (!kernels)
+  loadDialects(module.getContext());
+  FailureOr<std::vector<Kernel>> kernels = lowerKernels(module, target, limitsOf(target, items));
+  if (failed(kernels))
     return std::nullopt;
   std::vector<simt::KernelInfo> infos;
   for (Kernel& kernel : *kernels)
@@ -102,8 +104,9 @@ std::optional<std::vector<simt::KernelInfo>> vulkan::plan(ModuleOp module, const
 /// Down to the spirv dialect: a spirv.module for each kernel.
 static std::optional<std::vector<Kernel>> lower(ModuleOp module, const TargetSpec& target,
                                                 int64_t items, std::string& error) {
-  std::optional<std::vector<Kernel>> kernels = lowerKernels(module, target, items);
-  if (!kernels) {
+  loadDialects(module.getContext());
+  FailureOr<std::vector<Kernel>> kernels = lowerKernels(module, target, limitsOf(target, items));
+  if (failed(kernels)) {
     error = "lowering to a program of threads failed";
     return std::nullopt;
   }
@@ -136,7 +139,7 @@ static std::optional<std::vector<Kernel>> lower(ModuleOp module, const TargetSpe
       shader.setVceTripleAttr(
           spirv::VerCapExtAttr::get(versionOf(target), llvm::to_vector(least->getCapabilities()),
                                     llvm::to_vector(least->getExtensions()), module.getContext()));
-  return kernels;
+  return std::move(*kernels);
 }
 
 std::optional<std::string> vulkan::print(ModuleOp module, const TargetSpec& target, int64_t items,
