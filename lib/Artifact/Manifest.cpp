@@ -121,11 +121,19 @@ static json::Object describe(const Bundle& bundle, const BundleImage& image) {
       kernel["entry_point"] = info.name;
       kernel["local_size"] = json::Array{info.threads, 1, 1};
       kernel["bindings"] = json::Array(image.shaders[number].bindings);
+      const vulkan::Requirements& needs = image.shaders[number].requirements;
+      kernel["capabilities"] = json::Array(needs.capabilities);
+      kernel["extensions"] = json::Array(needs.extensions);
+      kernel["features"] = json::Array(needs.features);
+      kernel["subgroup_operations"] = json::Array(needs.operations);
+      kernel["subgroup_size"] = needs.subgroup;
     }
     kernels.push_back(std::move(kernel));
   }
   if (!image.shaders.empty())
     return json::Object{{"profile", image.arch},
+                        {"spirv", image.spirvVersion},
+                        {"vulkan", image.vulkanVersion},
                         {"together", togetherIn(bundle, image)},
                         {"kernels", std::move(kernels)}};
   json::Object object{{"architecture", image.arch},

@@ -47,25 +47,80 @@ Program::~Program() {
 
 //===-- loading -------------------------------------------------------------------------------===//
 
-/// Whether words are a whole SPIR-V module with an entry point for compute of that name. Drivers do
-/// not look, and crash.
-static bool hasEntry(const std::vector<uint32_t>& words, std::string_view name) {
-  constexpr uint32_t magic = 0x07230203, entryPoint = 15, functionEnd = 56, compute = 5;
+namespace {
+/// What a module of SPIR-V says of itself. Drivers do not look, and crash.
+struct Module {
+  bool isWhole = false, hasEntry = false;
+  uint32_t version = 0; ///< 0x00010300 is 1.3
+  std::vector<uint32_t> capabilities;
+
+  Module(const std::vector<uint32_t>& words, std::string_view entry);
+};
+
+/// What a device must have for a capability.
+struct Capability {
+  uint32_t number;
+  const char* name;
+  bool isThere;
+  const char* what; ///< that is lacking where it is not
+};
+} // namespace
+
+Module::Module(const std::vector<uint32_t>& words, std::string_view entry) {
+  constexpr uint32_t magic = 0x07230203, entryPoint = 15, capability = 17, functionEnd = 56,
+                     compute = 5;
   if (words.size() < 5 || words[0] != magic)
-    return false;
-  bool found = false;
+    return;
+  version = words[1];
   uint32_t operation = 0;
   for (size_t at = 5, length = 0; at < words.size(); at += length) {
     length = words[at] >> 16;
     operation = words[at] & 0xffff;
     if (length == 0 || length > words.size() - at)
-      return false;
+      return;
+    if (operation == capability && length == 2)
+      capabilities.push_back(words[at + 1]);
     if (operation != entryPoint || length <= 3 || words[at + 1] != compute)
       continue;
     std::string_view text(reinterpret_cast<const char*>(&words[at + 3]), (length - 3) * 4);
-    found |= text.substr(0, text.find('\0')) == name;
+    hasEntry |= text.substr(0, text.find('\0')) == entry;
   }
-  return found && operation == functionEnd;
+  isWhole = operation == functionEnd;
+}
+
+/// What of a module a device lacks; empty where it has all.
+static std::string lackOf(const Module& module, const DeviceLimits& limits) {
+  uint32_t most = limits.apiVersion >= VK_API_VERSION_1_3   ? 6
+                  : limits.apiVersion >= VK_API_VERSION_1_2 ? 5
+                                                            : 3;
+  uint32_t minor = module.version >> 8 & 0xff;
+  if (module.version >> 16 != 1 || minor > most)
+    return fmt::format("is of SPIR-V {}.{}, and the Vulkan device {} takes up to 1.{}",
+                       module.version >> 16, minor, limits.name, most);
+  const Capability known[] = {
+      {0, "Matrix", true, ""},
+      {1, "Shader", true, ""},
+      {9, "Float16", limits.float16, "the feature shaderFloat16"},
+      {10, "Float64", limits.float64, "the feature shaderFloat64"},
+      {11, "Int64", limits.int64, "the feature shaderInt64"},
+      {22, "Int16", limits.int16, "the feature shaderInt16"},
+      {61, "GroupNonUniform", true, ""},
+      {65, "GroupNonUniformShuffle", limits.subgroupShuffle,
+       "VK_SUBGROUP_FEATURE_SHUFFLE_BIT in compute shaders"},
+      {4433, "StorageBuffer16BitAccess", limits.storage16, "the feature storageBuffer16BitAccess"},
+  };
+  for (uint32_t number : module.capabilities) {
+    const Capability* found =
+        std::find_if(std::begin(known), std::end(known),
+                     [&](const Capability& one) { return one.number == number; });
+    if (found == std::end(known))
+      return fmt::format("needs the capability {} of SPIR-V, which is not one that kernels have",
+                         number);
+    if (!found->isThere)
+      return fmt::format("needs the capability {}, and the Vulkan device {} lacks {}", found->name,
+                         limits.name, found->what);
+  }
+  return "";
 }
 
 /// Checks a kernel against the device, and lists its bindings.
@@ -76,8 +131,15 @@ bool Program::Impl::fits(Kernel& kernel, std::string& error) const {
     error = fmt::format("the kernel {} {}", code.name, why);
     return false;
   };
-  if (!hasEntry(code.words, code.name))
+  Module module(code.words, code.name);
+  if (!module.isWhole || !module.hasEntry)
     return refuse("is no entry point for compute of a whole SPIR-V module");
+  if (std::string lack = lackOf(module, limits); !lack.empty())
+    return refuse(lack);
+  if (code.subgroup > 1 && !limits.fixedSubgroups)
+    return refuse(fmt::format("needs subgroups of a known size, and those of the Vulkan device {} "
+                              "vary",
+                              limits.name));
   for (int binding : code.bindings)
     if (binding > 0)
       kernel.bound.push_back(uint32_t(binding));
@@ -90,6 +152,7 @@ bool Program::Impl::fits(Kernel& kernel, std::string& error) const {
   };
   return within(int64_t(kernel.bound.size()) + 1, limits.bindings, "bindings of storage buffers") &&
          within(code.threads, limits.threads, "threads in a workgroup") &&
+         within(code.subgroup, limits.subgroupSize, "invocations of a subgroup") &&
          within(code.sharedBytes, limits.sharedBytes, "bytes of shared memory");
 }
 

@@ -32,6 +32,9 @@ FORMS = ("recurrent", "scan", "chunked")
 # Shared memory, threads and storage buffers of a profile, and what a device of it speaks.
 LIMITS = {"vulkan": (32 << 10, 128, 30, "vulkan1.1"), "vulkan:nvidia-hopper": (48 << 10, 128, 1 << 20, "vulkan1.1"),
           "vulkan,spirv1.6": (32 << 10, 128, 30, "vulkan1.3")}
+CAPABILITIES = {"Matrix": 0, "Shader": 1, "Int16": 22, "GroupNonUniform": 61, "GroupNonUniformShuffle": 65,
+                "StorageBuffer16BitAccess": 4433}
+FEATURES = {"Int16": "shaderInt16", "StorageBuffer16BitAccess": "storageBuffer16BitAccess"}
 # What is no failure: a form that a recurrence does not have.
 ABSENT = ("has no scan form", "has no chunked form", "has no gradient: there are two time axes")
 # Dense transitions: lavapipe takes a minute to compile their blocks, so that the sample has steps alone.
@@ -42,6 +45,8 @@ FEW_GRADIENTS = ("hgrn", "lightning_attention", "mingru", "retnet")
 FEW_STEPS, STEPS = 4, 16
 # As few storage buffers as Vulkan allows: the caller's arrays share them.
 FEW_BUFFERS = "vulkan:few.json"
+# Subgroups that exchange values, of the least size that an implementation has.
+SUBGROUPS = "vulkan:subgroups.json"
 SEQUENCES = [0, 0, 21, 22, 22, 37]
 BOUNDS = {"f32": 1e-5, "bf16": 4e-3, "f16": 4e-3}
 SECONDS = 600
@@ -70,7 +75,8 @@ def cases(names, drivers, everything):
     """All there is, or a sample: of every recurrence one form on each implementation, the next recurrence's being the
     next; on SwiftShader with its gradient, on lavapipe forward, with a few gradients. Every second is wide, every sixth
     also in blocks of bf16 or f16. Modules of every recurrence and every second gradient; of every third for the other
-    profiles. Every sixth also with as few storage buffers as there can be. Blocks are short."""
+    profiles. Every sixth also with as few storage buffers as there can be, and one with subgroups of four. Blocks
+    are short."""
     for number, name in enumerate(names):
         grads = (False, True) if everything else (number % 2 == 1,)
         for profile in LIMITS:
@@ -88,10 +94,12 @@ def cases(names, drivers, everything):
                             yield Case(what, driver, name, form, steps=steps, wide=wide)
                     for dtype in ("bf16", "f16"):
                         yield Case(what, driver, name, form, dtype)
-                yield Case(what, driver, name, "recurrent", profile=FEW_BUFFERS)
+                for profile in (FEW_BUFFERS, SUBGROUPS):
+                    yield Case(what, driver, name, "recurrent", profile=profile)
                 continue
-            if number % 6 == 4 and name not in DENSE:
-                yield Case("run" if driver == "lavapipe" else what, driver, name, "recurrent", profile=FEW_BUFFERS)
+            if number % 6 in (2, 4) and name not in DENSE:
+                yield Case("run" if driver == "lavapipe" else what, driver, name, "recurrent",
+                           profile=FEW_BUFFERS if number % 6 == 4 else SUBGROUPS)
             form = FORMS[(number + (driver == "lavapipe")) % 3]
             if driver == "lavapipe":
                 what = "check" if name in FEW_GRADIENTS else "run"
@@ -100,6 +108,16 @@ def cases(names, drivers, everything):
             if number % 6 == 1 and not two_axes(name) and name not in DENSE:
                 yield Case("run" if driver == "lavapipe" else what, driver, name, "chunked",
                            ("bf16", "f16")[number // 6 % 2])
+
+
+def capabilities_in(words):
+    """Their numbers, of a module."""
+    found, at = [], 5
+    while at < len(words):
+        if words[at] == 0x20011:  # OpCapability
+            found.append(int(words[at + 1]))
+        at += int(words[at]) >> 16
+    return sorted(found)
 
 
 def two_axes(name):
@@ -143,7 +161,8 @@ class Sweep:
         """Pairs (seconds, problems); problems are None where there is no such form."""
         start = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="ssmc-test-") as folder:
-            (Path(folder) / "few.json").write_text(PROFILES["few.json"])
+            for name, text in PROFILES.items():
+                (Path(folder) / name).write_text(text)
             try:
                 problems = getattr(self, case.what)(case, Path(folder))
             except subprocess.TimeoutExpired:
@@ -172,8 +191,21 @@ class Sweep:
             if any(mine > most for mine, most in zip(has, (shared, threads, bindings))):
                 problems.append(f"{kernel['name']}: {has} of shared memory, threads, arrays: {case.on} has "
                                 f"{shared, threads, bindings}")
-            if kernel["entry_point"].encode() + b"\0" not in (folder / kernel["module"]).read_bytes():
+            words = np.fromfile(folder / kernel["module"], np.uint32)
+            if kernel["entry_point"].encode() + b"\0" not in words.tobytes():
                 problems.append(f"{kernel['name']} has no entry point")
+            named = [CAPABILITIES[name] for name in kernel["capabilities"]]
+            if sorted(named) != capabilities_in(words):
+                problems.append(f"{kernel['name']}: capabilities {kernel['capabilities']}, in the module "
+                                f"{capabilities_in(words)}")
+            wanted = {FEATURES[name] for name in kernel["capabilities"] if name in FEATURES}
+            if set(kernel["features"]) != wanted:
+                problems.append(f"{kernel['name']}: {kernel['features']} for {kernel['capabilities']}")
+            if kernel["subgroup_size"] != ("GroupNonUniformShuffle" in kernel["capabilities"]) * 32:
+                problems.append(f"{kernel['name']}: subgroups of {kernel['subgroup_size']}")
+            versions = {image["spirv"] for image in images}
+            if versions != {f"1.{words[1] >> 8 & 0xff}"}:
+                problems.append(f"{kernel['name']} is of SPIR-V {words[1]:#x}, not {versions}")
         for path in sorted(folder.glob("*.spv")) if self.validator else ():
             valid = subprocess.run([self.validator, "--target-env", environment, path], capture_output=True, text=True)
             if valid.returncode:
@@ -248,6 +280,11 @@ PROFILES = {"no-json.json": "nonsense", "small.json": '{"maxComputeSharedMemoryS
             "narrow.json": '{"limits": {"maxComputeWorkGroupInvocations": 64}}',
             "none.json": '{"maxPerStageDescriptorStorageBuffers": 2}',
             "few.json": '{"maxPerStageDescriptorStorageBuffers": 4}',
+            "subgroups.json": json.dumps({"VkPhysicalDeviceSubgroupProperties": {
+                "subgroupSize": 4, "supportedOperations": ["VK_SUBGROUP_FEATURE_SHUFFLE_BIT"]}}),
+            "large-subgroups.json": json.dumps({"VkPhysicalDeviceVulkan11Properties": {
+                "subgroupSize": 32, "subgroupSupportedOperations": ["VK_SUBGROUP_FEATURE_SHUFFLE_BIT"]}}),
+            "halves.json": '{"storageBuffer16BitAccess": true, "shaderInt16": true}',
             "kinds.json": '{"maxPerStageDescriptorStorageBuffers": 4, "storageBuffer16BitAccess": true, "shaderInt16": '
                           'true}'}
 
@@ -273,8 +310,8 @@ def refusals(drivers):
     yield ("hardly any storage buffer", none, [*emit, "spirv", "--target", "vulkan:none.json"],
            ["none.json", "maxPerStageDescriptorStorageBuffers", "2"])
     yield ("arrays of more kinds than storage buffers", none,
-           [ZOO / "gla.ssm", "--dims", "K=128,V=128", "--dtype", "bf16", "--form", "recurrent", "-o", "modules", "--emit",
-            "spirv", "--target", "vulkan:kinds.json"], ["gla", "4"])
+           [ZOO / "gla.ssm", "--dims", "K=128,V=128", "--dtype", "bf16", "--form", "recurrent", "-o", "modules",
+            "--emit", "spirv", "--target", "vulkan:kinds.json"], ["gla", "4"])
     yield "an unknown version", none, [*emit, "spirv", "--target", "vulkan,spirv1.7"], ["spirv1.7", "spirv1.6"]
     yield "an unknown target", none, [*emit, "spirv", "--target", "vulkanx"], ["vulkanx"]
     yield "modules without a target", none, [*emit, "spirv"], ["--target vulkan"]
@@ -285,6 +322,11 @@ def refusals(drivers):
     for driver in drivers:
         yield f"segments, {driver}", driver, [*run, "vulkan", "--segments", "2"], ["--segments"]
         yield f"a profile beyond the device, {driver}", driver, [*run, "vulkan:nvidia-hopper"], ["nvidia-hopper"]
+        yield (f"subgroups that are too large, {driver}", driver, [*run, "vulkan:large-subgroups.json"],
+               ["subgroups of 32", "large-subgroups.json"])
+        if driver == "swiftshader":  # (Lavapipe has such arrays.)
+            yield (f"arrays of 16-bit elements, {driver}", driver, [*run, "vulkan:halves.json"],
+                   ["halves.json", "storageBuffer16BitAccess", "SwiftShader"])
         yield (f"a grid that is too large, {driver}", driver, ["run", ZOO / "hgrn.ssm", "--dims", "D=1", "--time", "1",
                "--batch", "1", "--heads", "70000", "--target", "vulkan"], ["70000", "65535"])
         if driver == "lavapipe":  # (SwiftShader has arrays of a GiB.)

@@ -45,12 +45,13 @@ struct DeviceLimits {
   /// bound.
   int64_t bufferBytes = 0;
   /// Invocations of a subgroup. Where sizes vary, kernels are pinned to this one if the device lets
-  /// them.
+  /// them; `fixedSubgroups` says that subgroups of kernels surely have it, and are full.
   int64_t subgroupSize = 0;
+  bool fixedSubgroups = false;
   /// In compute: GroupNonUniformShuffle.
   bool subgroupShuffle = false;
-  /// Arithmetic in f16; storage buffers of 16-bit elements; arithmetic in i64 and f64.
-  bool float16 = false, storage16 = false, int64 = false, float64 = false;
+  /// Arithmetic in f16; storage buffers of 16-bit elements; arithmetic in i16, i64 and f64.
+  bool float16 = false, storage16 = false, int16 = false, int64 = false, float64 = false;
   /// VK_KHR_cooperative_matrix.
   bool cooperativeMatrix = false;
   /// The device is the CPU.
@@ -75,6 +76,8 @@ struct KernelCode {
   /// For each parameter: 0, a number; n > 0, a pointer that is bound to binding n of set 0; -1, a
   /// pointer that the kernel does not use. Several pointers may have one binding.
   std::vector<int> bindings;
+  /// Invocations next to each other that must run in one subgroup; 0: any number.
+  int64_t subgroup = 0;
 };
 
 /// The Vulkan device of the process.
@@ -120,8 +123,9 @@ private:
 /// Loaded kernels. To be dropped before the process ends.
 class Program {
 public:
-  /// Compiles kernels. Null, with `error` set, for one that needs more bindings, threads or shared
-  /// memory than the device has, or whose words are no SPIR-V with the entry point.
+  /// Compiles kernels. Null, with `error` set, for one that needs more bindings, threads, shared
+  /// memory or invocations of a subgroup than the device has, a version or a capability of SPIR-V
+  /// that it does not have, or whose words are no SPIR-V with the entry point.
   static std::unique_ptr<Program> load(Device& device, std::vector<KernelCode> kernels,
                                        std::string& error);
   ~Program();

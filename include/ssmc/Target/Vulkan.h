@@ -44,10 +44,24 @@ struct TargetSpec {
   ///
   /// A file is an object with any of the numbers "maxComputeSharedMemorySize" (bytes),
   /// "maxComputeWorkGroupInvocations", "maxPerStageDescriptorStorageBuffers" and "subgroupSize",
-  /// and of the features "storageBuffer16BitAccess" and "shaderInt16", all as vulkaninfo names
-  /// them, wherever they are in it.
+  /// of the features "storageBuffer16BitAccess" and "shaderInt16", and of the operations of
+  /// subgroups, all as vulkaninfo names them, wherever they are in it. Subgroups without
+  /// VK_SUBGROUP_FEATURE_SHUFFLE_BIT are as none.
   static std::optional<TargetSpec> parse(std::string_view text, std::string& error);
   static const std::vector<std::string>& profiles();
+
+  /// `1.3`, and the version of Vulkan that has it: `1.1`.
+  std::string versionText() const;
+  std::string vulkanVersion() const;
+};
+
+/// What a module asks of a device, beside its version and limits.
+struct Requirements {
+  std::vector<std::string> capabilities, extensions; ///< as SPIR-V names them
+  std::vector<std::string> features;   ///< to be enabled: members of structures of Vulkan
+  std::vector<std::string> operations; ///< of subgroups: `basic`, `shuffle`
+  /// Invocations next to each other that must run in one subgroup, which must be full; 0: any.
+  int64_t subgroup = 0;
 };
 
 /// One kernel.
@@ -56,6 +70,7 @@ struct Kernel {
   std::vector<uint32_t> words; ///< of the SPIR-V module; its entry point has the kernel's name
   /// Of each parameter its binding: 0 for a number, -1 for a pointer that the kernel does not use.
   std::vector<int> bindings;
+  Requirements requirements;
 
   /// Storage buffers, that of the parameters among them.
   int64_t countBindings() const;

@@ -101,6 +101,36 @@ std::optional<std::vector<simt::KernelInfo>> vulkan::plan(ModuleOp module, const
   return infos;
 }
 
+/// What a module asks of a device: the least, as it has been found by what is in it.
+static Requirements requirementsOf(spirv::ModuleOp shader, const TargetSpec& target) {
+  Requirements made;
+  for (spirv::Extension extension : shader.getVceTriple()->getExtensions())
+    made.extensions.push_back(spirv::stringifyExtension(extension).str());
+  for (spirv::Capability capability : shader.getVceTriple()->getCapabilities()) {
+    made.capabilities.push_back(spirv::stringifyCapability(capability).str());
+    switch (capability) {
+    case spirv::Capability::StorageBuffer16BitAccess:
+      made.features.push_back("storageBuffer16BitAccess");
+      break;
+    case spirv::Capability::Int16:
+      made.features.push_back("shaderInt16");
+      break;
+    case spirv::Capability::GroupNonUniform:
+      made.operations.push_back("basic");
+      break;
+    case spirv::Capability::GroupNonUniformShuffle:
+      made.operations.push_back("shuffle");
+      made.subgroup = target.subgroup;
+      break;
+    default:
+      break;
+    }
+  }
+  for (auto* list : {&made.capabilities, &made.extensions, &made.features, &made.operations})
+    llvm::sort(*list);
+  return made;
+}
+
 /// Down to the spirv dialect: a spirv.module for each kernel.
 static std::optional<std::vector<Kernel>> lower(ModuleOp module, const TargetSpec& target,
                                                 int64_t items, std::string& error) {
@@ -139,6 +169,8 @@ static std::optional<std::vector<Kernel>> lower(ModuleOp module, const TargetSpe
       shader.setVceTripleAttr(
           spirv::VerCapExtAttr::get(versionOf(target), llvm::to_vector(least->getCapabilities()),
                                     llvm::to_vector(least->getExtensions()), module.getContext()));
+  for (auto [kernel, shader] : llvm::zip(*kernels, module.getOps<spirv::ModuleOp>()))
+    kernel.requirements = requirementsOf(shader, target);
   return std::move(*kernels);
 }
 

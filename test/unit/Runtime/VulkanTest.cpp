@@ -285,6 +285,13 @@ TEST(vulkanRefusesKernels) {
   auto words = [](KernelCode& code, const DeviceLimits&) { code.words.resize(20); };
   auto end = [](KernelCode& code, const DeviceLimits&) { code.words.pop_back(); };
   auto empty = [](KernelCode& code, const DeviceLimits&) { code.words = {}; };
+  auto version = [](KernelCode& code, const DeviceLimits&) { code.words[1] = 0x00010700; };
+  auto subgroup = [](KernelCode& code, const DeviceLimits& limits) {
+    code.subgroup = limits.subgroupSize + 1;
+  };
+  // (The first instruction is a capability.)
+  auto unknown = [](KernelCode& code, const DeviceLimits&) { code.words[6] = 6022; };
+  auto halves = [](KernelCode& code, const DeviceLimits&) { code.words[6] = 4433; };
   CHECK_MESSAGE(refusal(*device, threads), "threads in a workgroup, and the Vulkan device");
   CHECK_MESSAGE(refusal(*device, shared), "bytes of shared memory, and the Vulkan device");
   if (device->limits().bindings <= 1 << 16)
@@ -293,6 +300,11 @@ TEST(vulkanRefusesKernels) {
   CHECK_MESSAGE(refusal(*device, words), "compute of a whole SPIR-V module");
   CHECK_MESSAGE(refusal(*device, end), "compute of a whole SPIR-V module");
   CHECK_MESSAGE(refusal(*device, empty), "compute of a whole SPIR-V module");
+  CHECK_MESSAGE(refusal(*device, version), "is of SPIR-V 1.7, and the Vulkan device");
+  CHECK_MESSAGE(refusal(*device, subgroup), "of a subgroup, and the Vulkan device");
+  CHECK_MESSAGE(refusal(*device, unknown), "needs the capability 6022 of SPIR-V, which is not");
+  if (!device->limits().storage16)
+    CHECK_MESSAGE(refusal(*device, halves), "lacks the feature storageBuffer16BitAccess");
 }
 
 TEST(vulkanRefusesLaunches) {
