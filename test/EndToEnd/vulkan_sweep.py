@@ -47,6 +47,7 @@ FEW_STEPS, STEPS = 4, 16
 FEW_BUFFERS = "vulkan:few.json"
 # Subgroups that exchange values, of the least size that an implementation has.
 SUBGROUPS = "vulkan:subgroups.json"
+EXCHANGING = ("gated_delta_rule", "retnet")  # In the sample, of those whose sums use them.
 SEQUENCES = [0, 0, 21, 22, 22, 37]
 BOUNDS = {"f32": 1e-5, "bf16": 4e-3, "f16": 4e-3}
 SECONDS = 600
@@ -75,8 +76,7 @@ def cases(names, drivers, everything):
     """All there is, or a sample: of every recurrence one form on each implementation, the next recurrence's being the
     next; on SwiftShader with its gradient, on lavapipe forward, with a few gradients. Every second is wide, every sixth
     also in blocks of bf16 or f16. Modules of every recurrence and every second gradient; of every third for the other
-    profiles. Every sixth also with as few storage buffers as there can be, and one with subgroups of four. Blocks
-    are short."""
+    profiles. Every sixth also with as few storage buffers as there can be. Blocks are short."""
     for number, name in enumerate(names):
         grads = (False, True) if everything else (number % 2 == 1,)
         for profile in LIMITS:
@@ -94,12 +94,14 @@ def cases(names, drivers, everything):
                             yield Case(what, driver, name, form, steps=steps, wide=wide)
                     for dtype in ("bf16", "f16"):
                         yield Case(what, driver, name, form, dtype)
-                for profile in (FEW_BUFFERS, SUBGROUPS):
-                    yield Case(what, driver, name, "recurrent", profile=profile)
+                yield Case(what, driver, name, "recurrent", profile=FEW_BUFFERS)
+                yield Case(what, driver, name, "chunked", wide=True, profile=SUBGROUPS)
                 continue
-            if number % 6 in (2, 4) and name not in DENSE:
-                yield Case("run" if driver == "lavapipe" else what, driver, name, "recurrent",
-                           profile=FEW_BUFFERS if number % 6 == 4 else SUBGROUPS)
+            few = "run" if driver == "lavapipe" else what
+            if number % 6 == 4 and name not in DENSE:
+                yield Case(few, driver, name, "recurrent", profile=FEW_BUFFERS)
+            if name in EXCHANGING:
+                yield Case(few, driver, name, "chunked", wide=True, profile=SUBGROUPS)
             form = FORMS[(number + (driver == "lavapipe")) % 3]
             if driver == "lavapipe":
                 what = "check" if name in FEW_GRADIENTS else "run"
