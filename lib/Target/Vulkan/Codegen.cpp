@@ -64,8 +64,8 @@ static simt::Limits limitsOf(const TargetSpec& target, int64_t items) {
   return limits;
 }
 
-FailureOr<std::vector<Kernel>> vulkan::lowerKernels(ModuleOp module, const TargetSpec& target,
-                                                    const simt::Limits& limits) {
+std::optional<std::vector<Kernel>> vulkan::lowerKernels(ModuleOp module, const TargetSpec& target,
+                                                        const simt::Limits& limits) {
   std::unique_ptr<simt::Machine> machine = makeMachine(target);
   std::vector<LoweredKernel> lowered;
   std::vector<Kernel> kernels;
@@ -73,10 +73,10 @@ FailureOr<std::vector<Kernel>> vulkan::lowerKernels(ModuleOp module, const Targe
     lowered.push_back({arraysOf(op, target)});
     FailureOr<simt::KernelInfo> info = simt::lowerKernel(op, *machine, limits);
     if (failed(info))
-      return failure();
+      return std::nullopt;
     auto function = cast<func::FuncOp>(op->getPrevNode());
     if (failed(lowerAddresses(function, *info, lowered.back())))
-      return failure();
+      return std::nullopt;
     kernels.emplace_back().info = *info;
     function.erase();
     op.erase();
@@ -92,8 +92,9 @@ FailureOr<std::vector<Kernel>> vulkan::lowerKernels(ModuleOp module, const Targe
 std::optional<std::vector<simt::KernelInfo>> vulkan::plan(ModuleOp module, const TargetSpec& target,
                                                           int64_t items) {
   loadDialects(module.getContext());
-  FailureOr<std::vector<Kernel>> kernels = lowerKernels(module, target, limitsOf(target, items));
-  if (failed(kernels))
+  std::optional<std::vector<Kernel>> kernels =
+      lowerKernels(module, target, limitsOf(target, items));
+  if (!kernels)
     return std::nullopt;
   std::vector<simt::KernelInfo> infos;
   for (Kernel& kernel : *kernels)
@@ -135,8 +136,9 @@ static Requirements requirementsOf(spirv::ModuleOp shader, const TargetSpec& tar
 static std::optional<std::vector<Kernel>> lower(ModuleOp module, const TargetSpec& target,
                                                 int64_t items, std::string& error) {
   loadDialects(module.getContext());
-  FailureOr<std::vector<Kernel>> kernels = lowerKernels(module, target, limitsOf(target, items));
-  if (failed(kernels)) {
+  std::optional<std::vector<Kernel>> kernels =
+      lowerKernels(module, target, limitsOf(target, items));
+  if (!kernels) {
     error = "lowering to a program of threads failed";
     return std::nullopt;
   }
@@ -171,7 +173,7 @@ static std::optional<std::vector<Kernel>> lower(ModuleOp module, const TargetSpe
                                     llvm::to_vector(least->getExtensions()), module.getContext()));
   for (auto [kernel, shader] : llvm::zip(*kernels, module.getOps<spirv::ModuleOp>()))
     kernel.requirements = requirementsOf(shader, target);
-  return std::move(*kernels);
+  return kernels;
 }
 
 std::optional<std::string> vulkan::print(ModuleOp module, const TargetSpec& target, int64_t items,

@@ -55,9 +55,9 @@ mlir::LogicalResult lowerAddresses(mlir::func::FuncOp function, const simt::Kern
 /// nothing is left to be shared.
 void shareBindings(llvm::MutableArrayRef<LoweredKernel> kernels, const TargetSpec& target);
 
-/// Every tile kernel of a module as a gpu.module in its place. Fails, with a message, where it
+/// Every tile kernel of a module as a gpu.module in its place. Nothing, with a message, where it
 /// cannot be done.
-mlir::FailureOr<std::vector<Kernel>> lowerKernels(mlir::ModuleOp module, const TargetSpec& target,
-                                                  const simt::Limits& limits);
+std::optional<std::vector<Kernel>> lowerKernels(mlir::ModuleOp module, const TargetSpec& target,
+                                                const simt::Limits& limits);
 
 } // namespace ssmc::vulkan

@@ -34,7 +34,7 @@ struct LowerTileToGroups : PassWrapper<LowerTileToGroups, OperationPass<ModuleOp
     limits.sharedBytes = sharedBytes;
     limits.threads = threads;
     limits.processors = 1;
-    if (failed(vulkan::lowerKernels(getOperation(), target, limits)))
+    if (!vulkan::lowerKernels(getOperation(), target, limits))
       return signalPassFailure();
   }
 

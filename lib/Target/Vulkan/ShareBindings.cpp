@@ -135,9 +135,13 @@ void Sharing::decide() {
     return;
   const Role all[] = {Role::Temp, Role::ChunkTemp, Role::StateIn, Role::StateOut,
                       Role::Out,  Role::Param,     Role::In};
-  const SmallVector<Role> kinds[] = {
-      {Role::Temp, Role::ChunkTemp},   {Role::StateIn}, {Role::StateOut}, {Role::Out},
-      {Role::Param},                   {Role::In},      llvm::to_vector(all)};
+  const SmallVector<Role> kinds[] = {{Role::Temp, Role::ChunkTemp},
+                                     {Role::StateIn},
+                                     {Role::StateOut},
+                                     {Role::Out},
+                                     {Role::Param},
+                                     {Role::In},
+                                     llvm::to_vector(all)};
   for (const SmallVector<Role>& kind : kinds)
     for (bool ofHalves : {false, true})
       if (take(kind, ofHalves))
