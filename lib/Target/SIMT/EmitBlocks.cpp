@@ -27,8 +27,9 @@ KernelEmitter::SumBlock KernelEmitter::blockOf(ArrayRef<ssm::AxisAttr> axes, Str
   int64_t rows = 1, lanes = 1, others = 1;
   for (ssm::AxisAttr axis : axes)
     (axis.getName() == row ? rows : axis.getName() == lane ? lanes : others) *= axis.getSize();
-  // Registers that sums may take: of Vulkan's devices not all have so many.
-  int64_t most = machine.hasWordsOnly() ? 16 : 64;
+  // Registers that sums may take: beside them are those that are read, and blocks that share a
+  // processor have 128 in all. Of devices of Vulkan not all have so many.
+  int64_t most = machine.hasWordsOnly() ? 16 : 32;
   SumBlock best;
   int64_t least = INT64_MAX;
   for (int64_t r : {1, 2, 3, 4, 8})
