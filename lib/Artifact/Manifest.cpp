@@ -92,6 +92,26 @@ static json::Object describe(const Bundle& bundle, size_t number, const simt::Ke
   return described;
 }
 
+/// The arrays that must lie in one buffer, by their names among the parameters.
+static json::Array togetherIn(const Bundle& bundle, const BundleImage& image) {
+  std::map<int64_t, SmallVector<std::string>> buffers;
+  for (auto [number, info] : enumerate(image.kernels))
+    for (auto [index, buffer] : info.together) {
+      const Operand& operand = bundle.kernels[number].operands[index];
+      size_t array = bundle.arrayOf(operand);
+      if (array == bundle.operands.size() + bundle.temporaries.size())
+        continue;
+      StringRef name = array < bundle.operands.size() ? bundle.operands[array].field : operand.name;
+      if (!is_contained(buffers[buffer], name))
+        buffers[buffer].push_back(name.str());
+    }
+  json::Array list;
+  for (const auto& [buffer, names] : buffers)
+    if (names.size() > 1)
+      list.push_back(json::Array(names));
+  return list;
+}
+
 static json::Object describe(const Bundle& bundle, const BundleImage& image) {
   json::Array kernels;
   for (auto [number, info] : enumerate(image.kernels)) {
@@ -101,11 +121,21 @@ static json::Object describe(const Bundle& bundle, const BundleImage& image) {
       kernel["entry_point"] = info.name;
       kernel["local_size"] = json::Array{info.threads, 1, 1};
       kernel["bindings"] = json::Array(image.shaders[number].bindings);
+      const vulkan::Requirements& needs = image.shaders[number].requirements;
+      kernel["capabilities"] = json::Array(needs.capabilities);
+      kernel["extensions"] = json::Array(needs.extensions);
+      kernel["features"] = json::Array(needs.features);
+      kernel["subgroup_operations"] = json::Array(needs.operations);
+      kernel["subgroup_size"] = needs.subgroup;
     }
     kernels.push_back(std::move(kernel));
   }
   if (!image.shaders.empty())
-    return json::Object{{"profile", image.arch}, {"kernels", std::move(kernels)}};
+    return json::Object{{"profile", image.arch},
+                        {"spirv", image.spirvVersion},
+                        {"vulkan", image.vulkanVersion},
+                        {"together", togetherIn(bundle, image)},
+                        {"kernels", std::move(kernels)}};
   json::Object object{{"architecture", image.arch},
                       {"ptx", bundle.codeFile(image, "ptx")},
                       {"kernels", std::move(kernels)}};

@@ -147,8 +147,11 @@ static Expected<BundleImage> makeShaders(mlir::ModuleOp module, const vulkan::Ta
   made.arch = target.profile.empty() ? "vulkan" : sys::path::filename(target.profile).str();
   for (vulkan::Kernel& kernel : *kernels) {
     made.kernels.push_back(kernel.info);
-    made.shaders.push_back({std::move(kernel.words), std::move(kernel.bindings)});
+    made.shaders.push_back(
+        {std::move(kernel.words), std::move(kernel.bindings), std::move(kernel.requirements)});
   }
+  made.spirvVersion = target.versionText();
+  made.vulkanVersion = target.vulkanVersion();
   return std::move(made);
 }
 

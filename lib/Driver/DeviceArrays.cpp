@@ -55,32 +55,71 @@ driver::loadOnDevice(mlir::ModuleOp module, const CodeTarget& target, int64_t it
 }
 
 DeviceArrays::~DeviceArrays() {
-  for (auto& [host, copy] : copies)
-    program->device().release(copy.device);
+  for (void* memory : allocations)
+    program->device().release(memory);
   program->device().release(workspace);
 }
 
-void DeviceArrays::add(void* host, size_t bytes, bool isResult) {
-  Copy& copy = copies[host];
+int64_t DeviceArrays::allocationOf(size_t kernel, size_t operand) const {
+  for (auto [number, allocation] : program->kernels()[kernel].together)
+    if (number == int64_t(operand))
+      return allocation;
+  return 0;
+}
+
+void DeviceArrays::add(void* host, size_t bytes, bool isResult, int64_t allocation) {
+  Copy& copy = copies[{host, allocation}];
   copy.bytes = std::max(copy.bytes, bytes);
   copy.isResult |= isResult;
+}
+
+/// Memory for all arrays, those that share an allocation one after the other in it.
+Error DeviceArrays::allocate() {
+  constexpr int64_t alignment = 256;
+  std::string message;
+  std::map<int64_t, int64_t> bytes; // (Of shared allocations, and as they fill.)
+  for (auto& [key, copy] : copies)
+    if (key.second)
+      bytes[key.second] += alignTo(copy.bytes, alignment);
+  std::map<int64_t, char*> shared;
+  for (auto [allocation, size] : bytes) {
+    void* memory = program->device().allocate(size, message);
+    if (!memory)
+      return createStringError("kernels have more arrays than " + program->device().name() +
+                               " has storage buffers, and several of them share one: " + message);
+    allocations.push_back(memory);
+    shared[allocation] = static_cast<char*>(memory);
+  }
+  for (auto& [key, copy] : copies) {
+    if (key.second) {
+      char*& next = shared[key.second];
+      copy.device = next;
+      next += alignTo(copy.bytes, alignment);
+      continue;
+    }
+    copy.device = program->device().allocate(copy.bytes, message);
+    if (!copy.device)
+      return createStringError(message);
+    allocations.push_back(copy.device);
+  }
+  return Error::success();
 }
 
 Error DeviceArrays::upload() {
   if (isThere)
     return Error::success();
+  if (Error error = allocate())
+    return error;
   std::string message;
-  for (auto& [host, copy] : copies) {
-    copy.device = program->device().allocate(copy.bytes, message);
-    if (!copy.device || !program->device().upload(copy.device, host, copy.bytes, message))
+  for (auto& [key, copy] : copies)
+    if (!program->device().upload(copy.device, key.first, copy.bytes, message))
       return createStringError(message);
-  }
   isThere = true;
   return Error::success();
 }
 
-int64_t DeviceArrays::deviceAddress(const void* host) const {
-  auto found = copies.find(const_cast<void*>(host));
+int64_t DeviceArrays::deviceAddress(const void* host, int64_t allocation) const {
+  auto found = copies.find({const_cast<void*>(host), allocation});
   return found == copies.end() ? 0 : reinterpret_cast<int64_t>(found->second.device);
 }
 
@@ -120,8 +159,8 @@ Error DeviceArrays::launch(size_t number, const artifact::Kernel& kernel,
   if (Error error = reserveWorkspace(grid.workspaceAt(sizes)))
     return error;
   SmallVector<int64_t> addresses;
-  for (void* operand : operands)
-    addresses.push_back(deviceAddress(operand));
+  for (auto [index, operand] : enumerate(operands))
+    addresses.push_back(deviceAddress(operand, allocationOf(number, index)));
   if (Error error = checkAligned(info, kernel, addresses, strides))
     return error;
   simt::Call call{grid.x.at(sizes), grid.y.at(sizes), {}};
@@ -161,8 +200,8 @@ Error DeviceArrays::wait() {
 
 Error DeviceArrays::download() {
   std::string message;
-  for (auto& [host, copy] : copies)
-    if (copy.isResult && !program->device().download(host, copy.device, copy.bytes, message))
+  for (auto& [key, copy] : copies)
+    if (copy.isResult && !program->device().download(key.first, copy.device, copy.bytes, message))
       return createStringError(message);
   return Error::success();
 }

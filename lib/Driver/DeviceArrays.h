@@ -18,8 +18,10 @@ public:
       : program(std::move(program)), sizes(sizes) {}
   ~DeviceArrays();
 
+  /// The allocation that a kernel's operand shares with others (KernelInfo::together); 0: none.
+  int64_t allocationOf(size_t kernel, size_t operand) const;
   /// An array of the host that kernels read or write; adding one again does nothing.
-  void add(void* host, size_t bytes, bool isResult);
+  void add(void* host, size_t bytes, bool isResult, int64_t allocation = 0);
   /// Copies all arrays to the device, at the first call.
   llvm::Error upload();
   llvm::Error launch(size_t number, const artifact::Kernel& kernel, const ssmc_kernel_args& args,
@@ -36,12 +38,15 @@ private:
     size_t bytes = 0;
     bool isResult = false;
   };
-  int64_t deviceAddress(const void* host) const;
+  int64_t deviceAddress(const void* host, int64_t allocation = 0) const;
+  llvm::Error allocate();
   llvm::Error reserveWorkspace(int64_t bytes);
 
   std::shared_ptr<simt::Program> program;
   artifact::CallSizes sizes;
-  llvm::MapVector<void*, Copy> copies;
+  /// By array and allocation.
+  llvm::MapVector<std::pair<void*, int64_t>, Copy> copies;
+  std::vector<void*> allocations;
   void* workspace = nullptr;
   int64_t workspaceBytes = 0;
   bool isThere = false, poisonsWorkspace = false;

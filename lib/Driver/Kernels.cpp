@@ -173,7 +173,7 @@ CompiledRecurrence::prepare(const Signature&, const Inputs& inputs, bool keepSta
 
 Expected<void*> CompiledRecurrence::place(const OperandInfo& operand, Launch& launch,
                                           const reference::Sizes& sizes, ArrayRef<int64_t> offsets,
-                                          Find find, bool keepStates) const {
+                                          Find find, bool keepStates, int64_t allocation) const {
   ArrayMap* made = operand.role == Role::Out        ? &launch.outputs
                    : operand.role == Role::StateOut ? &launch.states
                    : operand.isTemporary()          ? &launch.temporaries
@@ -189,7 +189,8 @@ Expected<void*> CompiledRecurrence::place(const OperandInfo& operand, Launch& la
     }
     Array& array = made->find(operand.name)->second;
     if (launch.device)
-      launch.device->add(array.getData(), array.getNumBytes(), /*isResult=*/!operand.isTemporary());
+      launch.device->add(array.getData(), array.getNumBytes(), /*isResult=*/!operand.isTemporary(),
+                         allocation);
     return array.getData();
   }
   if (const Array* found = find(operand.name, operand.role == Role::StateIn)) {
@@ -197,7 +198,7 @@ Expected<void*> CompiledRecurrence::place(const OperandInfo& operand, Launch& la
       return make_error<InternalError>("'" + operand.name + "' is not of the kernel's dtype");
     if (launch.device)
       launch.device->add(const_cast<void*>(found->getData()), found->getNumBytes(),
-                         /*isResult=*/false);
+                         /*isResult=*/false, allocation);
     return const_cast<void*>(found->getData());
   }
   if (operand.role != Role::StateIn)
@@ -223,7 +224,7 @@ Expected<CompiledRecurrence::Launch> CompiledRecurrence::prepare(const reference
   Launch launch;
   if (gpu)
     launch.device = std::make_unique<DeviceArrays>(gpu, callSizes(sizes, offsets));
-  for (const KernelInfo& info : ArrayRef(kernels).take_front(formKernels)) {
+  for (auto [number, info] : enumerate(ArrayRef(kernels).take_front(formKernels))) {
     Launch::Call& call = launch.calls.emplace_back();
     call.info = &info;
     std::string message;
@@ -232,8 +233,9 @@ Expected<CompiledRecurrence::Launch> CompiledRecurrence::prepare(const reference
       if (!call.kernel.run)
         return make_error<InternalError>(message);
     }
-    for (const OperandInfo& operand : info.operands) {
-      Expected<void*> data = place(operand, launch, sizes, offsets, find, keepStates);
+    for (auto [index, operand] : enumerate(info.operands)) {
+      int64_t allocation = launch.device ? launch.device->allocationOf(number, index) : 0;
+      Expected<void*> data = place(operand, launch, sizes, offsets, find, keepStates, allocation);
       if (!data)
         return data.takeError();
       call.operands.push_back(*data);

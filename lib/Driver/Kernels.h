@@ -146,9 +146,10 @@ private:
   using KernelInfo = artifact::Kernel;
 
   /// The array of an operand, made in `launch` where it is not given; null where it is not wanted.
+  /// On a device it shares an allocation, or has its own where that is 0.
   llvm::Expected<void*> place(const OperandInfo& operand, Launch& launch,
                               const reference::Sizes& sizes, llvm::ArrayRef<int64_t> offsets,
-                              Find find, bool keepStates) const;
+                              Find find, bool keepStates, int64_t allocation = 0) const;
   /// The four strides of KernelABI.h.
   static std::array<int64_t, 4> stridesOf(const OperandInfo& operand, const reference::Sizes& sizes,
                                           llvm::ArrayRef<int64_t> offsets);

@@ -95,10 +95,17 @@ MachineLimits ssmc::driver::measureLimits(unsigned threads) {
 
 std::optional<MachineLimits> ssmc::driver::measureLimits(ssmc::simt::Device& device,
                                                          std::string& error) {
-  // Many times what second-level caches hold.
-  constexpr int64_t bytes = int64_t(1) << 29;
-  void* from = device.allocate(bytes, error);
-  void* to = from ? device.allocate(bytes, error) : nullptr;
+  // Many times what second-level caches hold, or as much as an array may have.
+  int64_t bytes = int64_t(1) << 29;
+  constexpr int64_t least = int64_t(1) << 24;
+  void *from = nullptr, *to = nullptr;
+  for (;; bytes /= 2) {
+    from = device.allocate(bytes, error);
+    to = from ? device.allocate(bytes, error) : nullptr;
+    if (to || bytes <= least)
+      break;
+    device.release(from);
+  }
   bool done = to && device.fill(from, 1, bytes, error) && device.fill(to, 1, bytes, error);
   double shortest = 1e30;
   for (int repeat = 0; done && repeat < 20; ++repeat) {

@@ -6,6 +6,10 @@ using namespace llvm;
 using namespace ssmc;
 using namespace ssmc::driver;
 
+static std::string nameOf(const vulkan::TargetSpec& target) {
+  return target.profile.empty() ? "vulkan" : "vulkan:" + target.profile;
+}
+
 VulkanDevice* VulkanDevice::open(std::string& error) {
   vulkan::Device* device = vulkan::Device::open(error);
   if (!device)
@@ -20,19 +24,24 @@ Error VulkanDevice::check(const vulkan::TargetSpec& target) {
   if (!device)
     return createStringError(message + "; --emit spirv needs none");
   const vulkan::DeviceLimits& limits = device->limits();
+  std::string kernels = "kernels for " + nameOf(target) + " need ";
   auto refuse = [&](const Twine& what, int64_t wanted, int64_t there) {
-    return createStringError(
-        "kernels for " + Twine("vulkan") + (target.profile.empty() ? "" : ":" + target.profile) +
-        " need " + what + " of " + Twine(wanted) + "; " + limits.name + " has " + Twine(there));
+    return createStringError(kernels + what + " of " + Twine(wanted) + "; " + limits.name +
+                             " has " + Twine(there));
+  };
+  auto lacks = [&](const Twine& what) {
+    return createStringError(kernels + what + ", which " + limits.name + " lacks");
   };
   if (target.threads > limits.threads)
     return refuse("work groups", target.threads, limits.threads);
   if (target.sharedBytes > limits.sharedBytes)
     return refuse("shared memory, in bytes,", target.sharedBytes, limits.sharedBytes);
   if (target.storage16 && !limits.storage16)
-    return createStringError(limits.name + " has no arrays of 16-bit elements");
+    return lacks("the feature storageBuffer16BitAccess");
+  if (target.storage16 && !limits.int16)
+    return lacks("the feature shaderInt16");
   if (target.subgroup > 1 && !limits.subgroupShuffle)
-    return createStringError(limits.name + " cannot exchange values in a subgroup");
+    return lacks("VK_SUBGROUP_FEATURE_SHUFFLE_BIT in compute shaders");
   if (target.subgroup > 1 && target.subgroup > limits.subgroupSize)
     return refuse("subgroups", target.subgroup, limits.subgroupSize);
   return Error::success();
@@ -45,18 +54,18 @@ void VulkanDevice::narrow(vulkan::TargetSpec& target) {
     return;
   target.sharedBytes = std::min(target.sharedBytes, device->limits().sharedBytes);
   target.bindings = std::min(target.bindings, device->limits().bindings);
-  target.storage16 = device->limits().storage16;
+  target.storage16 = device->limits().storage16 && device->limits().int16;
 }
 
 Error driver::checkBindings(const std::vector<vulkan::Kernel>& kernels,
                             const vulkan::TargetSpec& target) {
   for (const vulkan::Kernel& kernel : kernels)
     if (kernel.countBindings() > target.bindings)
-      return createStringError("kernel '" + kernel.info.name + "' has " +
-                               Twine(kernel.countBindings() - 1) + " arrays, and one of its " +
-                               "parameters; devices of --target vulkan" +
-                               (target.profile.empty() ? "" : ":" + target.profile) +
-                               " have bindings for " + Twine(target.bindings) + " in all");
+      return createStringError("kernel '" + kernel.info.name + "' needs " +
+                               Twine(kernel.countBindings()) +
+                               " storage buffers, with arrays that share them as far as they can; "
+                               "devices of --target " +
+                               nameOf(target) + " have " + Twine(target.bindings));
   return Error::success();
 }
 
@@ -120,7 +129,7 @@ std::shared_ptr<simt::Program> VulkanDevice::load(const std::vector<vulkan::Kern
   std::vector<simt::KernelInfo> infos;
   for (const vulkan::Kernel& kernel : kernels) {
     codes.push_back({kernel.info.name, kernel.words, kernel.info.threads, kernel.info.sharedBytes,
-                     kernel.bindings});
+                     kernel.bindings, kernel.requirements.subgroup});
     infos.push_back(kernel.info);
   }
   std::unique_ptr<vulkan::Program> program =

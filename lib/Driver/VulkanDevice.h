@@ -41,7 +41,7 @@ private:
   vulkan::Device& device;
 };
 
-/// Fails where a kernel has more arrays than the target's devices have bindings.
+/// Fails where a kernel has more bindings than the target's devices, though arrays share them.
 llvm::Error checkBindings(const std::vector<vulkan::Kernel>& kernels,
                           const vulkan::TargetSpec& target);
 

@@ -307,10 +307,14 @@ void Abilities::tell(DeviceLimits& limits) const {
                std::min(allocations.maxMemoryAllocationSize, buffers.maxBufferSize) - slack);
   limits.bufferBytes = int64_t(bytes & ~VkDeviceSize(15));
   limits.subgroupSize = subgroups.subgroupSize;
+  // (Without the extension there is one size.)
+  limits.fixedSubgroups = sizes.minSubgroupSize == sizes.maxSubgroupSize ||
+                          (pinsSubgroups() && sizeControl.computeFullSubgroups);
   limits.subgroupShuffle = (subgroups.supportedOperations & VK_SUBGROUP_FEATURE_SHUFFLE_BIT) &&
                            (subgroups.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT);
   limits.float16 = float16.shaderFloat16;
   limits.storage16 = storage16.storageBuffer16BitAccess;
+  limits.int16 = features.features.shaderInt16;
   limits.int64 = features.features.shaderInt64;
   limits.float64 = features.features.shaderFloat64;
   limits.cooperativeMatrix = cooperativeMatrix.cooperativeMatrix;
@@ -381,6 +385,7 @@ std::string ssmc::vulkan::toString(const DeviceLimits& limits) {
   say(limits.subgroupShuffle, "subgroup shuffle");
   say(limits.float16, "f16");
   say(limits.storage16, "16-bit storage");
+  say(limits.int16, "i16");
   say(limits.int64, "i64");
   say(limits.float64, "f64");
   say(limits.cooperativeMatrix, "cooperative matrices");

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <map>
 #include <string_view>
 
 using namespace ssmc::vulkan;
@@ -10,7 +11,7 @@ using namespace ssmc::vulkan;
 namespace {
 struct Kernel {
   KernelCode code;
-  /// The bindings of its pointers in the order of parameters; 0 is not among them.
+  /// The bindings of its pointers, from the least to the largest; 0 is not among them.
   std::vector<uint32_t> bound;
   VkDescriptorSetLayout set = VK_NULL_HANDLE;
   VkPipelineLayout layout = VK_NULL_HANDLE;
@@ -46,25 +47,80 @@ Program::~Program() {
 
 //===-- loading -------------------------------------------------------------------------------===//
 
-/// Whether words are a whole SPIR-V module with an entry point for compute of that name. Drivers do
-/// not look, and crash.
-static bool hasEntry(const std::vector<uint32_t>& words, std::string_view name) {
-  constexpr uint32_t magic = 0x07230203, entryPoint = 15, functionEnd = 56, compute = 5;
+namespace {
+/// What a module of SPIR-V says of itself. Drivers do not look, and crash.
+struct Module {
+  bool isWhole = false, hasEntry = false;
+  uint32_t version = 0; ///< 0x00010300 is 1.3
+  std::vector<uint32_t> capabilities;
+
+  Module(const std::vector<uint32_t>& words, std::string_view entry);
+};
+
+/// What a device must have for a capability.
+struct Capability {
+  uint32_t number;
+  const char* name;
+  bool isThere;
+  const char* what; ///< that is lacking where it is not
+};
+} // namespace
+
+Module::Module(const std::vector<uint32_t>& words, std::string_view entry) {
+  constexpr uint32_t magic = 0x07230203, entryPoint = 15, capability = 17, functionEnd = 56,
+                     compute = 5;
   if (words.size() < 5 || words[0] != magic)
-    return false;
-  bool found = false;
+    return;
+  version = words[1];
   uint32_t operation = 0;
   for (size_t at = 5, length = 0; at < words.size(); at += length) {
     length = words[at] >> 16;
     operation = words[at] & 0xffff;
     if (length == 0 || length > words.size() - at)
-      return false;
+      return;
+    if (operation == capability && length == 2)
+      capabilities.push_back(words[at + 1]);
     if (operation != entryPoint || length <= 3 || words[at + 1] != compute)
       continue;
     std::string_view text(reinterpret_cast<const char*>(&words[at + 3]), (length - 3) * 4);
-    found |= text.substr(0, text.find('\0')) == name;
+    hasEntry |= text.substr(0, text.find('\0')) == entry;
   }
-  return found && operation == functionEnd;
+  isWhole = operation == functionEnd;
+}
+
+/// What of a module a device lacks; empty where it has all.
+static std::string lackOf(const Module& module, const DeviceLimits& limits) {
+  uint32_t most = limits.apiVersion >= VK_API_VERSION_1_3   ? 6
+                  : limits.apiVersion >= VK_API_VERSION_1_2 ? 5
+                                                            : 3;
+  uint32_t minor = module.version >> 8 & 0xff;
+  if (module.version >> 16 != 1 || minor > most)
+    return fmt::format("is of SPIR-V {}.{}, and the Vulkan device {} takes up to 1.{}",
+                       module.version >> 16, minor, limits.name, most);
+  const Capability known[] = {
+      {0, "Matrix", true, ""},
+      {1, "Shader", true, ""},
+      {9, "Float16", limits.float16, "the feature shaderFloat16"},
+      {10, "Float64", limits.float64, "the feature shaderFloat64"},
+      {11, "Int64", limits.int64, "the feature shaderInt64"},
+      {22, "Int16", limits.int16, "the feature shaderInt16"},
+      {61, "GroupNonUniform", true, ""},
+      {65, "GroupNonUniformShuffle", limits.subgroupShuffle,
+       "VK_SUBGROUP_FEATURE_SHUFFLE_BIT in compute shaders"},
+      {4433, "StorageBuffer16BitAccess", limits.storage16, "the feature storageBuffer16BitAccess"},
+  };
+  for (uint32_t number : module.capabilities) {
+    const Capability* found =
+        std::find_if(std::begin(known), std::end(known),
+                     [&](const Capability& one) { return one.number == number; });
+    if (found == std::end(known))
+      return fmt::format("needs the capability {} of SPIR-V, which is not one that kernels have",
+                         number);
+    if (!found->isThere)
+      return fmt::format("needs the capability {}, and the Vulkan device {} lacks {}", found->name,
+                         limits.name, found->what);
+  }
+  return "";
 }
 
 /// Checks a kernel against the device, and lists its bindings.
@@ -75,15 +131,20 @@ bool Program::Impl::fits(Kernel& kernel, std::string& error) const {
     error = fmt::format("the kernel {} {}", code.name, why);
     return false;
   };
-  if (!hasEntry(code.words, code.name))
+  Module module(code.words, code.name);
+  if (!module.isWhole || !module.hasEntry)
     return refuse("is no entry point for compute of a whole SPIR-V module");
+  if (std::string lack = lackOf(module, limits); !lack.empty())
+    return refuse(lack);
+  if (code.subgroup > 1 && !limits.fixedSubgroups)
+    return refuse(fmt::format("needs subgroups of a known size, and those of the Vulkan device {} "
+                              "vary",
+                              limits.name));
   for (int binding : code.bindings)
     if (binding > 0)
       kernel.bound.push_back(uint32_t(binding));
-  std::vector<uint32_t> sorted = kernel.bound;
-  std::sort(sorted.begin(), sorted.end());
-  if (std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end())
-    return refuse("has two parameters of one binding");
+  std::sort(kernel.bound.begin(), kernel.bound.end());
+  kernel.bound.erase(std::unique(kernel.bound.begin(), kernel.bound.end()), kernel.bound.end());
 
   auto within = [&](int64_t has, int64_t most, const char* what) {
     return has <= most || refuse(fmt::format("takes {} {}, and the Vulkan device {} has {}", has,
@@ -91,6 +152,7 @@ bool Program::Impl::fits(Kernel& kernel, std::string& error) const {
   };
   return within(int64_t(kernel.bound.size()) + 1, limits.bindings, "bindings of storage buffers") &&
          within(code.threads, limits.threads, "threads in a workgroup") &&
+         within(code.subgroup, limits.subgroupSize, "invocations of a subgroup") &&
          within(code.sharedBytes, limits.sharedBytes, "bytes of shared memory");
 }
 
@@ -176,7 +238,40 @@ bool Program::Impl::describe(const Kernel& kernel, const std::vector<int64_t>& p
   const std::vector<int>& bindings = kernel.code.bindings;
   constexpr uint32_t null = 0xffffffff;
   std::vector<uint32_t> words;
+  std::vector<std::optional<Place>> places(bindings.size());
+  // Of a binding its first array.
+  std::map<int, Place> firsts;
+  for (size_t i = 0; i < bindings.size(); ++i) {
+    if (bindings[i] <= 0 || parameters[i] == 0)
+      continue;
+    places[i] = state.find(uint64_t(parameters[i]), error);
+    if (!places[i]) {
+      error = fmt::format("parameter {} of the kernel {}: {}", i, kernel.code.name, error);
+      return false;
+    }
+    auto [found, isNew] = firsts.try_emplace(bindings[i], *places[i]);
+    if (found->second.buffer != places[i]->buffer) {
+      error = fmt::format("parameter {} of the kernel {} lies in another allocation than one that "
+                          "has binding {} too",
+                          i, kernel.code.name, bindings[i]);
+      return false;
+    }
+    if (places[i]->offset < found->second.offset)
+      found->second = *places[i];
+  }
   std::vector<VkDescriptorBufferInfo> buffers(1);
+  for (uint32_t binding : kernel.bound) {
+    auto found = firsts.find(int(binding));
+    if (found == firsts.end()) {
+      buffers.push_back({state.nothing.buffer, 0, VK_WHOLE_SIZE});
+      continue;
+    }
+    Place& first = found->second;
+    int64_t rest = first.offset % context.alignment;
+    first.offset -= rest;
+    buffers.push_back({first.buffer, VkDeviceSize(first.offset),
+                       VkDeviceSize(std::min(first.room + rest, context.limits.bufferBytes))});
+  }
   for (size_t i = 0; i < bindings.size(); ++i) {
     int64_t value = parameters[i];
     if (bindings[i] == 0) {
@@ -186,21 +281,9 @@ bool Program::Impl::describe(const Kernel& kernel, const std::vector<int64_t>& p
         return false;
       }
       words.push_back(uint32_t(value));
-    } else if (bindings[i] < 0) {
-      words.push_back(null);
-    } else if (value == 0) {
-      words.push_back(null);
-      buffers.push_back({state.nothing.buffer, 0, VK_WHOLE_SIZE});
     } else {
-      auto place = state.find(uint64_t(value), error);
-      if (!place) {
-        error = fmt::format("parameter {} of the kernel {}: {}", i, kernel.code.name, error);
-        return false;
-      }
-      int64_t rest = place->offset % context.alignment;
-      words.push_back(uint32_t(rest));
-      buffers.push_back({place->buffer, VkDeviceSize(place->offset - rest),
-                         VkDeviceSize(std::min(place->room + rest, context.limits.bufferBytes))});
+      words.push_back(
+          places[i] ? uint32_t(places[i]->offset - firsts.find(bindings[i])->second.offset) : null);
     }
   }
   words.resize(std::max<size_t>(words.size(), 1));

@@ -45,9 +45,12 @@ def block(mark, language):
     return found[0]
 
 
-def make_module(ssmc, folder):
-    """By the page's own command; gives the folder that it writes."""
+def make_module(ssmc, folder, profile=None):
+    """By the page's own command, or for another profile; gives the folder that it writes."""
     spec, *options = re.search(r"^ssmc (zoo/gla\.ssm .*)$", PAGE.read_text(), re.M).group(1).split()
+    if profile:
+        (folder / "profile.json").write_text(json.dumps(profile))
+        options = ["vulkan:profile.json" if one == "vulkan" else one for one in options[:-1]] + ["shared"]
     done = subprocess.run([ssmc, ROOT / spec, *options], cwd=folder, capture_output=True, text=True)
     require(done.returncode == 0, f"ssmc: exit code {done.returncode}: {done.stderr}")
     return folder / options[-1]
@@ -118,6 +121,18 @@ def check_disagrees(folder, driver):
                 f"'{new}': exit code {done.returncode}\n{done.stdout}{done.stderr}")
 
 
+def check_shares_bindings(ssmc, folder, driver):
+    """Its arrays lie in one buffer, and so may share bindings: four are enough, of which the workspace is one."""
+    made = make_module(ssmc, folder, {"maxPerStageDescriptorStorageBuffers": 4})
+    manifest = json.loads((made / "manifest.json").read_text())
+    bindings = max(manifest["images"][0]["kernels"][0]["bindings"]) + 1
+    require(bindings <= 4, f"the module has {bindings} bindings")
+    require(manifest["images"][0]["together"], "no arrays share a binding")
+    make_program(folder, lambda text: text.replace("BINDINGS = 9", f"BINDINGS = {bindings}"))
+    done = run_program(folder, driver, module="shared/gla.spv")
+    require(done.returncode == 0, f"exit code {done.returncode}\n{done.stdout}{done.stderr}")
+
+
 def check_no_device(folder):
     make_program(folder)
     done = run_program(folder, folder / "none.json")
@@ -141,6 +156,7 @@ def main():
         checks = [("length", check_length), ("module", lambda: check_module(make_module(ssmc, folder)))]
         for name, driver in there.items():
             checks.append((f"agrees.{name}", lambda driver=driver: check_agrees(folder, driver)))
+            checks.append((f"shares.{name}", lambda driver=driver: check_shares_bindings(ssmc, folder, driver)))
             checks.append((f"disagrees.{name}", lambda driver=driver: check_disagrees(folder, driver)))
         checks.append(("no_device", lambda: check_no_device(folder)))
         failed = 0

@@ -32,16 +32,22 @@ FORMS = ("recurrent", "scan", "chunked")
 # Shared memory, threads and storage buffers of a profile, and what a device of it speaks.
 LIMITS = {"vulkan": (32 << 10, 128, 30, "vulkan1.1"), "vulkan:nvidia-hopper": (48 << 10, 128, 1 << 20, "vulkan1.1"),
           "vulkan,spirv1.6": (32 << 10, 128, 30, "vulkan1.3")}
+CAPABILITIES = {"Matrix": 0, "Shader": 1, "Int16": 22, "GroupNonUniform": 61, "GroupNonUniformShuffle": 65,
+                "StorageBuffer16BitAccess": 4433}
+FEATURES = {"Int16": "shaderInt16", "StorageBuffer16BitAccess": "storageBuffer16BitAccess"}
 # What is no failure: a form that a recurrence does not have.
 ABSENT = ("has no scan form", "has no chunked form", "has no gradient: there are two time axes")
-# More arrays than 30 storage buffers: the gradient is for profiles that have more.
-MANY_ARRAYS = ("h3",)
 # Dense transitions: lavapipe takes a minute to compile their blocks, so that the sample has steps alone.
 DENSE = ("s4",)
 # Gradients in the sample on lavapipe, which compiles one for 10 s.
 FEW_GRADIENTS = ("hgrn", "lightning_attention", "mingru", "retnet")
 # Steps in a block: code grows with their square.
 FEW_STEPS, STEPS = 4, 16
+# As few storage buffers as Vulkan allows: the caller's arrays share them.
+FEW_BUFFERS = "vulkan:few.json"
+# Subgroups that exchange values, of the least size that an implementation has.
+SUBGROUPS = "vulkan:subgroups.json"
+EXCHANGING = ("gated_delta_rule", "retnet")  # In the sample, of those whose sums use them.
 SEQUENCES = [0, 0, 21, 22, 22, 37]
 BOUNDS = {"f32": 1e-5, "bf16": 4e-3, "f16": 4e-3}
 SECONDS = 600
@@ -57,30 +63,30 @@ class Case:
     steps: int = FEW_STEPS
     grad: bool = False
     wide: bool = False  # columns for most threads of a block, which then work on their own
+    profile: str = "vulkan"  # of what runs
 
     def __str__(self):
         block = "" if self.form == "recurrent" else f" {self.steps}"
         words = " grad" * self.grad + " wide" * self.wide
-        return f"{self.what} {self.recurrence} {self.form}{block}{words} {self.dtype}, {self.on}"
+        profile = "" if self.profile == "vulkan" else f" {self.profile}"
+        return f"{self.what} {self.recurrence} {self.form}{block}{words} {self.dtype}, {self.on}{profile}"
 
 
 def cases(names, drivers, everything):
     """All there is, or a sample: of every recurrence one form on each implementation, the next recurrence's being the
     next; on SwiftShader with its gradient, on lavapipe forward, with a few gradients. Every second is wide, every sixth
     also in blocks of bf16 or f16. Modules of every recurrence and every second gradient; of every third for the other
-    profiles. Blocks are short."""
+    profiles. Every sixth also with as few storage buffers as there can be. Blocks are short."""
     for number, name in enumerate(names):
         grads = (False, True) if everything else (number % 2 == 1,)
         for profile in LIMITS:
             for form in FORMS if everything else (FORMS[(number + number // 3) % 3],):
                 for grad in grads:
-                    if grad and name in MANY_ARRAYS and profile != "vulkan:nvidia-hopper":
-                        continue
                     if everything or profile == "vulkan" or number % 3 == list(LIMITS).index(profile):
                         dtype = "f32" if profile == "vulkan" else "bf16"
                         yield Case("module", profile, name, form, dtype, grad=grad)
         for driver in drivers:
-            what = "run" if name in MANY_ARRAYS else "check"
+            what = "check"
             if everything:
                 for form in FORMS:
                     for steps in (FEW_STEPS, STEPS)[:1 if form == "recurrent" else 2]:
@@ -88,7 +94,14 @@ def cases(names, drivers, everything):
                             yield Case(what, driver, name, form, steps=steps, wide=wide)
                     for dtype in ("bf16", "f16"):
                         yield Case(what, driver, name, form, dtype)
+                yield Case(what, driver, name, "recurrent", profile=FEW_BUFFERS)
+                yield Case(what, driver, name, "chunked", wide=True, profile=SUBGROUPS)
                 continue
+            few = "run" if driver == "lavapipe" else what
+            if number % 6 == 4 and name not in DENSE:
+                yield Case(few, driver, name, "recurrent", profile=FEW_BUFFERS)
+            if name in EXCHANGING:
+                yield Case(few, driver, name, "chunked", wide=True, profile=SUBGROUPS)
             form = FORMS[(number + (driver == "lavapipe")) % 3]
             if driver == "lavapipe":
                 what = "check" if name in FEW_GRADIENTS else "run"
@@ -97,6 +110,16 @@ def cases(names, drivers, everything):
             if number % 6 == 1 and not two_axes(name) and name not in DENSE:
                 yield Case("run" if driver == "lavapipe" else what, driver, name, "chunked",
                            ("bf16", "f16")[number // 6 % 2])
+
+
+def capabilities_in(words):
+    """Their numbers, of a module."""
+    found, at = [], 5
+    while at < len(words):
+        if words[at] == 0x20011:  # OpCapability
+            found.append(int(words[at + 1]))
+        at += int(words[at]) >> 16
+    return sorted(found)
 
 
 def two_axes(name):
@@ -140,6 +163,8 @@ class Sweep:
         """Pairs (seconds, problems); problems are None where there is no such form."""
         start = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="ssmc-test-") as folder:
+            for name, text in PROFILES.items():
+                (Path(folder) / name).write_text(text)
             try:
                 problems = getattr(self, case.what)(case, Path(folder))
             except subprocess.TimeoutExpired:
@@ -151,6 +176,7 @@ class Sweep:
         return spec + (["--chunk", case.steps] if case.form != "recurrent" else [])
 
     def module(self, case, folder):
+        folder /= "modules"
         arguments = [*self.arguments(case), "--target", case.on, "--emit", "spirv", "-o", folder]
         done = self.start(arguments + (["--grad"] if case.grad else []))
         if done.returncode:
@@ -167,8 +193,21 @@ class Sweep:
             if any(mine > most for mine, most in zip(has, (shared, threads, bindings))):
                 problems.append(f"{kernel['name']}: {has} of shared memory, threads, arrays: {case.on} has "
                                 f"{shared, threads, bindings}")
-            if kernel["entry_point"].encode() + b"\0" not in (folder / kernel["module"]).read_bytes():
+            words = np.fromfile(folder / kernel["module"], np.uint32)
+            if kernel["entry_point"].encode() + b"\0" not in words.tobytes():
                 problems.append(f"{kernel['name']} has no entry point")
+            named = [CAPABILITIES[name] for name in kernel["capabilities"]]
+            if sorted(named) != capabilities_in(words):
+                problems.append(f"{kernel['name']}: capabilities {kernel['capabilities']}, in the module "
+                                f"{capabilities_in(words)}")
+            wanted = {FEATURES[name] for name in kernel["capabilities"] if name in FEATURES}
+            if set(kernel["features"]) != wanted:
+                problems.append(f"{kernel['name']}: {kernel['features']} for {kernel['capabilities']}")
+            if kernel["subgroup_size"] != ("GroupNonUniformShuffle" in kernel["capabilities"]) * 32:
+                problems.append(f"{kernel['name']}: subgroups of {kernel['subgroup_size']}")
+            versions = {image["spirv"] for image in images}
+            if versions != {f"1.{words[1] >> 8 & 0xff}"}:
+                problems.append(f"{kernel['name']} is of SPIR-V {words[1]:#x}, not {versions}")
         for path in sorted(folder.glob("*.spv")) if self.validator else ():
             valid = subprocess.run([self.validator, "--target-env", environment, path], capture_output=True, text=True)
             if valid.returncode:
@@ -176,7 +215,7 @@ class Sweep:
         return problems
 
     def check(self, case, folder):
-        done = self.start(["check", *self.arguments(case), "--target", "vulkan", "--verbose"], case.on, folder)
+        done = self.start(["check", *self.arguments(case), "--target", case.profile, "--verbose"], case.on, folder)
         return problems_of(done)
 
     def run(self, case, folder):
@@ -192,7 +231,8 @@ class Sweep:
             files = {name: f"{target}-{name}.npy" for name in outputs(case.recurrence)}
             wanted = [part for name, path in files.items() for part in ("--out", f"{name}={path}")]
             form = arguments if target == "vulkan" else without(arguments, "--form", "--chunk")
-            done = self.start([*form, *wanted, "--target", target], case.on, folder)
+            named = case.profile if target == "vulkan" else target
+            done = self.start([*form, *wanted, "--target", named], case.on, folder)
             if problems := problems_of(done):
                 return problems
             if done.returncode:
@@ -241,7 +281,14 @@ def problems_of(done):
 PROFILES = {"no-json.json": "nonsense", "small.json": '{"maxComputeSharedMemorySize": 1024}',
             "narrow.json": '{"limits": {"maxComputeWorkGroupInvocations": 64}}',
             "none.json": '{"maxPerStageDescriptorStorageBuffers": 2}',
-            "few.json": '{"maxPerStageDescriptorStorageBuffers": 4}'}
+            "few.json": '{"maxPerStageDescriptorStorageBuffers": 4}',
+            "subgroups.json": json.dumps({"VkPhysicalDeviceSubgroupProperties": {
+                "subgroupSize": 4, "supportedOperations": ["VK_SUBGROUP_FEATURE_SHUFFLE_BIT"]}}),
+            "large-subgroups.json": json.dumps({"VkPhysicalDeviceVulkan11Properties": {
+                "subgroupSize": 32, "subgroupSupportedOperations": ["VK_SUBGROUP_FEATURE_SHUFFLE_BIT"]}}),
+            "halves.json": '{"storageBuffer16BitAccess": true, "shaderInt16": true}',
+            "kinds.json": '{"maxPerStageDescriptorStorageBuffers": 4, "storageBuffer16BitAccess": true, "shaderInt16": '
+                          'true}'}
 
 
 def refusals(drivers):
@@ -264,10 +311,9 @@ def refusals(drivers):
            ["narrow.json", "maxComputeWorkGroupInvocations", "64"])
     yield ("hardly any storage buffer", none, [*emit, "spirv", "--target", "vulkan:none.json"],
            ["none.json", "maxPerStageDescriptorStorageBuffers", "2"])
-    yield "more arrays than storage buffers", none, [*emit, "spirv", "--target", "vulkan:few.json"], ["gla", "4"]
-    yield ("a gradient of more arrays than storage buffers", none,
-           [ZOO / "h3.ssm", "--dims", "K=4,V=4,N=4", "-o", "modules", "--grad", "--emit", "spirv", "--target", "vulkan"],
-           ["h3", "30"])
+    yield ("arrays of more kinds than storage buffers", none,
+           [ZOO / "gla.ssm", "--dims", "K=128,V=128", "--dtype", "bf16", "--form", "recurrent", "-o", "modules",
+            "--emit", "spirv", "--target", "vulkan:kinds.json"], ["gla", "4"])
     yield "an unknown version", none, [*emit, "spirv", "--target", "vulkan,spirv1.7"], ["spirv1.7", "spirv1.6"]
     yield "an unknown target", none, [*emit, "spirv", "--target", "vulkanx"], ["vulkanx"]
     yield "modules without a target", none, [*emit, "spirv"], ["--target vulkan"]
@@ -278,12 +324,20 @@ def refusals(drivers):
     for driver in drivers:
         yield f"segments, {driver}", driver, [*run, "vulkan", "--segments", "2"], ["--segments"]
         yield f"a profile beyond the device, {driver}", driver, [*run, "vulkan:nvidia-hopper"], ["nvidia-hopper"]
+        yield (f"subgroups that are too large, {driver}", driver, [*run, "vulkan:large-subgroups.json"],
+               ["subgroups of 32", "large-subgroups.json"])
+        if driver == "swiftshader":  # (Lavapipe has such arrays.)
+            yield (f"arrays of 16-bit elements, {driver}", driver, [*run, "vulkan:halves.json"],
+                   ["halves.json", "storageBuffer16BitAccess", "SwiftShader"])
         yield (f"a grid that is too large, {driver}", driver, ["run", ZOO / "hgrn.ssm", "--dims", "D=1", "--time", "1",
                "--batch", "1", "--heads", "70000", "--target", "vulkan"], ["70000", "65535"])
         if driver == "lavapipe":  # (SwiftShader has arrays of a GiB.)
             yield (f"an array that is too large, {driver}", driver, ["run", ZOO / "hgrn.ssm", "--dims", "D=1",
                    "--form", "recurrent", "--time", "33600000", "--batch", "1", "--heads", "1", "--target", "vulkan"],
                    ["134400000", "maxStorageBufferRange"])
+            yield (f"arrays that are too large together, {driver}", driver, ["run", ZOO / "hgrn.ssm", "--dims", "D=1",
+                   "--form", "recurrent", "--time", "20000000", "--batch", "1", "--heads", "1", "--target",
+                   "vulkan:few.json"], ["more arrays", "maxStorageBufferRange"])
 
 
 def is_refused(sweep, driver, arguments, culprits):

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "ssmc/Artifact/Launches.h"
+#include "ssmc/Target/Vulkan.h"
 
 #include "llvm/Support/JSON.h"
 
@@ -60,6 +61,7 @@ struct BundleTemporary {
 struct Shader {
   std::vector<uint32_t> words;
   std::vector<int> bindings; ///< of each parameter (ssmc/Target/Vulkan.h)
+  vulkan::Requirements requirements;
 };
 
 /// The code for one architecture.
@@ -69,6 +71,8 @@ struct BundleImage {
   std::optional<std::string> cubin; ///< where there is a ptxas
   std::vector<simt::KernelInfo> kernels;
   std::vector<Shader> shaders; ///< of Vulkan: of each kernel; there is no PTX then
+  /// Versions of SPIR-V that shaders are of, and of Vulkan that has it.
+  std::string spirvVersion, vulkanVersion;
 };
 
 struct Bundle {

@@ -11,11 +11,11 @@
 ///
 /// What a kernel sees: descriptor set 0. Binding 0 is a storage buffer of 32-bit words, one for
 /// each parameter in order. A number is its low 32 bits. A pointer that is bound to binding n is
-/// the byte offset into the storage buffer of binding n, less than 256 and 0 for an address that
-/// allocate returned; 0xffffffff is a null pointer, whose buffer may be bound but holds nothing. A
-/// buffer reaches at least to the end of the allocation that it is in, so that whole 32-bit words
-/// can be accessed there, up to bufferBytes from where it starts. Parameters may share an
-/// allocation.
+/// the byte offset into the storage buffer of binding n, which begins less than 256 bytes before
+/// the first of the pointers bound to it; it is 0 for an address that allocate returned. 0xffffffff
+/// is a null pointer, whose buffer may be bound but holds nothing. A buffer reaches at least to the
+/// end of the allocation that it is in, so that whole 32-bit words can be accessed there, up to
+/// bufferBytes from where it starts. Parameters may share an allocation; those of one binding must.
 ///
 /// The environment can choose: SSMC_VULKAN_DEVICE is the device's index in Vulkan's order or part
 /// of its name; SSMC_VULKAN_VALIDATION=1 runs under the Khronos validation layer.
@@ -45,12 +45,13 @@ struct DeviceLimits {
   /// bound.
   int64_t bufferBytes = 0;
   /// Invocations of a subgroup. Where sizes vary, kernels are pinned to this one if the device lets
-  /// them.
+  /// them; `fixedSubgroups` says that subgroups of kernels surely have it, and are full.
   int64_t subgroupSize = 0;
+  bool fixedSubgroups = false;
   /// In compute: GroupNonUniformShuffle.
   bool subgroupShuffle = false;
-  /// Arithmetic in f16; storage buffers of 16-bit elements; arithmetic in i64 and f64.
-  bool float16 = false, storage16 = false, int64 = false, float64 = false;
+  /// Arithmetic in f16; storage buffers of 16-bit elements; arithmetic in i16, i64 and f64.
+  bool float16 = false, storage16 = false, int16 = false, int64 = false, float64 = false;
   /// VK_KHR_cooperative_matrix.
   bool cooperativeMatrix = false;
   /// The device is the CPU.
@@ -73,8 +74,10 @@ struct KernelCode {
   int64_t threads = 128;
   int64_t sharedBytes = 0;
   /// For each parameter: 0, a number; n > 0, a pointer that is bound to binding n of set 0; -1, a
-  /// pointer that the kernel does not use.
+  /// pointer that the kernel does not use. Several pointers may have one binding.
   std::vector<int> bindings;
+  /// Invocations next to each other that must run in one subgroup; 0: any number.
+  int64_t subgroup = 0;
 };
 
 /// The Vulkan device of the process.
@@ -120,8 +123,9 @@ private:
 /// Loaded kernels. To be dropped before the process ends.
 class Program {
 public:
-  /// Compiles kernels. Null, with `error` set, for one that needs more bindings, threads or shared
-  /// memory than the device has, or whose words are no SPIR-V with the entry point.
+  /// Compiles kernels. Null, with `error` set, for one that needs more bindings, threads, shared
+  /// memory or invocations of a subgroup than the device has, a version or a capability of SPIR-V
+  /// that it does not have, or whose words are no SPIR-V with the entry point.
   static std::unique_ptr<Program> load(Device& device, std::vector<KernelCode> kernels,
                                        std::string& error);
   ~Program();

@@ -126,6 +126,9 @@ struct KernelInfo {
   /// Operands that must begin at multiples of 16 bytes, with strides that are such: by their number
   /// among the parameters, with the bytes of an element.
   std::vector<std::pair<int64_t, int64_t>> aligned;
+  /// Operands that must lie in one allocation with others: by their number among the parameters,
+  /// with that of the allocation, from 1 on, which is the same for all kernels of a module.
+  std::vector<std::pair<int64_t, int64_t>> together;
   /// Steps of a tile, where blocks share the tiles of a sequence (grid axis 1); else 0.
   int64_t sharedTile = 0;
   /// Bytes of workspace for each block: fixed, and times the size of the second time axis.

@@ -6,8 +6,9 @@
 /// A kernel's parameters are those of ssmc/Target/SIMT.h, as words of 32 bits in a storage buffer
 /// at binding 0 of set 0, in the same order: of a pointer the bytes from the start of its binding
 /// on, or 0xffffffff where it is null. Each pointer that a kernel uses has a binding of its own,
-/// numbered from 1 on in the order of parameters: an array of words of 32 bits. Work groups are
-/// blocks, along x and y as there; local size is along x. Invocations are told apart by their
+/// numbered from 1 on in the order of parameters: an array of words of 32 bits. Where these are
+/// more than a device has, arrays share one (KernelInfo::together). Work groups are blocks, along x
+/// and y as there; local size is along x. Invocations are told apart by their
 /// number in the group alone, so that results do not depend on the size of subgroups.
 #pragma once
 
@@ -43,10 +44,24 @@ struct TargetSpec {
   ///
   /// A file is an object with any of the numbers "maxComputeSharedMemorySize" (bytes),
   /// "maxComputeWorkGroupInvocations", "maxPerStageDescriptorStorageBuffers" and "subgroupSize",
-  /// and of the features "storageBuffer16BitAccess" and "shaderInt16", all as vulkaninfo names
-  /// them, wherever they are in it.
+  /// of the features "storageBuffer16BitAccess" and "shaderInt16", and of the operations of
+  /// subgroups, all as vulkaninfo names them, wherever they are in it. Subgroups without
+  /// VK_SUBGROUP_FEATURE_SHUFFLE_BIT are as none.
   static std::optional<TargetSpec> parse(std::string_view text, std::string& error);
   static const std::vector<std::string>& profiles();
+
+  /// `1.3`, and the version of Vulkan that has it: `1.1`.
+  std::string versionText() const;
+  std::string vulkanVersion() const;
+};
+
+/// What a module asks of a device, beside its version and limits.
+struct Requirements {
+  std::vector<std::string> capabilities, extensions; ///< as SPIR-V names them
+  std::vector<std::string> features;   ///< to be enabled: members of structures of Vulkan
+  std::vector<std::string> operations; ///< of subgroups: `basic`, `shuffle`
+  /// Invocations next to each other that must run in one subgroup, which must be full; 0: any.
+  int64_t subgroup = 0;
 };
 
 /// One kernel.
@@ -55,6 +70,7 @@ struct Kernel {
   std::vector<uint32_t> words; ///< of the SPIR-V module; its entry point has the kernel's name
   /// Of each parameter its binding: 0 for a number, -1 for a pointer that the kernel does not use.
   std::vector<int> bindings;
+  Requirements requirements;
 
   /// Storage buffers, that of the parameters among them.
   int64_t countBindings() const;

@@ -196,8 +196,13 @@ Buffer KernelEmitter::makeBuffer(ssm::ArrayType type, ArrayRef<StringRef> order,
     // Rows that share banks are set apart by four: then what the threads of a warp read of a
     // tile, by rows or by columns, lies in different banks.
     int64_t bytes = bytesOf(buffer.storage);
-    if (roundsProducts && axes.size() > 1 && axis == axes.back() && stride * bytes % 32 == 0)
+    if (axes.size() == 1 || axis != axes.back() || stride * bytes % 32 != 0)
+      continue;
+    if (roundsProducts)
       stride += (bytes > 2 ? 32 : 16) / bytes;
+    else if (hasBlocks && stride >= 16)
+      // (Four elements that are read at once must begin at multiples of 16 bytes.)
+      stride += machine.hasWordsOnly() ? 1 : 16 / bytes;
   }
   Place& place = places.emplace_back();
   place.bytes = (stride * bytesOf(buffer.storage) + 15) / 16 * 16;

@@ -37,7 +37,7 @@ void KernelEmitter::productsOf(Value value, SmallVectorImpl<Operation*>& found, 
   Operation* op = value.getDefiningOp();
   if (!op || buffers.contains(value) || llvm::is_contained(found, op))
     return;
-  if (usesPairs(op) && (isRoot || fused.contains(op))) {
+  if ((usesPairs(op) || usesBlocks(op)) && (isRoot || fused.contains(op))) {
     found.push_back(op);
     return;
   }
@@ -52,8 +52,10 @@ void KernelEmitter::emitElements(Value root, ArrayRef<ssm::AxisAttr> axes, Finis
   productsOf(root, sums, /*isRoot=*/true);
   if (sums.empty())
     dealElements(root, axes, finish);
-  else
+  else if (roundsProducts)
     emitProducts(root, sums, axes, finish);
+  else
+    emitBlocks(root, sums, axes, finish);
 }
 
 namespace {

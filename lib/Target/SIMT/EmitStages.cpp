@@ -48,34 +48,37 @@ Point KernelEmitter::pointAt(Value number, ArrayRef<ssm::AxisAttr> axes, Point p
   return point;
 }
 
-void KernelEmitter::deal(ArrayRef<ssm::AxisAttr> axes,
-                         llvm::function_ref<void(const Point&)> body) {
-  int64_t total = countOf(axes), threads = limits.threads;
-  auto at = [&](Value number) {
-    Point point = pointAt(number, axes);
-    when(existsAt(axes, point), [&] { body(point); });
-  };
+void KernelEmitter::dealNumbers(int64_t total, llvm::function_ref<void(Value)> body) {
+  int64_t threads = limits.threads;
   if (total < threads) {
     Value number = numberAmong(total);
     Value mine = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, number, i32(total));
-    when(mine, [&] { at(number); });
+    when(mine, [&] { body(number); });
     return;
   }
   if (total == threads) {
     Scope scope(*this);
-    return at(thread);
+    return body(thread);
   }
   // Where all threads take as many, no one asks whether it is done.
   if (total % threads == 0) {
     loop(i32(0), i32(total), i32(threads), {}, [&](Value first, ValueRange) {
-      at(arith::AddIOp::create(b, first, thread));
+      body(arith::AddIOp::create(b, first, thread));
       return SmallVector<Value>();
     });
     return;
   }
   loop(thread, i32(total), i32(threads), {}, [&](Value number, ValueRange) {
-    at(number);
+    body(number);
     return SmallVector<Value>();
+  });
+}
+
+void KernelEmitter::deal(ArrayRef<ssm::AxisAttr> axes,
+                         llvm::function_ref<void(const Point&)> body) {
+  dealNumbers(countOf(axes), [&](Value number) {
+    Point point = pointAt(number, axes);
+    when(existsAt(axes, point), [&] { body(point); });
   });
 }
 

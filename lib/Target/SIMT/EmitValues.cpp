@@ -142,14 +142,19 @@ Value KernelEmitter::readPrivate(const Private& held, const Point& point) {
   return elements.front();
 }
 
-Value KernelEmitter::evaluate(Value value, const Point& point) {
-  if (auto found = privates.find(value.getAsOpaquePointer()); found != privates.end())
-    return readPrivate(found->second, point);
+KernelEmitter::Key KernelEmitter::keyOf(Value value, const Point& point) {
   Key key{value.getAsOpaquePointer(), {}};
   for (ssm::AxisAttr axis : arrayType(value).getAxes())
     if (const Index* index = point.find(axis.getName()))
       key.second.push_back(
           {axis.getName().data(), index->dynamic.getAsOpaquePointer(), index->constant});
+  return key;
+}
+
+Value KernelEmitter::evaluate(Value value, const Point& point) {
+  if (auto found = privates.find(value.getAsOpaquePointer()); found != privates.end())
+    return readPrivate(found->second, point);
+  Key key = keyOf(value, point);
   for (auto& scope : llvm::reverse(memo))
     if (auto found = scope.find(key); found != scope.end())
       return found->second;

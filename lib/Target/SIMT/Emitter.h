@@ -138,7 +138,10 @@ public:
                 const Limits& limits, const Slice& slice, const ProductMap& products,
                 bool roundsProducts, bool stagesAhead, const Columns& columns)
       : kernel(kernel), b(b), machine(machine), limits(limits), slice(slice), products(products),
-        roundsProducts(roundsProducts), stagesAhead(stagesAhead), columns(columns) {}
+        roundsProducts(roundsProducts), stagesAhead(stagesAhead), columns(columns) {
+    for (const auto& [op, product] : products)
+      hasBlocks |= usesBlocks(op);
+  }
 
   /// Emits the function. `inWorkspace` are the places that shared memory has no room for.
   void run(const llvm::DenseSet<int>& inWorkspace);
@@ -148,7 +151,10 @@ public:
 
 private:
   //===-- values (EmitValues.cpp) -------------------------------------------------------------===//
+  using Key = std::pair<void*, std::vector<std::tuple<const char*, void*, int64_t>>>;
   Value evaluate(Value value, const Point& point);
+  /// Of an element that has been emitted its name.
+  static Key keyOf(Value value, const Point& point);
   Value compute(Value value, const Point& point);
   Point operandPoint(Operation* op, const Point& point);
   Value reduceInline(Operation* op, const Point& point);
@@ -186,6 +192,8 @@ private:
   /// lie) and, in between, what its fold stacks.
   void emitBlock(Block* block, ArrayRef<Result> carried, ArrayRef<Result> stacked);
   Point pointAt(Value number, ArrayRef<ssm::AxisAttr> axes, Point point = {});
+  /// Numbers below `total`, each for one thread.
+  void dealNumbers(int64_t total, llvm::function_ref<void(Value)> body);
   void deal(ArrayRef<ssm::AxisAttr> axes, llvm::function_ref<void(const Point&)> body);
   /// Computes all elements of a value that has no place yet, into `target`.
   void emitNest(Value value, const Buffer& target);
@@ -263,6 +271,27 @@ private:
   std::optional<Value> storedPair(Value value, const Point& point, StringRef label);
   Pair pairAt(Value value, const Point& point, StringRef label, int64_t extent, bool wantsRest);
 
+  //===-- products in f32 (EmitBlocks.cpp) ----------------------------------------------------===//
+  /// What of a product's result a thread computes at a time.
+  struct SumBlock {
+    int64_t rows = 1, lanes = 1;
+  };
+  /// The block with the least work for the busiest thread.
+  SumBlock blockOf(ArrayRef<ssm::AxisAttr> axes, StringRef row, StringRef lane, int64_t sums);
+  /// Whether a sum is a product of which threads compute blocks.
+  bool usesBlocks(Operation* op);
+  void emitBlocks(Value root, ArrayRef<Operation*> sums, ArrayRef<ssm::AxisAttr> axes,
+                  Finish finish);
+  /// The sums at all points of a block, by rows and lanes.
+  SmallVector<Value> sumBlock(Operation* sum, ArrayRef<SmallVector<Point>> block, StringRef row,
+                              bool rowsTogether, bool lanesTogether);
+  StringRef contiguousIn(Value value, StringRef kept, StringRef reduced);
+  bool readsAtOnce(const Buffer& buffer, StringRef label);
+  /// Reads what a side of a product is made of at points, by positions of `kept` and `reduced`,
+  /// several at once where they lie side by side.
+  void readRuns(Value value, StringRef kept, StringRef reduced, bool keptTogether,
+                ArrayRef<SmallVector<Point>> points);
+
   //===-- grams (EmitGram.cpp) ----------------------------------------------------------------===//
   /// Grams of the same keys, with a decay for each key; their results have places then.
   void emitGrams(llvm::MutableArrayRef<ssm::GramOp> grams);
@@ -302,7 +331,6 @@ private:
     ~Scope() { e.memo.pop_back(); }
     KernelEmitter& e;
   };
-  using Key = std::pair<void*, std::vector<std::tuple<const char*, void*, int64_t>>>;
 
   tile::KernelOp kernel;
   mlir::ImplicitLocOpBuilder& b;
@@ -312,6 +340,8 @@ private:
   const ProductMap& products;
   /// Whether factors of products may be rounded to bf16, and the machine multiplies such.
   bool roundsProducts;
+  /// Whether threads compute blocks of products.
+  bool hasBlocks = false;
   /// Whether operands are brought in a tile ahead.
   bool stagesAhead;
   Columns columns;

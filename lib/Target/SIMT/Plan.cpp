@@ -206,7 +206,7 @@ struct BlockPlan {
         for (Value value : op.getResults())
           inMemory.insert(value);
     for (Operation& op : *block)
-      if (live.contains(&op) && e.usesPairs(&op) && isFusible(&op)) {
+      if (live.contains(&op) && (e.usesPairs(&op) || e.usesBlocks(&op)) && isFusible(&op)) {
         inMemory.erase(op.getResult(0));
         e.fused.insert(&op);
       }

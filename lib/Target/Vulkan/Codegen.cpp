@@ -1,6 +1,5 @@
 // Tile kernels to the spirv dialect, to SPIR-V.
 #include "Machine.h"
-#include "dialects/Tile/Tile.h"
 
 #include "mlir/Conversion/GPUToSPIRV/GPUToSPIRVPass.h"
 #include "mlir/Conversion/MathToSPIRV/MathToSPIRVPass.h"
@@ -65,32 +64,36 @@ static simt::Limits limitsOf(const TargetSpec& target, int64_t items) {
   return limits;
 }
 
-/// Every tile kernel as a gpu.module of its own.
-static std::optional<std::vector<Kernel>> lowerKernels(ModuleOp module, const TargetSpec& target,
-                                                       int64_t items) {
-  loadDialects(module.getContext());
+std::optional<std::vector<Kernel>> vulkan::lowerKernels(ModuleOp module, const TargetSpec& target,
+                                                        const simt::Limits& limits) {
   std::unique_ptr<simt::Machine> machine = makeMachine(target);
-  simt::Limits limits = limitsOf(target, items);
+  std::vector<LoweredKernel> lowered;
   std::vector<Kernel> kernels;
   for (tile::KernelOp op : llvm::to_vector(module.getOps<tile::KernelOp>())) {
-    llvm::BitVector halves = findHalves(op, target);
+    lowered.push_back({arraysOf(op, target)});
     FailureOr<simt::KernelInfo> info = simt::lowerKernel(op, *machine, limits);
     if (failed(info))
       return std::nullopt;
-    Kernel& kernel = kernels.emplace_back();
-    kernel.info = *info;
     auto function = cast<func::FuncOp>(op->getPrevNode());
-    if (failed(lowerAddresses(function, *info, halves, kernel.bindings)))
+    if (failed(lowerAddresses(function, *info, lowered.back())))
       return std::nullopt;
+    kernels.emplace_back().info = *info;
     function.erase();
     op.erase();
+  }
+  shareBindings(lowered, target);
+  for (auto [kernel, done] : llvm::zip(kernels, lowered)) {
+    kernel.bindings = std::move(done.bindings);
+    kernel.info.together = std::move(done.together);
   }
   return kernels;
 }
 
 std::optional<std::vector<simt::KernelInfo>> vulkan::plan(ModuleOp module, const TargetSpec& target,
                                                           int64_t items) {
-  std::optional<std::vector<Kernel>> kernels = lowerKernels(module, target, items);
+  loadDialects(module.getContext());
+  std::optional<std::vector<Kernel>> kernels =
+      lowerKernels(module, target, limitsOf(target, items));
   if (!kernels)
     return std::nullopt;
   std::vector<simt::KernelInfo> infos;
@@ -99,10 +102,42 @@ std::optional<std::vector<simt::KernelInfo>> vulkan::plan(ModuleOp module, const
   return infos;
 }
 
+/// What a module asks of a device: the least, as it has been found by what is in it.
+static Requirements requirementsOf(spirv::ModuleOp shader, const TargetSpec& target) {
+  Requirements made;
+  for (spirv::Extension extension : shader.getVceTriple()->getExtensions())
+    made.extensions.push_back(spirv::stringifyExtension(extension).str());
+  for (spirv::Capability capability : shader.getVceTriple()->getCapabilities()) {
+    made.capabilities.push_back(spirv::stringifyCapability(capability).str());
+    switch (capability) {
+    case spirv::Capability::StorageBuffer16BitAccess:
+      made.features.push_back("storageBuffer16BitAccess");
+      break;
+    case spirv::Capability::Int16:
+      made.features.push_back("shaderInt16");
+      break;
+    case spirv::Capability::GroupNonUniform:
+      made.operations.push_back("basic");
+      break;
+    case spirv::Capability::GroupNonUniformShuffle:
+      made.operations.push_back("shuffle");
+      made.subgroup = target.subgroup;
+      break;
+    default:
+      break;
+    }
+  }
+  for (auto* list : {&made.capabilities, &made.extensions, &made.features, &made.operations})
+    llvm::sort(*list);
+  return made;
+}
+
 /// Down to the spirv dialect: a spirv.module for each kernel.
 static std::optional<std::vector<Kernel>> lower(ModuleOp module, const TargetSpec& target,
                                                 int64_t items, std::string& error) {
-  std::optional<std::vector<Kernel>> kernels = lowerKernels(module, target, items);
+  loadDialects(module.getContext());
+  std::optional<std::vector<Kernel>> kernels =
+      lowerKernels(module, target, limitsOf(target, items));
   if (!kernels) {
     error = "lowering to a program of threads failed";
     return std::nullopt;
@@ -136,6 +171,8 @@ static std::optional<std::vector<Kernel>> lower(ModuleOp module, const TargetSpe
       shader.setVceTripleAttr(
           spirv::VerCapExtAttr::get(versionOf(target), llvm::to_vector(least->getCapabilities()),
                                     llvm::to_vector(least->getExtensions()), module.getContext()));
+  for (auto [kernel, shader] : llvm::zip(*kernels, module.getOps<spirv::ModuleOp>()))
+    kernel.requirements = requirementsOf(shader, target);
   return kernels;
 }
 

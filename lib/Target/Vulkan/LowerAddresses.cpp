@@ -10,7 +10,6 @@
 // is made of them are indices, of arrays whose bytes 32 bits can count, and sums and products are
 // right modulo 2^32 whatever lies between.
 #include "Machine.h"
-#include "dialects/Tile/Tile.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -27,6 +26,7 @@
 
 using namespace mlir;
 using namespace ssmc;
+using namespace ssmc::vulkan;
 
 namespace {
 
@@ -41,8 +41,13 @@ struct Place {
 
 class Lowering {
 public:
-  Lowering(func::FuncOp function, const simt::KernelInfo& info, const llvm::BitVector& halves)
-      : function(function), info(info), halves(halves), b(function.getLoc(), function) {}
+  Lowering(func::FuncOp function, const simt::KernelInfo& info, ArrayRef<KernelArray> arrays)
+      : function(function), info(info), halves(function.getNumArguments()),
+        b(function.getLoc(), function) {
+    for (auto [number, array] : llvm::enumerate(arrays))
+      if (array.ofHalves)
+        halves.set(parameterOf(number));
+  }
 
   FailureOr<gpu::GPUModuleOp> run(std::vector<int>& bindings);
 
@@ -69,7 +74,7 @@ private:
 
   func::FuncOp function;
   const simt::KernelInfo& info;
-  const llvm::BitVector& halves;
+  llvm::BitVector halves; ///< parameters that are arrays of 16-bit elements
   ImplicitLocOpBuilder b;
   IRMapping values;
   llvm::DenseMap<Value, Place> places;
@@ -428,21 +433,11 @@ FailureOr<gpu::GPUModuleOp> Lowering::run(std::vector<int>& bindings) {
   return module;
 }
 
-FailureOr<gpu::GPUModuleOp> vulkan::lowerAddresses(func::FuncOp function,
-                                                   const simt::KernelInfo& info,
-                                                   const llvm::BitVector& halves,
-                                                   std::vector<int>& bindings) {
-  return Lowering(function, info, halves).run(bindings);
-}
-
-llvm::BitVector vulkan::findHalves(tile::KernelOp kernel, const TargetSpec& target) {
-  // Sizes, offsets and workspace, then of each operand an address and four strides.
-  llvm::BitVector halves(7);
-  for (auto operand : kernel.getOperandsAttr().getAsRange<tile::OperandAttr>())
-    if (operand.getRole() != tile::Role::Row) {
-      Type storage = operand.getStorage();
-      halves.push_back(target.storage16 && (storage.isBF16() || storage.isF16()));
-      halves.resize(halves.size() + 4);
-    }
-  return halves;
+LogicalResult vulkan::lowerAddresses(func::FuncOp function, const simt::KernelInfo& info,
+                                     LoweredKernel& kernel) {
+  auto module = Lowering(function, info, kernel.arrays).run(kernel.bindings);
+  if (failed(module))
+    return failure();
+  kernel.module = *module;
+  return success();
 }

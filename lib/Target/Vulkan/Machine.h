@@ -1,23 +1,20 @@
 /// How tile kernels become modules of SPIR-V: first programs of threads with addresses as in the
 /// LLVM dialect, for the machine below, then arrays of words in place of addresses
-/// (LowerAddresses.cpp), then the spirv dialect by upstream's conversions (Codegen.cpp).
+/// (LowerAddresses.cpp), which share bindings where there are too many (ShareBindings.cpp), then
+/// the spirv dialect by upstream's conversions (Codegen.cpp).
 #pragma once
 
 #include "ssmc/Target/Vulkan.h"
 
-#include "llvm/ADT/BitVector.h"
+#include "dialects/Tile/Tile.h"
+
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 
 #include <memory>
 
-namespace mlir {
-class OpBuilder;
-namespace func {
+namespace mlir::func {
 class FuncOp;
-} // namespace func
-namespace gpu {
-class GPUModuleOp;
-} // namespace gpu
-} // namespace mlir
+} // namespace mlir::func
 
 namespace ssmc::vulkan {
 
@@ -26,15 +23,41 @@ constexpr unsigned globalSpace = 1, sharedSpace = 3;
 
 std::unique_ptr<simt::Machine> makeMachine(const TargetSpec& target);
 
-/// Makes a gpu.module, with a function for the device, of a function of simt::lowerKernel, and
-/// says which binding each parameter has. Those of `halves` are arrays of 16-bit elements. Fails,
-/// with a message, on what has no such form.
-mlir::FailureOr<mlir::gpu::GPUModuleOp> lowerAddresses(mlir::func::FuncOp function,
-                                                       const simt::KernelInfo& info,
-                                                       const llvm::BitVector& halves,
-                                                       std::vector<int>& bindings);
+/// An array of a kernel, in the order of parameters.
+struct KernelArray {
+  std::string name;
+  tile::Role role = tile::Role::In;
+  /// Whether it is one of 16-bit elements, and not of words.
+  bool ofHalves = false;
+  /// How large it is next to others.
+  int64_t weight = 1;
+};
+llvm::SmallVector<KernelArray> arraysOf(tile::KernelOp kernel, const TargetSpec& target);
+/// The number of an array's pointer among the parameters.
+unsigned parameterOf(size_t array);
 
-/// The parameters of a kernel that point to elements of 16 bits, where a target has arrays of such.
-llvm::BitVector findHalves(tile::KernelOp kernel, const TargetSpec& target);
+/// A kernel as a gpu.module, whose function has an argument for each binding.
+struct LoweredKernel {
+  llvm::SmallVector<KernelArray> arrays;
+  mlir::gpu::GPUModuleOp module;
+  /// As in Kernel, and KernelInfo.
+  std::vector<int> bindings;
+  std::vector<std::pair<int64_t, int64_t>> together;
+};
+
+/// Makes a gpu.module, with a function for the device, of a function of simt::lowerKernel; the
+/// kernel's arrays are known. Each pointer has a binding of its own. Fails, with a message, on what
+/// has no such form.
+mlir::LogicalResult lowerAddresses(mlir::func::FuncOp function, const simt::KernelInfo& info,
+                                   LoweredKernel& kernel);
+
+/// Lets arrays share bindings until all kernels of a module have no more of them than a target, or
+/// nothing is left to be shared.
+void shareBindings(llvm::MutableArrayRef<LoweredKernel> kernels, const TargetSpec& target);
+
+/// Every tile kernel of a module as a gpu.module in its place. Nothing, with a message, where it
+/// cannot be done.
+std::optional<std::vector<Kernel>> lowerKernels(mlir::ModuleOp module, const TargetSpec& target,
+                                                const simt::Limits& limits);
 
 } // namespace ssmc::vulkan

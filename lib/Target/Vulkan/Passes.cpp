@@ -1,6 +1,5 @@
 // The passes of the Vulkan target.
 #include "Machine.h"
-#include "dialects/Tile/Tile.h"
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/SPIRV/IR/SPIRVDialect.h"
@@ -28,24 +27,15 @@ struct LowerTileToGroups : PassWrapper<LowerTileToGroups, OperationPass<ModuleOp
     vulkan::TargetSpec target;
     target.sharedBytes = sharedBytes;
     target.threads = threads;
-    std::unique_ptr<simt::Machine> machine = vulkan::makeMachine(target);
+    target.bindings = bindings;
+    target.storage16 = storage16;
+    target.subgroup = subgroup;
     simt::Limits limits;
     limits.sharedBytes = sharedBytes;
     limits.threads = threads;
     limits.processors = 1;
-    SmallVector<tile::KernelOp> kernels(getOperation().getOps<tile::KernelOp>());
-    for (tile::KernelOp kernel : kernels) {
-      llvm::BitVector halves = vulkan::findHalves(kernel, target);
-      FailureOr<simt::KernelInfo> info = simt::lowerKernel(kernel, *machine, limits);
-      if (failed(info))
-        return signalPassFailure();
-      std::vector<int> bindings;
-      auto function = cast<func::FuncOp>(kernel->getPrevNode());
-      if (failed(vulkan::lowerAddresses(function, *info, halves, bindings)))
-        return signalPassFailure();
-      function.erase();
-      kernel.erase();
-    }
+    if (!vulkan::lowerKernels(getOperation(), target, limits))
+      return signalPassFailure();
   }
 
   Option<int64_t> sharedBytes{*this, "shared-bytes",
@@ -53,6 +43,14 @@ struct LowerTileToGroups : PassWrapper<LowerTileToGroups, OperationPass<ModuleOp
                               llvm::cl::init(vulkan::TargetSpec().sharedBytes)};
   Option<int64_t> threads{*this, "threads", llvm::cl::desc("invocations of a work group"),
                           llvm::cl::init(vulkan::TargetSpec().threads)};
+  Option<int64_t> bindings{*this, "bindings",
+                           llvm::cl::desc("storage buffers that a kernel may have"),
+                           llvm::cl::init(vulkan::TargetSpec().bindings)};
+  Option<bool> storage16{*this, "storage16", llvm::cl::desc("arrays of 16-bit elements are such"),
+                         llvm::cl::init(vulkan::TargetSpec().storage16)};
+  Option<int64_t> subgroup{*this, "subgroup",
+                           llvm::cl::desc("invocations that exchange values; 1: none"),
+                           llvm::cl::init(vulkan::TargetSpec().subgroup)};
 };
 } // namespace
 

@@ -17,6 +17,14 @@ const std::vector<std::string>& TargetSpec::profiles() {
   return names;
 }
 
+std::string TargetSpec::versionText() const {
+  return std::to_string(version / 10) + "." + std::to_string(version % 10);
+}
+
+std::string TargetSpec::vulkanVersion() const {
+  return version >= 16 ? "1.3" : version > 13 ? "1.2" : "1.1";
+}
+
 int64_t Kernel::countBindings() const {
   return 1 + (bindings.empty() ? 0 : std::max(0, *llvm::max_element(bindings)));
 }
@@ -41,6 +49,36 @@ static std::optional<int64_t> findNumber(const json::Value& value, llvm::StringR
     if (std::optional<int64_t> found = findNumber(one, name))
       return found;
   return std::nullopt;
+}
+
+/// Whether a list of that name, wherever it is, has a text.
+static bool hasText(const json::Value& value, llvm::StringRef name, llvm::StringRef text) {
+  auto isIn = [&](const json::Value& one) { return hasText(one, name, text); };
+  if (const json::Array* array = value.getAsArray())
+    return llvm::any_of(*array, isIn);
+  const json::Object* object = value.getAsObject();
+  if (!object)
+    return false;
+  if (const json::Array* list = object->getArray(name))
+    if (llvm::any_of(*list, [&](const json::Value& one) { return one.getAsString() == text; }))
+      return true;
+  return llvm::any_of(*object, [&](const auto& member) { return isIn(member.second); });
+}
+
+/// Invocations that surely run in one subgroup and exchange values.
+static int64_t subgroupOf(const json::Value& value, int64_t size) {
+  bool shuffles = false;
+  for (const char* list : {"supportedOperations", "subgroupSupportedOperations"})
+    shuffles |= hasText(value, list, "VK_SUBGROUP_FEATURE_SHUFFLE_BIT");
+  if (!shuffles)
+    return 1;
+  // Where sizes vary and none can be required, it may be the least.
+  bool isFixed = findNumber(value, "subgroupSizeControl").value_or(0) &&
+                 findNumber(value, "computeFullSubgroups").value_or(0);
+  if (!isFixed)
+    size = std::min(size, findNumber(value, "minSubgroupSize").value_or(size));
+  // (Groups of lanes are of powers of two, of 32 at most.)
+  return std::clamp<int64_t>(llvm::bit_floor(uint64_t(std::max<int64_t>(size, 1))), 1, 32);
 }
 
 static bool readFile(llvm::StringRef path, TargetSpec& spec, std::string& error) {
@@ -77,8 +115,7 @@ static bool readFile(llvm::StringRef path, TargetSpec& spec, std::string& error)
     }
   spec.storage16 = findNumber(*value, "storageBuffer16BitAccess").value_or(0) &&
                    findNumber(*value, "shaderInt16").value_or(0);
-  // Lanes exchange values in groups of 32 at most.
-  spec.subgroup = std::min<int64_t>(32, llvm::bit_floor(uint64_t(spec.subgroup)));
+  spec.subgroup = subgroupOf(*value, spec.subgroup);
   return true;
 }
 

@@ -13,18 +13,18 @@
 // LESS:        cp.async.wait.all
 // LESS-NEXT:   llvm.nvvm.barrier
 
-// The state, what a tile adds to it and a tile of v: 8 KiB each. What is left of shared memory holds `n` and k.
+// The state and a tile of v: 8 KiB each, and four elements more for each row. (What a tile adds to the state is added
+// where it is computed.) What is left of shared memory holds `n` and k.
 // CHECK-LABEL: func.func @sums(
 // CHECK-SAME:  %[[WORKSPACE:arg6]]: !llvm.ptr<1>
-// CHECK-SAME:  shared_bytes = 1152 : i64, {{.*}}workspace_bytes = 24576 : i64
+// CHECK-SAME:  shared_bytes = 1408 : i64, {{.*}}workspace_bytes = 16896 : i64
 // The block's own part of it, by its number among all of the grid.
 // CHECK:       %[[BLOCK:.*]] = arith.extui
 // CHECK:       %[[ROWS:.*]] = arith.muli
 // CHECK:       %[[NUMBER:.*]] = arith.addi %[[ROWS]], %[[BLOCK]]
-// CHECK:       %[[OFFSET:.*]] = arith.muli %[[NUMBER]], %c24576_i64
+// CHECK:       %[[OFFSET:.*]] = arith.muli %[[NUMBER]], %c16896_i64
 // CHECK:       %[[SPACE:.*]] = llvm.getelementptr %[[WORKSPACE]][%[[OFFSET]]]
-// CHECK:       llvm.getelementptr %[[SPACE]][8192]
-// CHECK:       llvm.getelementptr %[[SPACE]][16384]
+// CHECK:       llvm.getelementptr %[[SPACE]][8448]
 // Copies of 16 bytes go there as well, through registers.
 // CHECK-NOT:   cp.async
 // CHECK:       llvm.store {{.*}} : vector<4xf32>, !llvm.ptr<1>

@@ -158,6 +158,35 @@ TEST(vulkanLaunches) {
       }
 }
 
+// Two pointers of one binding, in either order: the buffer is bound from the first of them on.
+TEST(vulkanSharesBindings) {
+  Device* device = open();
+  if (!device)
+    return;
+  std::string error;
+  KernelCode code = doubleAndAdd();
+  code.bindings[2] = 2; // (One that the kernel does not follow.)
+  auto program = Program::load(*device, {code}, error);
+  CHECK_DONE(program);
+  if (!program)
+    return;
+  std::vector<uint32_t> a = counted(3), y(3);
+  auto *onA = static_cast<char*>(device->allocate(12, error)),
+       *onY = static_cast<char*>(device->allocate(1036, error));
+  CHECK_DONE(onA && onY && device->upload(onA, a.data(), 12, error));
+  for (int64_t before : {0, 4, 512, 1024, 1036}) {
+    CHECK_DONE(device->fill(onY, 0xff, 1036, error));
+    CHECK_DONE(program->launch(
+        0, 1, 1, {3, number(onA), number(onY + before), number(onY + 1024), 1}, error));
+    CHECK_DONE(device->download(y.data(), onY + 1024, 12, error));
+    CHECK((y == std::vector<uint32_t>{7, 9, 11}));
+  }
+  CHECK(!program->launch(0, 1, 1, {3, number(onA), number(onA), number(onY), 1}, error));
+  CHECK_MESSAGE(error, "parameter 3 of the kernel double_and_add lies in another allocation");
+  device->release(onA);
+  device->release(onY);
+}
+
 // Each launch reads what the one before wrote; there are more than a batch, a descriptor pool and
 // the parameters' memory hold.
 TEST(vulkanLaunchesInOrder) {
@@ -252,20 +281,30 @@ TEST(vulkanRefusesKernels) {
     code.bindings.resize(size_t(limits.bindings));
     std::iota(code.bindings.begin(), code.bindings.end(), 1);
   };
-  auto twice = [](KernelCode& code, const DeviceLimits&) { code.bindings[0] = 2; };
   auto name = [](KernelCode& code, const DeviceLimits&) { code.name = "double_and"; };
   auto words = [](KernelCode& code, const DeviceLimits&) { code.words.resize(20); };
   auto end = [](KernelCode& code, const DeviceLimits&) { code.words.pop_back(); };
   auto empty = [](KernelCode& code, const DeviceLimits&) { code.words = {}; };
+  auto version = [](KernelCode& code, const DeviceLimits&) { code.words[1] = 0x00010700; };
+  auto subgroup = [](KernelCode& code, const DeviceLimits& limits) {
+    code.subgroup = limits.subgroupSize + 1;
+  };
+  // (The first instruction is a capability.)
+  auto unknown = [](KernelCode& code, const DeviceLimits&) { code.words[6] = 6022; };
+  auto halves = [](KernelCode& code, const DeviceLimits&) { code.words[6] = 4433; };
   CHECK_MESSAGE(refusal(*device, threads), "threads in a workgroup, and the Vulkan device");
   CHECK_MESSAGE(refusal(*device, shared), "bytes of shared memory, and the Vulkan device");
   if (device->limits().bindings <= 1 << 16)
     CHECK_MESSAGE(refusal(*device, bindings), "bindings of storage buffers, and the Vulkan device");
-  CHECK_MESSAGE(refusal(*device, twice), "has two parameters of one binding");
   CHECK_MESSAGE(refusal(*device, name), "double_and is no entry point");
   CHECK_MESSAGE(refusal(*device, words), "compute of a whole SPIR-V module");
   CHECK_MESSAGE(refusal(*device, end), "compute of a whole SPIR-V module");
   CHECK_MESSAGE(refusal(*device, empty), "compute of a whole SPIR-V module");
+  CHECK_MESSAGE(refusal(*device, version), "is of SPIR-V 1.7, and the Vulkan device");
+  CHECK_MESSAGE(refusal(*device, subgroup), "of a subgroup, and the Vulkan device");
+  CHECK_MESSAGE(refusal(*device, unknown), "needs the capability 6022 of SPIR-V, which is not");
+  if (!device->limits().storage16)
+    CHECK_MESSAGE(refusal(*device, halves), "lacks the feature storageBuffer16BitAccess");
 }
 
 TEST(vulkanRefusesLaunches) {
