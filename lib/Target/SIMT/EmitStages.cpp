@@ -16,11 +16,12 @@ void KernelEmitter::barrier() {
 
 /// The number of a thread among `count`, which are those after the last ones that had work since
 /// threads met, so that what a stage has for few threads is done side by side. Those that are not
-/// among them have larger numbers.
+/// among them have larger numbers. (Blocks that share a processor are side by side anyway, and
+/// numbers cost registers.)
 Value KernelEmitter::numberAmong(int64_t count) {
   int64_t threads = limits.threads, lanes = machine.lanes();
   int64_t taken = llvm::alignTo(count, lanes), first = firstFree;
-  if (!llvm::isPowerOf2_64(threads) || taken >= threads)
+  if (!ownsProcessor || !llvm::isPowerOf2_64(threads) || taken >= threads)
     return thread;
   firstFree = (first + taken) % threads;
   if (first == 0)

@@ -136,9 +136,10 @@ class KernelEmitter {
 public:
   KernelEmitter(tile::KernelOp kernel, mlir::ImplicitLocOpBuilder& b, const Machine& machine,
                 const Limits& limits, const Slice& slice, const ProductMap& products,
-                bool roundsProducts, bool stagesAhead, const Columns& columns)
+                bool roundsProducts, bool stagesAhead, bool ownsProcessor, const Columns& columns)
       : kernel(kernel), b(b), machine(machine), limits(limits), slice(slice), products(products),
-        roundsProducts(roundsProducts), stagesAhead(stagesAhead), columns(columns) {
+        roundsProducts(roundsProducts), stagesAhead(stagesAhead), ownsProcessor(ownsProcessor),
+        columns(columns) {
     for (const auto& [op, product] : products)
       hasBlocks |= usesBlocks(op);
   }
@@ -344,6 +345,8 @@ private:
   bool hasBlocks = false;
   /// Whether operands are brought in a tile ahead.
   bool stagesAhead;
+  /// Whether no other block has room on the processor.
+  bool ownsProcessor;
   Columns columns;
   /// Products that are computed where their one reader is.
   llvm::DenseSet<Operation*> fused;

@@ -463,7 +463,7 @@ FailureOr<KernelInfo> simt::lowerKernel(tile::KernelOp kernel, const Machine& ma
     Limits wide = limits;
     wide.threads = 32 * columns.warps + copyThreads;
     KernelEmitter emitter(kernel, b, machine, wide, slice, products, roundsProducts, stagesAhead,
-                          columns);
+                          /*ownsProcessor=*/true, columns);
     emitter.run(inWorkspace);
     if (emitter.pack(inWorkspace))
       return emitter.info;
@@ -477,7 +477,7 @@ FailureOr<KernelInfo> simt::lowerKernel(tile::KernelOp kernel, const Machine& ma
   for (;;) {
     ImplicitLocOpBuilder b(kernel.getLoc(), kernel);
     KernelEmitter emitter(kernel, b, machine, sized, slice, products, roundsProducts, stagesAhead,
-                          Columns());
+                          /*ownsProcessor=*/sized.threads > limits.threads, Columns());
     emitter.run(inWorkspace);
     size_t moved = inWorkspace.size();
     if (emitter.pack(inWorkspace)) {

@@ -233,8 +233,9 @@ struct BlockPlan {
     }
     for (auto& [base, rest] : wanted)
       copyStages[base] = readyAfter(base) + 1;
-    // (What is carried or stacked has stages of its own, and a sequence may write what is loaded.)
-    if (carried.empty() && stacked.empty() && !lastSequence)
+    // (What is carried or stacked has stages of its own, and a sequence may write what is loaded.
+    // Where blocks share a processor one computes while another waits for what it loads.)
+    if (e.ownsProcessor && carried.empty() && stacked.empty() && !lastSequence)
       delay();
   }
 
