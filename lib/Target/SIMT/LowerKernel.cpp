@@ -474,10 +474,11 @@ FailureOr<KernelInfo> simt::lowerKernel(tile::KernelOp kernel, const Machine& ma
   arrangeForThreads(kernel, limits.threads, machine.lanes());
   findProducts(kernel, roundsProducts, products, readAlong);
   Limits sized = limits;
+  bool ownsProcessor = false;
   for (;;) {
     ImplicitLocOpBuilder b(kernel.getLoc(), kernel);
     KernelEmitter emitter(kernel, b, machine, sized, slice, products, roundsProducts, stagesAhead,
-                          /*ownsProcessor=*/sized.threads > limits.threads, Columns());
+                          ownsProcessor, Columns());
     emitter.run(inWorkspace);
     size_t moved = inWorkspace.size();
     if (emitter.pack(inWorkspace)) {
@@ -489,7 +490,7 @@ FailureOr<KernelInfo> simt::lowerKernel(tile::KernelOp kernel, const Machine& ma
         kernel->getPrevNode()->erase();
         continue;
       }
-      if (!isShared || !roundsProducts || sized.threads > limits.threads ||
+      if (ownsProcessor || !machine.hasCopies() ||
           2 * emitter.info.sharedBytes <= limits.sharedBytes) {
         if (isShared)
           emitter.info.residentBlocks = std::clamp<int64_t>(
@@ -497,7 +498,9 @@ FailureOr<KernelInfo> simt::lowerKernel(tile::KernelOp kernel, const Machine& ma
         return emitter.info;
       }
       // One block a processor: with more threads, as no other block has work while this one waits.
-      sized.threads *= 2;
+      ownsProcessor = true;
+      if (isShared && roundsProducts)
+        sized.threads *= 2;
       kernel->getPrevNode()->erase();
       inWorkspace.clear();
       continue;
