@@ -46,15 +46,12 @@ static void sumLabelByLabel(ssm::SumOp sum, int64_t threads, int64_t lanes) {
 /// The number of folds side by side, as labels stand that nothing in it mixes; a sum may be left
 /// out.
 static int64_t foldsSideBySide(ssm::FoldOp fold, Operation* except) {
-  llvm::StringSet<> mixed = mixedLabels(fold);
-  if (except) {
-    mixed.clear();
-    mixed.insert(fold.getAxis().getName());
-    for (Operation& op : *fold.getBlock())
-      if (&op != except)
-        for (auto& entry : mixedLabels(&op))
-          mixed.insert(entry.getKey());
-  }
+  llvm::StringSet<> mixed;
+  mixed.insert(fold.getAxis().getName());
+  for (Operation& op : *fold.getBlock())
+    if (&op != except)
+      for (auto& entry : mixedLabels(&op))
+        mixed.insert(entry.getKey());
   llvm::StringSet<> seen;
   int64_t count = 1;
   auto look = [&](Value value) {
@@ -63,7 +60,7 @@ static int64_t foldsSideBySide(ssm::FoldOp fold, Operation* except) {
         count *= axis.getSize();
   };
   for (Value value : fold.getYield().getValues())
-    look(value.getDefiningOp() == except && except ? except->getOperand(0) : value);
+    look(except && value.getDefiningOp() == except ? except->getOperand(0) : value);
   return count;
 }
 
@@ -73,10 +70,10 @@ static void stackTerms(ssm::FoldOp fold, int64_t threads) {
     if (!sum || sum->getBlock() != fold.getBlock() || !sum->hasOneUse())
       continue;
     ssm::ArrayType terms = sum.getOperand().getType();
+    int64_t before = foldsSideBySide(fold, nullptr);
     if (terms.has(fold.getAxis().getName()) ||
         countOf(terms.getAxes()) * fold.getAxis().getSize() > mostStacked ||
-        foldsSideBySide(fold, nullptr) * 4 >= threads ||
-        foldsSideBySide(fold, sum) <= foldsSideBySide(fold, nullptr))
+        before * 4 >= threads || foldsSideBySide(fold, sum) <= before)
       continue;
     Value result = fold.getResult(i);
     OpBuilder b(fold->getContext());

@@ -101,18 +101,12 @@ void KernelEmitter::readRuns(Value value, StringRef kept, StringRef reduced, boo
     for (ArrayRef<Point> row : points)
       inner.push_back(
           llvm::map_to_vector(row, [&](const Point& one) { return operandPoint(op, one); }));
-    for (Value operand : op->getOperands()) {
-      Side side{value, kept, reduced};
-      if (auto relabel = dyn_cast<ssm::RelabelOp>(op))
-        for (StringRef* label : {&side.kept, &side.reduced})
-          for (auto [from, to] :
-               llvm::zip(ssm::strings(relabel.getFrom()), ssm::strings(relabel.getTo())))
-            if (to == *label) {
-              *label = from;
-              break;
-            }
-      readRuns(operand, side.kept, side.reduced, keptTogether, inner);
+    if (auto relabel = dyn_cast<ssm::RelabelOp>(op)) {
+      kept = nameBelow(relabel, kept);
+      reduced = nameBelow(relabel, reduced);
     }
+    for (Value operand : op->getOperands())
+      readRuns(operand, kept, reduced, keptTogether, inner);
     return;
   }
   const Buffer& buffer = found->second;

@@ -110,16 +110,18 @@ Value KernelEmitter::restOf(Value value) {
 
 //===-- sides in memory as bf16 --------------------------------------------------------------===//
 
+StringRef simt::nameBelow(ssm::RelabelOp relabel, StringRef label) {
+  for (auto [from, to] : llvm::zip(ssm::strings(relabel.getFrom()), ssm::strings(relabel.getTo())))
+    if (to == label)
+      return from;
+  return label;
+}
+
 KernelEmitter::Side KernelEmitter::sideOf(Value value, StringRef kept, StringRef reduced) {
   Side side{value, kept, reduced};
   while (auto relabel = side.base.getDefiningOp<ssm::RelabelOp>()) {
-    for (StringRef* label : {&side.kept, &side.reduced})
-      for (auto [from, to] :
-           llvm::zip(ssm::strings(relabel.getFrom()), ssm::strings(relabel.getTo())))
-        if (to == *label) {
-          *label = from;
-          break;
-        }
+    side.kept = nameBelow(relabel, side.kept);
+    side.reduced = nameBelow(relabel, side.reduced);
     side.base = relabel.getOperand();
   }
   return side;
@@ -245,11 +247,7 @@ std::optional<Value> KernelEmitter::storedPair(Value value, const Point& point, 
   auto relabel = value.getDefiningOp<ssm::RelabelOp>();
   if (!relabel)
     return {};
-  StringRef from = label;
-  for (auto [old, name] : llvm::zip(ssm::strings(relabel.getFrom()), ssm::strings(relabel.getTo())))
-    if (name == label)
-      from = old;
-  return storedPair(relabel.getOperand(), operandPoint(relabel, point), from);
+  return storedPair(relabel.getOperand(), operandPoint(relabel, point), nameBelow(relabel, label));
 }
 
 KernelEmitter::Pair KernelEmitter::pairAt(Value value, const Point& point, StringRef label,

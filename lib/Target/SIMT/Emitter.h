@@ -107,6 +107,9 @@ void applySlice(tile::KernelOp kernel, const Slice& slice);
 /// Rewrites what would leave most threads without work (Arrange.cpp).
 void arrangeForThreads(tile::KernelOp kernel, int64_t threads, int64_t lanes);
 
+/// The name that a label has in what is renamed.
+StringRef nameBelow(ssm::RelabelOp relabel, StringRef label);
+
 /// Labels along which elements meet somewhere below an op: those that are reduced, renamed or
 /// walked over.
 llvm::StringSet<> mixedLabels(Operation* root);

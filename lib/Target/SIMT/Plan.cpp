@@ -417,16 +417,14 @@ void KernelEmitter::emitBlock(Block* block, ArrayRef<Result> carried, ArrayRef<R
     return alike;
   };
   llvm::DenseMap<size_t, Buffer> computed;
+  // What a stage loads is asked for first.
+  llvm::stable_sort(plan.ordered, [](Operation* x, Operation* y) {
+    return isa<tile::LoadOp>(x) && !isa<tile::LoadOp>(y);
+  });
   for (int64_t stage = 1; stage <= last; ++stage) {
     SmallVector<std::pair<Value, Buffer>> made;
     bool isOnItsWay = false;
-    // What is loaded is asked for first.
-    SmallVector<Operation*> inOrder;
-    for (bool isLoad : {true, false})
-      for (Operation* op : plan.ordered)
-        if (isa<tile::LoadOp>(op) == isLoad)
-          inOrder.push_back(op);
-    for (Operation* op : inOrder) {
+    for (Operation* op : plan.ordered) {
       if (plan.stages[op] != stage)
         continue;
       Scope scope(*this);
@@ -469,25 +467,6 @@ void KernelEmitter::emitBlock(Block* block, ArrayRef<Result> carried, ArrayRef<R
       copiesMade.push_back({{base.getAsOpaquePointer(), false}, high});
       if (rest)
         copiesMade.push_back({{base.getAsOpaquePointer(), true}, low});
-    }
-    if (getenv("SSMC_PLAN")) {
-      llvm::errs() << "stage " << stage << "\n";
-      for (Operation* op : plan.ordered)
-        if (plan.stages[op] == stage) {
-          llvm::errs() << "   ";
-          op->print(llvm::errs(), OpPrintingFlags().skipRegions().useLocalScope());
-          if (usesPairs(op))
-            llvm::errs() << "   PAIRS" << (usesTiles(op) ? " tiles" : "");
-          llvm::errs() << "\n";
-        }
-      for (auto& [base, rest] : copied[stage])
-        llvm::errs() << "    copy" << (rest ? " pair " : " ") << base << "\n";
-      for (auto& [value, buffer] : made) {
-        int64_t n = 1;
-        for (auto& d : buffer.dims)
-          n *= d.extent;
-        llvm::errs() << "    place " << buffer.id << " " << n << " x " << buffer.storage << "\n";
-      }
     }
     for (size_t i : aside[stage]) {
       Scope scope(*this);
