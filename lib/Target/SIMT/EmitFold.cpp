@@ -14,12 +14,23 @@ using namespace mlir;
 using namespace ssmc;
 using namespace ssmc::simt;
 
-/// Registers that a thread may hold of what is carried, and ops that a step may unroll to.
-static constexpr int64_t mostHeld = 160, mostUnrolled = 6000, fewUnrolled = 400;
 /// Ops that all steps may unroll to, and those of which positions rule most out.
 static constexpr int64_t mostWritten = 1500, mostTriangular = 30000;
 /// Stacked elements that wait in registers to be written.
 static constexpr size_t mostWaiting = 64;
+
+int64_t simt::countOps(ssm::FoldOp fold, llvm::function_ref<int64_t(Value)> elements) {
+  int64_t count = 0;
+  fold.getBody().walk([&](Operation* op) {
+    int64_t times = 1;
+    for (Operation* parent = op->getParentOp(); parent != fold; parent = parent->getParentOp())
+      if (auto nested = dyn_cast<ssm::FoldOp>(parent))
+        times *= nested.getAxis().getSize();
+    if (op->getNumResults())
+      count += times * elements(isReduction(op) ? op->getOperand(0) : op->getResult(0));
+  });
+  return count;
+}
 
 bool KernelEmitter::planPrivate(ssm::FoldOp fold, SmallVector<ssm::AxisAttr>& dealt) {
   llvm::StringSet<> mixed = mixedLabels(fold), seen;
@@ -37,26 +48,20 @@ bool KernelEmitter::planPrivate(ssm::FoldOp fold, SmallVector<ssm::AxisAttr>& de
         count *= axis.getSize();
     return count;
   };
-  int64_t held = 0, unrolled = 0;
+  int64_t held = 0, unrolled = countOps(fold, heldCount);
   for (Value init : fold.getInits())
     held += heldCount(init);
-  fold.getBody().walk([&](Operation* op) {
-    int64_t times = 1;
-    for (Operation* parent = op->getParentOp(); parent != fold; parent = parent->getParentOp())
-      if (auto nested = dyn_cast<ssm::FoldOp>(parent))
-        times *= nested.getAxis().getSize();
-    if (op->getNumResults())
-      unrolled += times * heldCount(isReduction(op) ? op->getOperand(0) : op->getResult(0));
-  });
-  if (held > mostHeld || unrolled > mostUnrolled)
+  if (held > mostCarried || unrolled > mostUnrolled)
     return false;
   return countOf(dealt) * 4 >= limits.threads || unrolled <= fewUnrolled;
 }
 
 void KernelEmitter::emitFold(ssm::FoldOp fold) {
-  SmallVector<ssm::AxisAttr> dealt;
-  if (planPrivate(fold, dealt))
-    emitPrivateFold(fold, dealt);
+  HeldFold alone{fold, {}, {}, {}, {}};
+  if (HeldFold* held = heldFolds.lookup(fold))
+    emitPrivateFold(*held);
+  else if (planPrivate(fold, alone.dealt))
+    emitPrivateFold(alone);
   else
     emitSharedFold(fold);
 }
@@ -86,14 +91,14 @@ SmallVector<ssm::AxisAttr> KernelEmitter::heldAxes(Value value) {
   SmallVector<ssm::AxisAttr> axes;
   for (ssm::AxisAttr axis : arrayType(value).getAxes())
     if (!dealtLabels.contains(axis.getName()))
-      axes.push_back(axis);
+      axes.push_back(heldPart(axis));
   return axes;
 }
 
 Private KernelEmitter::evaluateAll(Value value, ArrayRef<ssm::AxisAttr> axes, const Point& point) {
   Private held{SmallVector<ssm::AxisAttr>(axes), {}};
   Type element = arrayType(value).getElementType();
-  forPositions(axes, point, [&](const Point& at) {
+  forHeld(axes, point, [&](const Point& at) {
     Value one = evaluate(value, at);
     if (one.getType() != element && element.isF32())
       one = one.getType().isInteger(1) ? arith::UIToFPOp::create(b, element, one).getResult()
@@ -103,42 +108,39 @@ Private KernelEmitter::evaluateAll(Value value, ArrayRef<ssm::AxisAttr> axes, co
   return held;
 }
 
-void KernelEmitter::emitPrivateFold(ssm::FoldOp fold, ArrayRef<ssm::AxisAttr> dealt) {
+void KernelEmitter::emitPrivateFold(HeldFold& held) {
+  ssm::FoldOp fold = held.fold;
+  ArrayRef<ssm::AxisAttr> dealt = held.dealt;
   Scope scope(*this);
   auto savedPositions = foldPositions;
   auto savedPrivates = privates;
-  dealtLabels.clear();
-  for (ssm::AxisAttr axis : dealt)
-    dealtLabels.insert(axis.getName());
-  inPrivate = true;
+  InFold inside(*this, held);
   unsigned carriedCount = fold.getNumCarried();
   SmallVector<Buffer> targets;
   SmallVector<StringRef> order;
   for (ssm::AxisAttr axis : dealt)
     order.push_back(axis.getName());
-  for (Value result : fold.getResults())
-    targets.push_back(result.use_empty() ? Buffer() : makeBuffer(arrayType(result), order));
+  // What is held, by its number among what the fold carries.
+  SmallVector<Private*> kept(fold.getNumResults());
+  for (auto [entry, value] : llvm::zip(held.carried, held.values))
+    kept[entry.second] = &value;
+  for (auto [result, isHeld] : llvm::zip(fold.getResults(), kept))
+    targets.push_back(result.use_empty() || isHeld ? Buffer()
+                                                   : makeBuffer(arrayType(result), order));
   // Threads that stand for the same element leave it to the first of them.
-  auto keep = [&](const Buffer& target, Value value, const Private& held, const Point& point) {
-    Value mine;
-    for (ssm::AxisAttr axis : dealt)
-      if (!arrayType(value).has(axis.getName()) && axis.getSize() > 1) {
-        Value first = arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
-                                            indexValue(*point.find(axis.getName())), i32(0));
-        mine = mine ? arith::AndIOp::create(b, mine, first) : first;
-      }
-    when(mine, [&] {
+  auto keep = [&](const Buffer& target, Value value, const Private& mine, const Point& point) {
+    when(isFirstOf(held, value, point), [&] {
       size_t next = 0;
-      forPositions(held.axes, point,
-                   [&](const Point& at) { store(target, at, held.elements[next++]); });
+      forHeld(mine.axes, point, [&](const Point& at) { store(target, at, mine.elements[next++]); });
     });
   };
   ssm::AxisAttr steps = fold.getAxis();
-  deal(dealt, [&](const Point& point) {
+  auto takeSteps = [&](const Point& point) {
     SmallVector<Value> inits;
     SmallVector<Private> carried;
-    for (auto [argument, init] : llvm::zip(fold.getBlock()->getArguments(), fold.getInits())) {
-      carried.push_back(evaluateAll(init, heldAxes(argument), point));
+    for (auto [i, argument, init] :
+         llvm::enumerate(fold.getBlock()->getArguments(), fold.getInits())) {
+      carried.push_back(kept[i] ? *kept[i] : evaluateAll(init, heldAxes(argument), point));
       llvm::append_range(inits, carried.back().elements);
     }
     auto hold = [&](ValueRange values) {
@@ -212,15 +214,33 @@ void KernelEmitter::emitPrivateFold(ssm::FoldOp fold, ArrayRef<ssm::AxisAttr> de
       });
     }
     hold(last);
+    SmallVector<Value> next;
     for (auto [i, held] : llvm::enumerate(carried))
-      if (!fold.getResult(i).use_empty())
+      if (!kept[i] && !fold.getResult(i).use_empty())
         keep(targets[i], fold.getInits()[i], held, point);
-  });
-  for (auto [result, target] : llvm::zip(fold.getResults(), targets))
-    if (!result.use_empty())
+    for (auto [number, place] : held.carried)
+      llvm::append_range(next, carried[place].elements);
+    return next;
+  };
+  if (held.carried.empty()) {
+    deal(dealt, [&](const Point& point) { takeSteps(point); });
+  } else {
+    auto take = [&] { return takeSteps(heldPoint(held)); };
+    SmallVector<Value> before, after;
+    for (const Private& one : held.values)
+      llvm::append_range(before, one.elements);
+    if (Value mine = holds(held))
+      after = choose(mine, take, [&] { return before; });
+    else
+      after = take();
+    size_t next = 0;
+    for (Private& one : held.values)
+      for (Value& element : one.elements)
+        element = after[next++];
+  }
+  for (auto [result, target, isHeld] : llvm::zip(fold.getResults(), targets, kept))
+    if (!result.use_empty() && !isHeld)
       buffers[result] = target;
-  inPrivate = false;
-  dealtLabels.clear();
   foldPositions = std::move(savedPositions);
   privates = std::move(savedPrivates);
 }

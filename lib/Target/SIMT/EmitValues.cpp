@@ -124,10 +124,15 @@ Value KernelEmitter::readPrivate(const Private& held, const Point& point) {
     const Index* index = point.find(axis.getName());
     assert(index && "a label of a private value has no index");
     int64_t extent = axis.getSize();
+    // (Of what lanes share a thread is asked for its own positions alone.)
+    bool isShared = sharing.sharers > 1 && axis.getName() == sharing.label;
     SmallVector<Value> next;
     for (size_t row = 0; row < elements.size(); row += extent) {
-      if (!index->dynamic) {
-        next.push_back(elements[row + index->constant]);
+      if (!index->dynamic || isShared) {
+        int64_t at = index->constant;
+        if (isShared)
+          at = at / (sharing.width * sharing.sharers) * sharing.width + at % sharing.width;
+        next.push_back(elements[row + at]);
         continue;
       }
       Value at = indexValue(*index), chosen = elements[row];
@@ -280,16 +285,6 @@ Value KernelEmitter::emitFlat(Operation* op, const Point& point) {
 
 //===-- reductions where they are used -------------------------------------------------------===//
 
-void ssmc::simt::forPositions(ArrayRef<ssm::AxisAttr> axes, Point point,
-                              llvm::function_ref<void(const Point&)> body) {
-  if (axes.empty())
-    return body(point);
-  for (int64_t i = 0; i < axes.front().getSize(); ++i) {
-    point.set(axes.front().getName(), {Value(), i});
-    forPositions(axes.drop_front(), point, body);
-  }
-}
-
 static SmallVector<ssm::AxisAttr> reducedAxes(Operation* op) {
   SmallVector<ssm::AxisAttr> axes;
   for (StringRef label : reducedLabels(op))
@@ -300,11 +295,13 @@ static SmallVector<ssm::AxisAttr> reducedAxes(Operation* op) {
 
 Value KernelEmitter::reduceInline(Operation* op, const Point& point) {
   SmallVector<ssm::AxisAttr> axes = reducedAxes(op);
+  for (ssm::AxisAttr& axis : axes)
+    axis = heldPart(axis);
   Value identity = reductionIdentity(b, op, b.getF32Type());
   // Four sums side by side, as an addition waits for the one before.
   SmallVector<Value> sums;
   size_t i = 0;
-  forPositions(axes, point, [&](const Point& one) {
+  forHeld(axes, point, [&](const Point& one) {
     Value term = evaluate(op->getOperand(0), one);
     if (isa<ssm::SumOp>(op) && matchPattern(term, m_AnyZeroFloat()))
       return;
@@ -322,7 +319,7 @@ Value KernelEmitter::reduceInline(Operation* op, const Point& point) {
     Value last = sums.pop_back_val();
     sums[(sums.size() - 1) / 2] = reductionCombine(b, op, sums[(sums.size() - 1) / 2], last);
   }
-  return sums.front();
+  return sumOfSharers(op, sums.front());
 }
 
 Value KernelEmitter::reduceInLoop(Operation* op, const Point& point) {

@@ -21,6 +21,7 @@
 #include "llvm/ADT/StringSet.h"
 
 #include <map>
+#include <memory>
 #include <vector>
 
 namespace ssmc::simt {
@@ -75,6 +76,25 @@ struct Private {
   SmallVector<Value> elements;
 };
 
+/// Lanes that hold positions of a label in turns: `width` side by side each, all of them `sharers`
+/// times as many.
+struct Sharing {
+  StringRef label = {};
+  int64_t sharers = 1, width = 1;
+  Value first; ///< the first position of a thread, while it is in use
+};
+
+/// A fold that keeps what it carries in registers from one tile of a sequence to the next
+/// (HeldFold.cpp).
+struct HeldFold {
+  ssm::FoldOp fold;
+  /// What is held, by its number among what the sequence and what the fold carries.
+  SmallVector<std::pair<unsigned, unsigned>> carried;
+  SmallVector<ssm::AxisAttr> dealt; ///< labels whose positions are dealt out to threads
+  Sharing sharing;
+  SmallVector<Private> values; ///< of `carried`, where the program is
+};
+
 /// A value that a block yields, and where it goes.
 struct Result {
   Value value;
@@ -110,9 +130,21 @@ void arrangeForThreads(tile::KernelOp kernel, int64_t threads, int64_t lanes);
 /// The name that a label has in what is renamed.
 StringRef nameBelow(ssm::RelabelOp relabel, StringRef label);
 
-/// Labels along which elements meet somewhere below an op: those that are reduced, renamed or
-/// walked over.
-llvm::StringSet<> mixedLabels(Operation* root);
+/// Labels along which elements meet somewhere below an op: those that are renamed, walked over or,
+/// if asked for, reduced.
+llvm::StringSet<> mixedLabels(Operation* root, bool reduced = true);
+
+/// Numbers that a thread may hold of what a fold carries, and ops that a step may unroll to; so few
+/// that threads may be without work.
+inline constexpr int64_t mostCarried = 160, mostUnrolled = 6000, fewUnrolled = 400;
+/// The fold that alone reads what a sequence carries, and computes it; none: null.
+HeldFold findHeldFold(tile::SequenceOp sequence);
+/// Deals the fold's work out to so many threads; whether they can hold what it carries.
+bool planHeldFold(HeldFold& held, int64_t threads, int64_t lanes);
+/// A part of a label such that the threads of a block can hold the state of a kernel.
+Slice chooseHeldSlice(tile::KernelOp kernel, const Limits& limits, int64_t lanes);
+/// Ops of a fold's step that one thread computes, by the elements that it has of a value.
+int64_t countOps(ssm::FoldOp fold, llvm::function_ref<int64_t(Value)> elements);
 
 /// The store of what rounding leaves of the value that a store rounds, if there is one.
 tile::StoreOp restStoreOf(tile::StoreOp store);
@@ -310,20 +342,55 @@ private:
   //===-- folds (EmitFold.cpp) ----------------------------------------------------------------===//
   bool planPrivate(ssm::FoldOp fold, SmallVector<ssm::AxisAttr>& dealt);
   void emitFold(ssm::FoldOp fold);
-  void emitPrivateFold(ssm::FoldOp fold, ArrayRef<ssm::AxisAttr> dealt);
+  void emitPrivateFold(HeldFold& held);
   void emitSharedFold(ssm::FoldOp fold);
   bool unrolls(ssm::FoldOp fold);
   void unrollFold(ssm::FoldOp fold, const Point& point);
   Private evaluateAll(Value value, ArrayRef<ssm::AxisAttr> axes, const Point& point);
   SmallVector<ssm::AxisAttr> heldAxes(Value value);
 
+  //===-- folds that hold what they carry (HeldFold.cpp) --------------------------------------===//
+  /// While it lives, values are those of a thread's own folds.
+  struct InFold {
+    InFold(KernelEmitter& e, const HeldFold& held);
+    ~InFold();
+    KernelEmitter& e;
+    llvm::StringSet<> dealtLabels;
+    bool inPrivate;
+    Sharing sharing;
+  };
+  /// The positions of the labels that are dealt out which a thread stands for.
+  Point heldPoint(const HeldFold& held);
+  /// Whether a thread has any; null if all have.
+  Value holds(const HeldFold& held);
+  /// Reads what is held of what the sequence carries.
+  SmallVector<Value> beginHeld(tile::SequenceOp sequence, HeldFold& held);
+  /// Says what it is at this place.
+  void hold(tile::SequenceOp sequence, HeldFold& held, mlir::ValueRange values);
+  /// Leaves the results of the sequence to those who store them, or in memory.
+  void endHeld(tile::SequenceOp sequence, const HeldFold& held);
+  /// Writes a result that threads hold; to an operand, if it has a number.
+  void storeHeld(Value value, Buffer target, int operand = -1);
+  SmallVector<Value> readState(tile::LoadOp load, ArrayRef<ssm::AxisAttr> axes, const Point& point);
+  Value isFirstOf(const HeldFold& held, Value value, const Point& point);
+  SmallVector<Value> zerosFor(Value value, int64_t count);
+  int64_t heldPosition(StringRef label, int64_t number) const;
+  /// The part of a label that a thread holds.
+  ssm::AxisAttr heldPart(ssm::AxisAttr axis);
+  /// All positions that a thread holds, the last label fastest.
+  void forHeld(ArrayRef<ssm::AxisAttr> axes, Point point,
+               llvm::function_ref<void(const Point&)> body);
+  /// The sum of what the lanes have that share a label.
+  Value sumOfSharers(Operation* op, Value sum);
+
   //===-- kernels (LowerKernel.cpp) -----------------------------------------------------------===//
   void emitEntry();
   void enterSequence();
   void emitSequence(tile::SequenceOp sequence);
   /// Gives the arguments of a loop's block their places and first values, and its results the same.
+  /// But for those that a fold holds.
   SmallVector<Result> emitCarried(Block* block, mlir::ValueRange inits, mlir::ValueRange results,
-                                  mlir::ValueRange yields);
+                                  mlir::ValueRange yields, const HeldFold& held = {});
   Buffer userBuffer(Operation* op, int index, tile::Part part, Type element, int64_t row);
   Value loadOperand(tile::LoadOp load, const Point& point);
   Value isPresent(Operation* op, int index, int64_t row);
@@ -364,6 +431,9 @@ private:
   llvm::StringSet<> stepLabels;              ///< names of the steps of the sequence around
   llvm::StringSet<> dealtLabels;             ///< of the private fold that is being emitted
   bool inPrivate = false;
+  Sharing sharing; ///< of that fold
+  llvm::DenseMap<Operation*, HeldFold*> heldFolds;
+  llvm::DenseMap<Value, std::pair<std::shared_ptr<HeldFold>, size_t>> heldResults;
 
   std::vector<Place> places;
   llvm::DenseSet<int> inWorkspace;
@@ -397,8 +467,5 @@ SmallVector<ssm::AxisAttr> axesOf(ssm::ArrayType type, const Buffer& buffer);
 /// Whether a value is a number, or one spread over labels.
 bool isConstant(Value value);
 int64_t countOf(ArrayRef<ssm::AxisAttr> axes);
-/// All positions of the axes, the last one fastest.
-void forPositions(ArrayRef<ssm::AxisAttr> axes, Point point,
-                  llvm::function_ref<void(const Point&)> body);
 
 } // namespace ssmc::simt

@@ -276,16 +276,21 @@ Value KernelEmitter::loadOperand(tile::LoadOp op, const Point& point) {
 //===-- sequences ----------------------------------------------------------------------------===//
 
 SmallVector<Result> KernelEmitter::emitCarried(Block* block, ValueRange inits, ValueRange results,
-                                               ValueRange yields) {
+                                               ValueRange yields, const HeldFold& held) {
   SmallVector<Result> carried;
-  for (auto [argument, init, yield] : llvm::zip(block->getArguments(), inits, yields)) {
+  SmallVector<std::pair<Value, Buffer>> made;
+  for (auto [i, argument, init, result, yield] :
+       llvm::enumerate(block->getArguments(), inits, results, yields)) {
+    if (llvm::any_of(held.carried, [&](auto entry) { return entry.first == i; }))
+      continue;
     carried.push_back({yield, makeBuffer(arrayType(argument))});
+    for (Value value : {Value(argument), Value(result)})
+      made.push_back({value, carried.back().target});
     Scope scope(*this);
     emitResult({init, carried.back().target});
   }
-  for (auto [argument, result, place] : llvm::zip(block->getArguments(), results, carried))
-    for (Value value : {Value(argument), Value(result)})
-      buffers[value] = place.target;
+  for (auto& [value, buffer] : made)
+    buffers[value] = buffer;
   if (!carried.empty())
     barrier();
   return carried;
@@ -294,8 +299,25 @@ SmallVector<Result> KernelEmitter::emitCarried(Block* block, ValueRange inits, V
 void KernelEmitter::emitSequence(tile::SequenceOp op) {
   int64_t axis = op.getTimeAxis(), tile = op.getTileSize();
   auto yield = cast<tile::YieldOp>(op.getBlock()->getTerminator());
+  HeldFold held;
+  if (op->getParentOp() == kernel)
+    held = findHeldFold(op);
+  if (held.fold && !planHeldFold(held, limits.threads, machine.lanes()))
+    held = {};
   SmallVector<Result> carried =
-      emitCarried(op.getBlock(), op.getInits(), op.getResults(), yield.getValues());
+      emitCarried(op.getBlock(), op.getInits(), op.getResults(), yield.getValues(), held);
+  SmallVector<Value> inits;
+  if (held.fold) {
+    info.holdsState = true;
+    inits = beginHeld(op, held);
+    heldFolds[held.fold] = &held;
+  }
+  auto heldNow = [&] {
+    SmallVector<Value> values;
+    for (const Private& one : held.values)
+      llvm::append_range(values, one.elements);
+    return values;
+  };
   Value total = times[axis];
   Value count =
       arith::DivSIOp::create(b, arith::AddIOp::create(b, total, i64(tile - 1)), i64(tile));
@@ -343,12 +365,14 @@ void KernelEmitter::emitSequence(tile::SequenceOp op) {
   };
   stageNow(first);
   enterLoop();
-  loop(first, count, step, {}, [&](Value counter, ValueRange) {
+  SmallVector<Value> last = loop(first, count, step, inits, [&](Value counter, ValueRange values) {
+    if (held.fold)
+      hold(op, held, values);
     Value start = startOf(counter);
     timeStarts[axis] = start;
     if (tile == 1) {
       emitBlock(op.getBlock(), carried, {});
-      return SmallVector<Value>();
+      return heldNow();
     }
     // Whole tiles and the last one, which may be partial, have code of their own: in the first
     // nothing asks which steps there are.
@@ -359,7 +383,7 @@ void KernelEmitter::emitSequence(tile::SequenceOp op) {
     auto emitWhole = [&] {
       if (staged.empty()) {
         emitBlock(op.getBlock(), carried, {});
-        return SmallVector<Value>();
+        return heldNow();
       }
       machine.waitForCopies(b);
       barrier();
@@ -374,10 +398,12 @@ void KernelEmitter::emitSequence(tile::SequenceOp op) {
       timeStarts[axis] = start;
       emitBlock(op.getBlock(), carried, {});
       finishStaging(staged, other);
-      return SmallVector<Value>();
+      return heldNow();
     };
     auto emitPart = [&] {
       buffers = savedBuffers;
+      if (held.fold)
+        hold(op, held, values);
       Value extent = arith::TruncIOp::create(b, b.getI32Type(), rest);
       for (auto [label, positions] : tile::namesOfSteps(op))
         partialExtents[label] =
@@ -389,12 +415,12 @@ void KernelEmitter::emitSequence(tile::SequenceOp op) {
         stageNow(next);
         timeStarts[axis] = start;
       }
-      return SmallVector<Value>();
+      return heldNow();
     };
-    choose(isWhole, emitWhole, emitPart);
+    SmallVector<Value> carriedOn = choose(isWhole, emitWhole, emitPart);
     buffers = std::move(savedBuffers);
     partialExtents = savedExtents;
-    return SmallVector<Value>();
+    return carriedOn;
   });
   // What was asked for beyond the last tile still writes to its place, which may be another's next.
   if (!staged.empty()) {
@@ -405,6 +431,15 @@ void KernelEmitter::emitSequence(tile::SequenceOp op) {
   stepLabels = std::move(savedSteps);
   timeStarts = savedStarts;
   partialExtents = savedExtents;
+  if (held.fold) {
+    // (Not every target gives the results of a loop that is never entered their first values.)
+    Value isEntered = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, first, count);
+    for (auto [value, init] : llvm::zip(last, inits))
+      value = arith::SelectOp::create(b, isEntered, value, init);
+    hold(op, held, last);
+    heldFolds.erase(held.fold);
+    endHeld(op, held);
+  }
 }
 
 //===-- kernels ------------------------------------------------------------------------------===//
@@ -439,6 +474,9 @@ void KernelEmitter::run(const llvm::DenseSet<int>& away) {
 static constexpr int64_t fewestBlocks = 3;
 /// Blocks of a processor that have to share its registers, where tiles wait for none.
 static constexpr int64_t mostResident = 4;
+/// Those of a processor whose threads hold states: each has registers for what it holds and for two
+/// vectors as long.
+static constexpr int64_t blocksThatHold = 3;
 /// Threads that bring in what warps with columns read.
 static constexpr int64_t copyThreads = 64;
 
@@ -453,7 +491,10 @@ FailureOr<KernelInfo> simt::lowerKernel(tile::KernelOp kernel, const Machine& ma
   ProductMap products;
   llvm::StringMap<int64_t> readAlong;
   bool hasColumns = kernel.getColumns() && roundsProducts;
-  Slice slice = hasColumns ? chooseColumns(kernel, limits) : chooseSlice(kernel, limits);
+  Slice slice =
+      hasColumns ? chooseColumns(kernel, limits) : chooseHeldSlice(kernel, limits, machine.lanes());
+  if (slice.label.empty())
+    slice = chooseSlice(kernel, limits);
   applySlice(kernel, slice);
   std::vector<Columns> ways;
   if (hasColumns)
@@ -495,6 +536,8 @@ FailureOr<KernelInfo> simt::lowerKernel(tile::KernelOp kernel, const Machine& ma
         if (isShared)
           emitter.info.residentBlocks = std::clamp<int64_t>(
               limits.sharedBytes / std::max<int64_t>(emitter.info.sharedBytes, 1), 1, mostResident);
+        if (emitter.info.holdsState)
+          emitter.info.residentBlocks = blocksThatHold;
         return emitter.info;
       }
       // One block a processor: with more threads, as no other block has work while this one waits.

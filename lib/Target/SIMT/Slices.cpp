@@ -14,12 +14,13 @@ static constexpr int64_t fewest = 16;
 /// Columns that the warps of a block have registers for.
 static constexpr int64_t mostColumns = 128;
 
-llvm::StringSet<> ssmc::simt::mixedLabels(Operation* root) {
+llvm::StringSet<> ssmc::simt::mixedLabels(Operation* root, bool reduced) {
   llvm::StringSet<> mixed;
   root->walk([&](Operation* op) {
     if (isReduction(op)) {
       for (StringRef label : reducedLabels(op))
-        mixed.insert(label);
+        if (reduced)
+          mixed.insert(label);
     } else if (auto relabel = dyn_cast<ssm::RelabelOp>(op)) {
       for (ArrayAttr names : {relabel.getFrom(), relabel.getTo()})
         for (StringRef label : ssm::strings(names))
