@@ -32,6 +32,8 @@ bool isStoredAsBF16(mlir::Value value);
 
 /// Whether that is all there is to it: what a kernel passes on as one bf16 has been rounded.
 bool isExactAsBF16(mlir::Value value);
+/// Whether a value is a sum or a difference, up to factors: it may be small beside its terms.
+bool isDifference(mlir::Value value);
 
 /// Whether a value has a part in the states that the next block of steps begins with, or in what
 /// another kernel reads with more digits than bf16 has. Stores that are `isLast` pass nothing on.

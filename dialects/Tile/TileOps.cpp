@@ -272,6 +272,16 @@ bool tile::isExactAsBF16(Value value) {
          operand.getRole() != Role::ChunkTemp;
 }
 
+bool tile::isDifference(Value value) {
+  Operation* op = value.getDefiningOp();
+  if (isa_and_nonnull<ssm::MulOp, ssm::NegOp, ssm::RelabelOp>(op))
+    return llvm::any_of(op->getOperands(), tile::isDifference);
+  // (Two loads are a number in two parts.)
+  return isa_and_nonnull<ssm::AddOp, ssm::SubOp>(op) &&
+         !llvm::all_of(op->getOperands(),
+                       [](Value operand) { return operand.getDefiningOp<LoadOp>(); });
+}
+
 static bool flowsIntoState(Value value, llvm::function_ref<bool(StoreOp)> isLast,
                            DenseSet<Value>& seen) {
   // What another kernel reads may have a part in a state there, unless it is kept as one bf16.

@@ -95,7 +95,10 @@ void schedule::dropRests(ArrayRef<tile::KernelOp> kernels) {
       return tile::flowsIntoState(load.getResult(), isLast) ||
              !llvm::all_of(load->getUsers(), [](Operation* user) { return isa<ssm::AddOp>(user); });
     };
-    if (llvm::any_of(loads[name], isWanted))
+    // (As roundedTerms has it.)
+    bool isDifference = llvm::any_of(
+        writers, [](tile::StoreOp store) { return tile::isDifference(store.getValue()); });
+    if (isDifference || llvm::any_of(loads[name], isWanted))
       continue;
     dropped.insert(name);
     for (tile::LoadOp load : loads[name]) {

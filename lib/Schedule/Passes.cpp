@@ -1,4 +1,5 @@
 // The schedule of a whole form, and as a pass.
+#include "Cancellation.h"
 #include "Columns.h"
 #include "ssmc/Schedule/Schedule.h"
 
@@ -9,6 +10,7 @@ using namespace ssmc;
 
 FailureOr<SmallVector<tile::KernelOp>> schedule::scheduleForm(ssm::RecurrenceOp form,
                                                               const Options& options) {
+  avoidCancellation(form);
   SmallVector<tile::KernelOp> kernels;
   for (Operation& op : *form.getBlock()) {
     if (!isa<ssm::PassOp, ssm::ChunkOp>(op))

@@ -24,6 +24,8 @@ Value ssmc::cpu::cloneLifted(OpBuilder& b, Operation* op, ValueRange operands) {
     return ssm::CastOp::create(
         b, op->getLoc(), arrayType(operands[0]).withElementType(cast.getType().getElementType()),
         operands[0]);
+  if (operands.empty()) // A constant, a position.
+    return b.clone(*op)->getResult(0);
   OperationState state(op->getLoc(), op->getName());
   state.addOperands(operands);
   state.addAttributes(op->getAttrs());
