@@ -4,7 +4,8 @@
 #   bash setup.sh demo       builds, then compiles, checks and measures the gated delta rule
 #   bash setup.sh test       builds everything and runs all tests
 #   bash setup.sh build      builds alone
-#   bash setup.sh format     applies clang-format and clang-tidy to what differs from main (--check: only tells)
+#   bash setup.sh format     applies clang-format to all C++ files, and clang-tidy to those that differ from main, or
+#                            from a revision that is named (format HEAD~3; --check: only tells)
 #   bash setup.sh packages   installs the packages below (the others do so too, as root)
 #
 # Options after demo, test and build: --preset NAME (CMakePresets.json), -j N.
@@ -57,7 +58,9 @@ install_packages() {
   export DEBIAN_FRONTEND=noninteractive
   apt-get update -qq
   apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null ||
-    die "installing failed; on Debian 12 LLVM 22 comes with the security archive, which must be among apt's sources"
+    die "installing failed; on Debian 12 LLVM 22 comes with the security archive, which must be among apt's sources:
+
+    deb http://deb.debian.org/debian-security bookworm-security main"
 }
 
 preset=default
@@ -68,7 +71,7 @@ build() {
   # ccache must see through the precompiled header.
   export CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
   cmake --preset "$preset" >/dev/null || cmake --preset "$preset"
-  cmake --build --preset "$preset" -j "$jobs" ${1:+--target "$1"}
+  cmake --build --preset "$preset" -j "$jobs" ${1:+--target "$@"}
 }
 
 folder() { [[ $preset == default ]] && echo build || echo "build-$preset"; }
@@ -94,30 +97,37 @@ run_tests() {
   ctest --test-dir "$(folder)" -j "$jobs" --output-on-failure
 }
 
-# Files of ours that differ from main, committed or not, and lie in a folder of C++.
-changed_files() {
-  local base
-  base=$(git merge-base HEAD main 2>/dev/null || git rev-list --max-parents=0 HEAD | tail -1)
-  # On main itself: what the last commit changed.
-  [[ $base != "$(git rev-parse HEAD)" ]] || base=$(git rev-parse --verify -q HEAD~1 || echo "$base")
+# Our units of C++ that differ from a revision, committed or not. Without one: from where this branch left main, and on
+# main from the commit before the last.
+changed_units() {
+  local base=${1:-}
+  if [[ -z $base ]]; then
+    base=$(git merge-base HEAD main 2>/dev/null || true)
+    [[ -n $base && $base != "$(git rev-parse HEAD)" ]] ||
+      base=$(git rev-parse --verify -q HEAD~1 || git rev-parse HEAD)
+  fi
   { git diff --name-only --diff-filter=d "$base"; git ls-files --others --exclude-standard; } |
-    grep -E '^(include|lib|dialects|tools|test|bench)/.*\.(h|cpp)$' | sort -u || true
+    grep -E '^(lib|dialects|tools)/.*\.cpp$' | sort -u || true
 }
 
 format() {
+  local mode=(-i) base="" argument
+  for argument in "$@"; do
+    case $argument in
+      --check) mode=(--dry-run --Werror) ;;
+      *) base=$(git rev-parse --verify -q "$argument^{commit}") || die "format: there is no revision $argument" ;;
+    esac
+  done
   install_packages
-  local files units
-  mapfile -t files < <(changed_files)
-  [[ ${#files[@]} -gt 0 ]] || { say "no C++ file differs from main"; return 0; }
-  if [[ ${1:-} == --check ]]; then
-    "$llvm/bin/clang-format" --dry-run --Werror "${files[@]}"
-  else
-    "$llvm/bin/clang-format" -i "${files[@]}"
-  fi
-  build
-  mapfile -t units < <(printf '%s\n' "${files[@]}" | grep -E '^(lib|dialects|tools)/.*\.cpp$' || true)
-  [[ ${#units[@]} -eq 0 ]] ||
-    printf '%s\n' "${units[@]}" | xargs -P "$jobs" -n 1 "$llvm/bin/clang-tidy" --quiet -p "$(folder)"
+  find include lib dialects tools test bench -name '*.h' -o -name '*.cpp' |
+    xargs -P "$jobs" -n 64 "$llvm/bin/clang-format" "${mode[@]}"
+  local units
+  mapfile -t units < <(changed_units "$base")
+  [[ ${#units[@]} -gt 0 ]] || return 0
+  # clang-tidy reads the headers that are generated, and the precompiled one.
+  build ssmc-headers SSMCPch
+  say "clang-tidy on the files that differ, ${#units[@]}"
+  printf '%s\n' "${units[@]}" | xargs -P "$jobs" -n 1 "$llvm/bin/clang-tidy" --quiet -p "$(folder)"
 }
 
 command=${1:-}

@@ -14,4 +14,4 @@ if not os.access(clang_format, os.X_OK):
 files = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*") if path.suffix in (".h", ".cpp"))
 result = subprocess.run([clang_format, "--dry-run", "--Werror", *files])
 if result.returncode:
-    sys.exit("`bash setup.sh format` formats the files that differ from main")
+    sys.exit("`bash setup.sh format` formats all files")

@@ -62,6 +62,10 @@ mlir::ParseResult parseArrayType(mlir::OpAsmParser& parser, mlir::Type& type);
 
 namespace ssmc::ssm {
 
+inline ArrayType typeOf(mlir::Value value) {
+  return llvm::cast<ArrayType>(value.getType());
+}
+
 /// The values that an op reads from where it stands: its operands, and what its regions capture.
 llvm::SmallVector<mlir::Value> inputsOf(mlir::Operation* op);
 

@@ -16,10 +16,6 @@ using namespace ssmc::ssm;
     return infer(op, context, location, inferred);                                                 \
   }
 
-static ArrayType typeOf(Value value) {
-  return cast<ArrayType>(value.getType());
-}
-
 /// The union of labels, the element type complex where one of them is. Null, with a message, where
 /// a label has two extents.
 static ArrayType unite(ValueRange values, std::optional<Location> location) {

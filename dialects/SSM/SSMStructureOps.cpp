@@ -1,17 +1,12 @@
 // Verification, parsing and inference of declarations, label ops, folds and constants.
 #include "dialects/SSM/SSM.h"
 #include "dialects/SSM/SSMAssembly.h"
-#include "dialects/SSM/SSMFormula.h"
 
 #include "mlir/IR/Builders.h"
 #include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
 using namespace ssmc::ssm;
-
-#include "dialects/SSM/SSMInterfaces.cpp.inc"
-#define GET_OP_CLASSES
-#include "dialects/SSM/SSMOps.cpp.inc"
 
 /// Whether `order` names exactly the labels of `type`.
 static bool isOrderOf(ArrayAttr order, ArrayType type) {

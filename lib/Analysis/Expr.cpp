@@ -17,6 +17,13 @@ using namespace ssmc::analysis;
 /// squares itself over and over stays as large as it was written.
 static constexpr size_t longest = 64;
 
+Renaming ssmc::analysis::renamingOf(ArrayAttr from, ArrayAttr to) {
+  Renaming renaming;
+  for (auto [old, renamed] : llvm::zip(strings(from), strings(to)))
+    renaming.push_back({old, renamed});
+  return renaming;
+}
+
 ExprContext::ExprContext(MLIRContext* context) : context(context) {}
 ExprContext::~ExprContext() = default;
 

@@ -136,7 +136,7 @@ SmallVector<Normalizer::System> Normalizer::condense() {
   return systems;
 }
 
-static std::string extentName(AxisAttr axis) {
+static std::string canonicalStem(AxisAttr axis) {
   if (auto dim = dyn_cast<StringAttr>(axis.getExtent()))
     return dim.getValue().str();
   return "n" + std::to_string(axis.getSize());
@@ -146,7 +146,7 @@ Renaming Normalizer::canonical(ArrayAttr order, ArrayType type) {
   Renaming renaming;
   llvm::StringMap<unsigned> count;
   for (StringRef label : strings(order)) {
-    std::string name = extentName(type.find(label));
+    std::string name = canonicalStem(type.find(label));
     unsigned number = ++count[name];
     renaming.push_back({label, context.intern(number == 1 ? name : name + std::to_string(number))});
   }
@@ -304,7 +304,7 @@ bool Normalizer::tryFold(StringRef state, std::optional<Nonlinear>& nonlinear) {
   std::string carriedName = ("carried " + state).str();
   Renaming labels = canonical(old.getState(state)), lifted = labels;
   Value carried = standIn.addArgument(fresh.getState(state).getType(), fold.getLoc());
-  std::string stepName = extentName(fold.getAxis());
+  std::string stepName = canonicalStem(fold.getAxis());
   while (cast<ArrayType>(carried.getType()).has(stepName))
     stepName += "'";
   AxisAttr axis =

@@ -22,7 +22,7 @@ static std::string describeArray(const Operand& operand) {
   return text + "] " + runtime::name(operand.dtype).str();
 }
 
-static std::string describe(const BundleOperand& operand) {
+static std::string roleOf(const BundleOperand& operand) {
   std::string what;
   switch (operand.meaning) {
   case Meaning::Input:
@@ -69,7 +69,7 @@ static std::string fields(const Bundle& bundle) {
                          : operand.passes == 2 ? " (backward)"
                                                : "";
     text += fmt::format("  /* {}{}: {}{} */\n  ssmc_tensor {};\n", describeArray(operand.operand),
-                        operand.aligned ? ", rows at multiples of 16 bytes" : "", describe(operand),
+                        operand.aligned ? ", rows at multiples of 16 bytes" : "", roleOf(operand),
                         passes, operand.field);
   }
   return text;

@@ -30,7 +30,6 @@ private:
   using Body = llvm::function_ref<SmallVector<Value>(ValueRange carried)>;
   /// A fold over `axis`; the body returns the next carried values, then those to stack.
   FoldOp fold(AxisAttr axis, bool reverse, ArrayRef<Value> inits, Body body);
-  static ArrayType typeOf(Value value) { return cast<ArrayType>(value.getType()); }
   Value at(Value value, AxisAttr axis) {
     return typeOf(value).has(axis.getName()) ? Value(AtOp::create(b, loc, value, axis.getLabel()))
                                              : value;

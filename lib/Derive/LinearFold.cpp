@@ -7,10 +7,6 @@ using namespace ssmc;
 using namespace ssmc::ssm;
 using namespace ssmc::derive;
 
-static ArrayType typeOf(Value value) {
-  return cast<ArrayType>(value.getType());
-}
-
 LogicalResult LinearPart::visitFold(FoldOp fold, bool inFold) {
   Block* old = fold.getBlock();
   SmallVector<unsigned>

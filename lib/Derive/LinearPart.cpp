@@ -8,10 +8,6 @@ using namespace ssmc;
 using namespace ssmc::ssm;
 using namespace ssmc::derive;
 
-static ArrayType typeOf(Value value) {
-  return cast<ArrayType>(value.getType());
-}
-
 /// The labels of its operands that an op removes, renames or goes along; all others pass through it
 /// untouched.
 static SmallVector<StringRef> mentionedBy(Operation* op) {

@@ -25,10 +25,6 @@ using namespace ssmc;
 using namespace ssmc::ssm;
 using namespace ssmc::derive;
 
-static ArrayType typeOf(Value value) {
-  return cast<ArrayType>(value.getType());
-}
-
 void PullBack::add(Value value, Value cotangent) {
   if (!cotangent)
     return;

@@ -302,13 +302,6 @@ void RecurrentForm::define(StringRef state, Value value, int pass) {
   UpdateOp::create(getPass(pass).builder, value.getLoc(), state, value);
 }
 
-static Renaming renamingOf(ArrayAttr from, ArrayAttr to) {
-  Renaming renaming;
-  for (auto [old, renamed] : llvm::zip(strings(from), strings(to)))
-    renaming.push_back({old, renamed});
-  return renaming;
-}
-
 Expr RecurrentForm::assembleStage(StageOp stage, Semiring semiring, StringRef state,
                                   llvm::function_ref<Expr(StringRef, ArrayRef<int64_t>)> source) {
   SmallVector<Term> outerProducts;

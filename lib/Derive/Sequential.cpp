@@ -21,13 +21,6 @@ using namespace ssmc::derive;
 /// More elements than this are not taken one step at a time for the sake of others.
 static constexpr int64_t mostElements = 4096;
 
-static Renaming renamingOf(ArrayAttr from, ArrayAttr to) {
-  Renaming renaming;
-  for (auto [old, renamed] : llvm::zip(strings(from), strings(to)))
-    renaming.push_back({old, renamed});
-  return renaming;
-}
-
 /// The new value of a state as an expression in what `source` gives for its earlier values.
 static Expr assemble(ExprContext& context, ExprReader& reader, StageOp stage, Semiring semiring,
                      StringRef state, llvm::function_ref<Expr(StringRef, int64_t)> source) {

@@ -99,7 +99,7 @@ static Error writeFolder(const Bundle& bundle, const CheckData& data, StringRef 
 
 //===-- Its contents -------------------------------------------------------------------------===//
 
-static Expected<std::vector<cuda::TargetSpec>> targetsOf(const Options& options) {
+static Expected<std::vector<cuda::TargetSpec>> chipsOf(const Options& options) {
   std::vector<cuda::TargetSpec> targets;
   if (StringRef names = options.target->triple; !names.empty()) {
     SmallVector<StringRef> architectures;
@@ -193,7 +193,7 @@ static Expected<Bundle> makeBundle(const Spec& spec, const Options& options,
     bundle.connect();
     return std::move(bundle);
   }
-  Expected<std::vector<cuda::TargetSpec>> targets = targetsOf(options);
+  Expected<std::vector<cuda::TargetSpec>> targets = chipsOf(options);
   if (!targets)
     return targets.takeError();
   bool assembles = cuda::hasAssembler();

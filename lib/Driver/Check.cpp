@@ -288,7 +288,7 @@ Expected<Line> Checker::check(const FormChoice& form, const CheckedTarget& targe
 
 //===-- What is checked ----------------------------------------------------------------------===//
 
-static Expected<std::vector<CheckedTarget>> targetsOf(const Options& options) {
+static Expected<std::vector<CheckedTarget>> checkedTargets(const Options& options) {
   if (options.target) {
     Expected<CodeTarget> target = targetOf(options);
     if (!target)
@@ -397,7 +397,7 @@ static Error checkSpec(StringRef path, const Options& options, Console& console,
 }
 
 Expected<int> driver::checkCommand(const Options& options, Console& console) {
-  Expected<std::vector<CheckedTarget>> targets = targetsOf(options);
+  Expected<std::vector<CheckedTarget>> targets = checkedTargets(options);
   if (!targets)
     return targets.takeError();
   if (!options.json.empty())

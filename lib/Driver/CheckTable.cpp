@@ -15,10 +15,10 @@ static std::string errorText(double error) {
   return error == 0 ? "0" : std::isfinite(error) ? fmt::format("{:.1e}", error) : "inf";
 }
 
-static constexpr const char* columns = "{:<28} {:<11} {:<15} {:<5} {:>5} {:>9} {:>9} {:>8}";
+static constexpr const char* rowFormat = "{:<28} {:<11} {:<15} {:<5} {:>5} {:>9} {:>9} {:>8}";
 
 void driver::printHeader(raw_ostream& os) {
-  os << fmt::format(columns, "recurrence", "target", "form", "type", "cases", "outputs", "states",
+  os << fmt::format(rowFormat, "recurrence", "target", "form", "type", "cases", "outputs", "states",
                     "bound")
      << '\n';
 }
@@ -43,7 +43,7 @@ void driver::printLine(const GradientLine& line, bool verbose, bool color, raw_o
       worst = std::max(worst, error);
     }
   unsigned failures = line.failures();
-  os << fmt::format(columns, line.recurrence, line.target, line.form.text() + " grad", line.dtype,
+  os << fmt::format(rowFormat, line.recurrence, line.target, line.form.text() + " grad", line.dtype,
                     line.findings.size(), errorText(operands), errorText(states),
                     errorText(line.bound))
      << "  ";
@@ -71,7 +71,7 @@ void driver::printLine(const Line& line, bool verbose, bool color, raw_ostream& 
     states = std::max(states, finding.states);
   }
   unsigned failures = line.failures();
-  os << fmt::format(columns, line.recurrence, line.target, line.form.text(), line.dtype,
+  os << fmt::format(rowFormat, line.recurrence, line.target, line.form.text(), line.dtype,
                     line.findings.size(), errorText(outputs), errorText(states),
                     errorText(line.bound))
      << "  ";

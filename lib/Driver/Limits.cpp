@@ -13,7 +13,7 @@
 using namespace ssmc::driver;
 using Clock = std::chrono::steady_clock;
 
-static double seconds(Clock::time_point start) {
+static double secondsSince(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
@@ -29,7 +29,7 @@ static double best(unsigned threads, int repeats, const std::function<void(unsig
     work(0);
     for (std::thread& other : others)
       other.join();
-    shortest = std::min(shortest, seconds(start));
+    shortest = std::min(shortest, secondsSince(start));
   }
   return shortest;
 }

@@ -6,7 +6,7 @@ using namespace llvm;
 using namespace ssmc;
 using namespace ssmc::driver;
 
-static std::string nameOf(const vulkan::TargetSpec& target) {
+static std::string targetName(const vulkan::TargetSpec& target) {
   return target.profile.empty() ? "vulkan" : "vulkan:" + target.profile;
 }
 
@@ -24,7 +24,7 @@ Error VulkanDevice::check(const vulkan::TargetSpec& target) {
   if (!device)
     return createStringError(message + "; --emit spirv needs none");
   const vulkan::DeviceLimits& limits = device->limits();
-  std::string kernels = "kernels for " + nameOf(target) + " need ";
+  std::string kernels = "kernels for " + targetName(target) + " need ";
   auto refuse = [&](const Twine& what, int64_t wanted, int64_t there) {
     return createStringError(kernels + what + " of " + Twine(wanted) + "; " + limits.name +
                              " has " + Twine(there));
@@ -65,7 +65,7 @@ Error driver::checkBindings(const std::vector<vulkan::Kernel>& kernels,
                                Twine(kernel.countBindings()) +
                                " storage buffers, with arrays that share them as far as they can; "
                                "devices of --target " +
-                               nameOf(target) + " have " + Twine(target.bindings));
+                               targetName(target) + " have " + Twine(target.bindings));
   return Error::success();
 }
 

@@ -71,7 +71,7 @@ static Kernel binary(Buffer& out, Buffer& lhs, Buffer& rhs, Nest nest, F f) {
 namespace {
 
 /// Picks a loop by the operands' element types.
-struct Builder {
+struct KernelBuilder {
   Operation* op;
   Buffers& buffers;
 
@@ -115,7 +115,7 @@ struct Builder {
 
 } // namespace
 
-Expected<Kernel> Builder::compare(ssm::CmpPredicate predicate) const {
+Expected<Kernel> KernelBuilder::compare(ssm::CmpPredicate predicate) const {
   switch (predicate) {
   case ssm::CmpPredicate::lt:
     return realPair([](double x, double y) { return double(x < y); });
@@ -133,7 +133,7 @@ Expected<Kernel> Builder::compare(ssm::CmpPredicate predicate) const {
   llvm_unreachable("all predicates are listed");
 }
 
-Kernel Builder::select() const {
+Kernel KernelBuilder::select() const {
   Nest nest = alignByLabel(op->getResult(0), op->getOperands(), buffers);
   Buffer &result = out(), &condition = in(0), &onTrue = in(1), &onFalse = in(2);
   return [=, &result, &condition, &onTrue, &onFalse] {
@@ -154,7 +154,7 @@ Kernel Builder::select() const {
   };
 }
 
-Expected<Kernel> Builder::cast() const {
+Expected<Kernel> KernelBuilder::cast() const {
   ssm::ArrayType to = llvm::cast<ssm::ArrayType>(op->getResult(0).getType());
   if (to.isComplex())
     return any([](auto x) { return Complex(x); });
@@ -166,7 +166,7 @@ Expected<Kernel> Builder::cast() const {
 }
 
 Expected<Kernel> ssmc::reference::makePointwiseKernel(Operation* op, Buffers& buffers) {
-  Builder build{op, buffers};
+  KernelBuilder build{op, buffers};
   using Result = Expected<Kernel>;
   return TypeSwitch<Operation*, Result>(op)
       .Case(

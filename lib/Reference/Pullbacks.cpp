@@ -66,7 +66,7 @@ template <typename X, typename Y> static Result<X, Y> powByExponent(X x, Result<
 namespace {
 
 /// Picks a loop by the element types of operands and result.
-struct Builder {
+struct PullbackBuilder {
   Operation* op;
   Buffers& values;
   Buffers& cotangents;
@@ -139,7 +139,7 @@ struct Builder {
 } // namespace
 
 /// The operand that is the result takes all; two that tie take half each.
-Expected<Kernel> Builder::order(bool largest) const {
+Expected<Kernel> PullbackBuilder::order(bool largest) const {
   if (isComplex(0) || isComplex(1))
     return createStringError("'" + op->getName().getStringRef() +
                              "' is not defined for complex numbers");
@@ -165,7 +165,7 @@ Expected<Kernel> Builder::order(bool largest) const {
 }
 
 /// All goes to the value that was taken.
-Kernel Builder::select() const {
+Kernel PullbackBuilder::select() const {
   Nest nest = alignByLabel(op->getResult(0), op->getOperands(), values);
   Buffer &condition = value(0), &zBar = resultBar(), &onTrue = bar(1), &onFalse = bar(2);
   return [=, &condition, &zBar, &onTrue, &onFalse] {
@@ -189,7 +189,7 @@ Expected<Kernel> ssmc::reference::makePullback(Operation* op, Buffers& values,
                                                Buffers& cotangents) {
   if (Kernel kernel = makeLabelPullback(op, values, cotangents))
     return kernel;
-  Builder build{op, values, cotangents};
+  PullbackBuilder build{op, values, cotangents};
   using Made = Expected<Kernel>;
   return TypeSwitch<Operation*, Made>(op)
       // Nothing flows back through what is constant in steps.

@@ -32,6 +32,8 @@ namespace ssmc::analysis {
 struct Node;
 using Expr = const Node*;
 using Renaming = llvm::SmallVector<std::pair<llvm::StringRef, llvm::StringRef>, 4>;
+/// The labels of two lists side by side.
+Renaming renamingOf(mlir::ArrayAttr from, mlir::ArrayAttr to);
 
 struct Node {
   enum class Kind { Constant, Leaf, Add, Mul, Func, Sum, Maximum };

@@ -8,17 +8,18 @@
 #include "llvm/Support/Program.h"
 #include "llvm/Support/raw_ostream.h"
 
-using namespace llvm;
 using namespace ssmc::cuda;
 
 static std::string findAssembler() {
-  std::vector<StringRef> places;
+  std::vector<llvm::StringRef> places;
   if (const char* home = std::getenv("CUDA_HOME"))
-    if (ErrorOr<std::string> found = sys::findProgramByName("ptxas", {std::string(home) + "/bin"}))
+    if (llvm::ErrorOr<std::string> found =
+            llvm::sys::findProgramByName("ptxas", {std::string(home) + "/bin"}))
       return *found;
-  if (ErrorOr<std::string> found = sys::findProgramByName("ptxas"))
+  if (llvm::ErrorOr<std::string> found = llvm::sys::findProgramByName("ptxas"))
     return *found;
-  if (ErrorOr<std::string> found = sys::findProgramByName("ptxas", {"/usr/local/cuda/bin"}))
+  if (llvm::ErrorOr<std::string> found =
+          llvm::sys::findProgramByName("ptxas", {"/usr/local/cuda/bin"}))
     return *found;
   return {};
 }
@@ -29,21 +30,21 @@ bool ssmc::cuda::hasAssembler() {
 
 /// `ptxas -v`: for each entry function a line with its name, one with what spills, one with what it
 /// uses.
-static std::vector<Resources> readReport(StringRef report) {
+static std::vector<Resources> readReport(llvm::StringRef report) {
   std::vector<Resources> all;
-  SmallVector<StringRef> lines;
+  llvm::SmallVector<llvm::StringRef> lines;
   report.split(lines, '\n');
-  auto numberBefore = [](StringRef line, StringRef word) -> int64_t {
+  auto numberBefore = [](llvm::StringRef line, llvm::StringRef word) -> int64_t {
     size_t at = line.find(word);
-    if (at == StringRef::npos)
+    if (at == llvm::StringRef::npos)
       return 0;
-    StringRef before = line.take_front(at).rtrim();
+    llvm::StringRef before = line.take_front(at).rtrim();
     int64_t number = 0;
     before.take_back(before.size() - before.find_last_not_of("0123456789") - 1)
         .getAsInteger(10, number);
     return number;
   };
-  for (StringRef line : lines) {
+  for (llvm::StringRef line : lines) {
     if (line.contains("Compiling entry function")) {
       Resources& one = all.emplace_back();
       one.kernel = line.split('\'').second.split('\'').first.str();
@@ -66,16 +67,16 @@ std::optional<std::string> ssmc::cuda::assemble(const std::string& ptx, const Ta
             "without";
     return std::nullopt;
   }
-  SmallString<128> input, output, report;
+  llvm::SmallString<128> input, output, report;
   for (auto [path, suffix] : {std::pair(&input, "ptx"), {&output, "cubin"}, {&report, "txt"}})
-    if (std::error_code code = sys::fs::createTemporaryFile("ssmc", suffix, *path)) {
+    if (std::error_code code = llvm::sys::fs::createTemporaryFile("ssmc", suffix, *path)) {
       error = "no temporary file: " + code.message();
       return std::nullopt;
     }
-  FileRemover removeInput(input), removeOutput(output), removeReport(report);
+  llvm::FileRemover removeInput(input), removeOutput(output), removeReport(report);
   {
     std::error_code code;
-    raw_fd_ostream stream(input, code);
+    llvm::raw_fd_ostream stream(input, code);
     stream << ptx;
     stream.close();
     if (code || stream.has_error()) {
@@ -85,10 +86,11 @@ std::optional<std::string> ssmc::cuda::assemble(const std::string& ptx, const Ta
     }
   }
   std::string arch = "-arch=" + target.arch;
-  SmallVector<StringRef> arguments = {assembler, "-v", arch, "-o", output, input};
-  std::optional<StringRef> redirects[] = {StringRef(""), report.str(), report.str()};
-  int status = sys::ExecuteAndWait(assembler, arguments, std::nullopt, redirects, 0, 0, &error);
-  auto said = MemoryBuffer::getFile(report, /*IsText=*/true);
+  llvm::SmallVector<llvm::StringRef> arguments = {assembler, "-v", arch, "-o", output, input};
+  std::optional<llvm::StringRef> redirects[] = {llvm::StringRef(""), report.str(), report.str()};
+  int status =
+      llvm::sys::ExecuteAndWait(assembler, arguments, std::nullopt, redirects, 0, 0, &error);
+  auto said = llvm::MemoryBuffer::getFile(report, /*IsText=*/true);
   std::string text = said ? (*said)->getBuffer().str() : "";
   if (status != 0) {
     error = "ptxas failed: " + (text.empty() ? error : text);
@@ -96,7 +98,8 @@ std::optional<std::string> ssmc::cuda::assemble(const std::string& ptx, const Ta
   }
   if (resources)
     *resources = readReport(text);
-  auto cubin = MemoryBuffer::getFile(output, /*IsText=*/false, /*RequiresNullTerminator=*/false);
+  auto cubin =
+      llvm::MemoryBuffer::getFile(output, /*IsText=*/false, /*RequiresNullTerminator=*/false);
   if (!cubin) {
     error = "ptxas left no cubin";
     return std::nullopt;

@@ -20,7 +20,7 @@ using namespace ssmc;
 using namespace ssmc::simt;
 
 /// Elements that are read and written at once.
-static constexpr int64_t atOnce = 4;
+static constexpr int64_t elementsAtOnce = 4;
 
 KernelEmitter::SumBlock KernelEmitter::blockOf(ArrayRef<ssm::AxisAttr> axes, StringRef row,
                                                StringRef lane, int64_t sums) {
@@ -84,7 +84,7 @@ bool KernelEmitter::readsAtOnce(const Buffer& buffer, StringRef label) {
   return !machine.hasWordsOnly() && buffer.isAligned && buffer.storage.isF32() &&
          buffer.element.isF32() && llvm::all_of(buffer.dims, [&](const Dim& dim) {
            return !dim.dynamicStride &&
-                  (dim.label == label ? dim.stride == 1 : dim.stride % atOnce == 0);
+                  (dim.label == label ? dim.stride == 1 : dim.stride % elementsAtOnce == 0);
          });
 }
 
@@ -115,19 +115,19 @@ void KernelEmitter::readRuns(Value value, StringRef kept, StringRef reduced, boo
     if (memo.back().count(keyOf(value, at(0))))
       return;
     touch(buffer);
-    Value all = LLVM::LoadOp::create(b, VectorType::get(atOnce, b.getF32Type()),
-                                     address(buffer, at(0)), atOnce * 4);
-    for (int64_t i = 0; i < atOnce; ++i)
+    Value all = LLVM::LoadOp::create(b, VectorType::get(elementsAtOnce, b.getF32Type()),
+                                     address(buffer, at(0)), elementsAtOnce * 4);
+    for (int64_t i = 0; i < elementsAtOnce; ++i)
       memo.back()[keyOf(value, at(i))] = LLVM::ExtractElementOp::create(b, all, i32(i));
   };
   int64_t rows = points.size(), columns = points.front().size();
-  if (keptTogether && rows % atOnce == 0 && readsAtOnce(buffer, kept)) {
+  if (keptTogether && rows % elementsAtOnce == 0 && readsAtOnce(buffer, kept)) {
     for (int64_t column = 0; column < columns; ++column)
-      for (int64_t i = 0; i < rows; i += atOnce)
+      for (int64_t i = 0; i < rows; i += elementsAtOnce)
         read([&](int64_t j) -> const Point& { return points[i + j][column]; });
-  } else if (columns % atOnce == 0 && readsAtOnce(buffer, reduced)) {
+  } else if (columns % elementsAtOnce == 0 && readsAtOnce(buffer, reduced)) {
     for (ArrayRef<Point> row : points)
-      for (int64_t i = 0; i < columns; i += atOnce)
+      for (int64_t i = 0; i < columns; i += elementsAtOnce)
         read([&](int64_t j) -> const Point& { return row[i + j]; });
   }
 }
@@ -148,8 +148,9 @@ SmallVector<Value> KernelEmitter::sumBlock(Operation* sum, ArrayRef<SmallVector<
     bool isInner = depth + 1 == product.reduced.size();
     // Several terms at a time where that lets them be read at once.
     int64_t terms =
-        isInner && !isPartial(reduced) && extent % atOnce == 0 && !machine.hasWordsOnly() ? atOnce
-                                                                                          : 1;
+        isInner && !isPartial(reduced) && extent % elementsAtOnce == 0 && !machine.hasWordsOnly()
+            ? elementsAtOnce
+            : 1;
     auto step = [&](Value first, ValueRange carried) {
       SmallVector<Value> totals(carried);
       if (!isInner) {
@@ -198,7 +199,7 @@ void KernelEmitter::emitBlocks(Value root, ArrayRef<Operation*> sums, ArrayRef<s
     return dealElements(root, axes, finish);
   // Rows, or lanes, side by side: those of a side that is contiguous along them.
   auto isTogether = [&](Value side, StringRef kept, int64_t extent, int64_t count) {
-    return !machine.hasWordsOnly() && count % atOnce == 0 && extent % count == 0 &&
+    return !machine.hasWordsOnly() && count % elementsAtOnce == 0 && extent % count == 0 &&
            contiguousIn(side, kept, model.reduced.back()) == kept;
   };
   // Tasks are numbered as blocks lie in the result.
@@ -287,7 +288,7 @@ void KernelEmitter::emitBlocks(Value root, ArrayRef<Operation*> sums, ArrayRef<s
           continue;
         }
         done.push_back(compute());
-        if (!inRuns || int64_t(done.size()) == atOnce) {
+        if (!inRuns || int64_t(done.size()) == elementsAtOnce) {
           finish(done);
           done.clear();
         }

@@ -32,7 +32,7 @@ using namespace ssmc;
 using namespace ssmc::simt;
 
 /// Steps that are read before what is made of them is written.
-static constexpr int64_t atOnce = 8;
+static constexpr int64_t stepsAtOnce = 8;
 
 bool simt::lowersGram(ssm::GramOp gram) {
   auto kernel = gram->getParentOfType<tile::KernelOp>();
@@ -245,10 +245,10 @@ void KernelEmitter::emitGrams(MutableArrayRef<ssm::GramOp> grams) {
         };
         Value products[2];
         // In the order in which decays add up: what is read first, then the results.
-        for (int64_t i = 0; i < half; i += atOnce) {
+        for (int64_t i = 0; i < half; i += stepsAtOnce) {
           Scope scope(*this);
           SmallVector<std::pair<Point, Value>> results;
-          int64_t some = std::min(atOnce, half - i);
+          int64_t some = std::min(stepsAtOnce, half - i);
           auto stepOf = [&](int64_t j) { return side.isLeft ? half + i + j : half - 1 - i - j; };
           for (int64_t j = 0; j < some; ++j)
             for (int64_t e : {0, 1}) {

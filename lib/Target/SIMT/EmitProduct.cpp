@@ -19,8 +19,8 @@ using namespace mlir;
 using namespace ssmc;
 using namespace ssmc::simt;
 
-static constexpr int64_t fewest = 16; ///< positions of each label that tiles pay for
-static constexpr size_t atOnce = 8;   ///< elements that are read before the first is written
+static constexpr int64_t fewestPositions = 16; ///< positions of each label that tiles pay for
+static constexpr size_t readAtOnce = 8; ///< elements that are read before the first is written
 
 bool KernelEmitter::usesPairs(Operation* op) {
   auto found = products.find(op);
@@ -29,8 +29,10 @@ bool KernelEmitter::usesPairs(Operation* op) {
   const Product& product = found->second;
   StringRef reduced = product.reduced.front();
   auto left = arrayType(product.left), right = arrayType(product.right);
-  return left.has(reduced) && right.has(reduced) && left.find(reduced).getSize() >= fewest &&
-         left.find(product.row).getSize() >= fewest && right.find(product.lane).getSize() >= fewest;
+  return left.has(reduced) && right.has(reduced) &&
+         left.find(reduced).getSize() >= fewestPositions &&
+         left.find(product.row).getSize() >= fewestPositions &&
+         right.find(product.lane).getSize() >= fewestPositions;
 }
 
 void KernelEmitter::productsOf(Value value, SmallVectorImpl<Operation*>& found, bool isRoot) {
@@ -448,7 +450,7 @@ void KernelEmitter::emitProducts(Value root, ArrayRef<Operation*> sums,
             continue;
           }
           done.push_back({p, evaluate(root, p)});
-          if (done.size() == atOnce)
+          if (done.size() == readAtOnce)
             finishAll();
         }
     finishAll();

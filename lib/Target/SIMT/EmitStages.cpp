@@ -99,7 +99,7 @@ void KernelEmitter::deal(ArrayRef<ssm::AxisAttr> axes,
 
 /// Elements of a thread that are computed before the first is written, and those of them that lie
 /// side by side. (Reads that follow a write wait for it, as both are of the same memory.)
-static constexpr int64_t atOnce = 8, sideBySide = 4;
+static constexpr int64_t dealtAtOnce = 8, sideBySide = 4;
 
 void KernelEmitter::dealElements(Value root, ArrayRef<ssm::AxisAttr> axes, Finish finish) {
   int64_t total = countOf(axes), threads = limits.threads, width = 1, groups = 1;
@@ -110,7 +110,7 @@ void KernelEmitter::dealElements(Value root, ArrayRef<ssm::AxisAttr> axes, Finis
     while (width < sideBySide && axes.back().getSize() % (2 * width) == 0 &&
            total % (2 * width * threads) == 0)
       width *= 2;
-    while (groups * width < atOnce && total % (2 * groups * width * threads) == 0)
+    while (groups * width < dealtAtOnce && total % (2 * groups * width * threads) == 0)
       groups *= 2;
   }
   if (width * groups == 1)

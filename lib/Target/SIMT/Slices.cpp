@@ -10,7 +10,7 @@ using namespace ssmc;
 using namespace ssmc::simt;
 
 /// Positions of a part below which products would run empty.
-static constexpr int64_t fewest = 16;
+static constexpr int64_t fewestColumns = 16;
 /// Columns that the warps of a block have registers for.
 static constexpr int64_t mostColumns = 128;
 
@@ -65,7 +65,7 @@ Slice simt::chooseSlice(tile::KernelOp kernel, const Limits& limits) {
   slice.label = best.getName();
   int64_t size = best.getSize();
   // (Nearly all of them: twice the blocks do the shared work twice as often.)
-  while (size % 2 == 0 && size / 2 >= fewest &&
+  while (size % 2 == 0 && size / 2 >= fewestColumns &&
          limits.items * slice.parts * 4 < limits.processors * 3) {
     size /= 2;
     slice.parts *= 2;
@@ -85,7 +85,7 @@ Slice simt::chooseColumns(tile::KernelOp kernel, const Limits& limits) {
     return slice.size > mostColumns ||
            (limits.items && limits.items * slice.parts * 4 < limits.processors * 3);
   };
-  while (slice.size % (2 * fewest) == 0 && wantsMore()) {
+  while (slice.size % (2 * fewestColumns) == 0 && wantsMore()) {
     slice.size /= 2;
     slice.parts *= 2;
   }

@@ -14,7 +14,7 @@ using namespace ssmc;
 using namespace ssmc::simt;
 
 /// Elements of an operand that go through registers, for each thread.
-static constexpr int64_t mostHeld = 2;
+static constexpr int64_t mostInRegisters = 2;
 
 static int64_t elementBytes(const Buffer& buffer) {
   return std::max<int64_t>(1, buffer.storage.getIntOrFloatBitWidth() / 8);
@@ -89,7 +89,7 @@ std::vector<KernelEmitter::Staged> KernelEmitter::planStaging(tile::SequenceOp s
     staged.load = load;
     staged.both = makeBuffer(type, order, storageOf(load));
     staged.isCopied = copiesWhole(load, staged.both);
-    if (!staged.isCopied && countOf(type.getAxes()) > mostHeld * limits.threads) {
+    if (!staged.isCopied && countOf(type.getAxes()) > mostInRegisters * limits.threads) {
       places[staged.both.id].bytes = 0; // Not worth it: read when it is needed.
       continue;
     }

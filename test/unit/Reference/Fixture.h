@@ -9,7 +9,12 @@
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Parser/Parser.h"
 
+#include <limits>
+
 namespace ssmc::test {
+
+inline constexpr double inf = std::numeric_limits<double>::infinity();
+inline constexpr double nan_ = std::numeric_limits<double>::quiet_NaN();
 
 /// Parses `body` as the body of a recurrence over dims K and V (J = 2).
 struct Program {

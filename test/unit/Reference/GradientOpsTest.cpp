@@ -7,7 +7,7 @@ using namespace ssmc::test;
 static const std::string complex = " complex<f32>";
 
 /// Checks the gradient of a body over a few steps, heads and groups, with and without states.
-static void check(const std::string& body, llvm::ArrayRef<llvm::StringRef> zeros = {}) {
+static void checkOps(const std::string& body, llvm::ArrayRef<llvm::StringRef> zeros = {}) {
   Program program(body);
   reference::Sizes sizes = {2, {3}, 2, 1, {{"K", 3}, {"V", 4}}};
   bool hasStates = !program.recurrence.getBlock()->getOps<ssm::StateOp>().empty();
@@ -22,9 +22,9 @@ static void check(const std::string& body, llvm::ArrayRef<llvm::StringRef> zeros
 /// `%o = ssm.OP %x`, from one element type to another.
 static void checkUnary(const std::string& op, const std::string& from = "",
                        const std::string& to = "", llvm::ArrayRef<llvm::StringRef> zeros = {}) {
-  check("%x = ssm.in \"x\" [i] : [i: K]" + from + "\n%o = ssm." + op + " %x : [i: K]" + from +
-            "\nssm.out \"o\" [i], %o : [i: K]" + to,
-        zeros);
+  checkOps("%x = ssm.in \"x\" [i] : [i: K]" + from + "\n%o = ssm." + op + " %x : [i: K]" + from +
+               "\nssm.out \"o\" [i], %o : [i: K]" + to,
+           zeros);
 }
 
 TEST(gradientsOfRealFunctions) {
@@ -49,10 +49,10 @@ static void checkBinary(const std::string& op, const std::string& x, const std::
   std::string to = x + y == "" ? "" : complex;
   std::string few = "[i: K]", many = "[i: K, j: V]";
   for (auto& [left, right] : {std::pair(few, many), std::pair(many, few)})
-    check("%x = ssm.in \"x\" " + std::string(left == few ? "[i]" : "[j, i]") + " : " + left + x +
-          "\n%y = ssm.in \"y\" " + std::string(right == few ? "[i]" : "[j, i]") + " : " + right +
-          y + "\n%o = ssm." + op + " %x, %y : " + left + x + ", " + right + y +
-          "\nssm.out \"o\" [i, j], %o : " + many + to);
+    checkOps("%x = ssm.in \"x\" " + std::string(left == few ? "[i]" : "[j, i]") + " : " + left + x +
+             "\n%y = ssm.in \"y\" " + std::string(right == few ? "[i]" : "[j, i]") + " : " + right +
+             y + "\n%o = ssm." + op + " %x, %y : " + left + x + ", " + right + y +
+             "\nssm.out \"o\" [i, j], %o : " + many + to);
 }
 
 TEST(gradientsOfPairs) {
@@ -68,18 +68,18 @@ TEST(gradientsOfSelect) {
   for (const std::string& x : {std::string(), complex})
     for (const std::string& y : {std::string(), complex}) {
       std::string to = x + y == "" ? "" : complex;
-      check("%c = ssm.in \"c\" [j] : [j: V]\n%zero = ssm.constant 0.0\n"
-            "%b = ssm.cmp lt %c, %zero : [j: V], []\n%x = ssm.in \"x\" [i] : [i: K]" +
-                x + "\n%y = ssm.in \"y\" [j, i] : [i: K, j: V]" + y +
-                "\n%o = ssm.select %b, %x, %y : [j: V] i1, [i: K]" + x + ", [i: K, j: V]" + y +
-                "\nssm.out \"o\" [i, j], %o : [i: K, j: V]" + to,
-            {"c"});
+      checkOps("%c = ssm.in \"c\" [j] : [j: V]\n%zero = ssm.constant 0.0\n"
+               "%b = ssm.cmp lt %c, %zero : [j: V], []\n%x = ssm.in \"x\" [i] : [i: K]" +
+                   x + "\n%y = ssm.in \"y\" [j, i] : [i: K, j: V]" + y +
+                   "\n%o = ssm.select %b, %x, %y : [j: V] i1, [i: K]" + x + ", [i: K, j: V]" + y +
+                   "\nssm.out \"o\" [i, j], %o : [i: K, j: V]" + to,
+               {"c"});
     }
 }
 
 TEST(gradientsOfCasts) {
   // Only from real to complex does anything flow back.
-  check(R"(
+  checkOps(R"(
     %x = ssm.in "x" [] : []
     %b = ssm.in "b" [] : [] i1
     %n = ssm.in "n" [] : [] i32
@@ -106,29 +106,29 @@ TEST(gradientsOfReductions) {
                            : over == std::string("[j]") ? "[i]"
                                                         : "[]";
         std::string type = left == "[j]" ? "[j: V]" : left == "[i]" ? "[i: K]" : "[]";
-        check("%x = ssm.in \"x\" [j, i] : [i: K, j: V]" + element + "\n%o = ssm." + op +
-              " %x over " + over + " : [i: K, j: V]" + element + "\nssm.out \"o\" " + left +
-              ", %o : " + type + element);
+        checkOps("%x = ssm.in \"x\" [j, i] : [i: K, j: V]" + element + "\n%o = ssm." + op +
+                 " %x over " + over + " : [i: K, j: V]" + element + "\nssm.out \"o\" " + left +
+                 ", %o : " + type + element);
       }
 }
 
 TEST(gradientsOfLabelChanges) {
   // A transposed copy, the diagonal, and a broadcast, each with a factor of its own.
   for (const std::string& element : {std::string(), complex})
-    check("%x = ssm.in \"x\" [i, l] : [i: K, l: K]" + element + R"(
+    checkOps("%x = ssm.in \"x\" [i, l] : [i: K, l: K]" + element + R"(
       %w = ssm.in "w" [i] : [i: K]
       %t = ssm.relabel %x [i, l] to [l, i] : [i: K, l: K])" +
-          element + "\n%d = ssm.relabel %x [l] to [i] : [i: K, l: K]" + element +
-          "\n%b = ssm.broadcast %d : [i: K]" + element + " to [i: K, j: V]" + element +
-          "\n%tw = ssm.mul %t, %w : [i: K, l: K]" + element +
-          ", [i: K]\nssm.out \"t\" [i, l], %tw : [i: K, l: K]" + element +
-          "\nssm.out \"b\" [i, j], %b : [i: K, j: V]" + element);
+             element + "\n%d = ssm.relabel %x [l] to [i] : [i: K, l: K]" + element +
+             "\n%b = ssm.broadcast %d : [i: K]" + element + " to [i: K, j: V]" + element +
+             "\n%tw = ssm.mul %t, %w : [i: K, l: K]" + element +
+             ", [i: K]\nssm.out \"t\" [i, l], %tw : [i: K, l: K]" + element +
+             "\nssm.out \"b\" [i, j], %b : [i: K, j: V]" + element);
 }
 
 TEST(gradientOfAFold) {
   // Two carried values that change places, a value from outside, and two stacked values.
   for (const char* direction : {"", "reverse "})
-    check(R"(
+    checkOps(R"(
       %x = ssm.in "x" [i] : [i: K]
       %y = ssm.in "y" [i] : [i: K] complex<f32>
       %f = ssm.in "f" [i, s] : [i: K, s: J]
@@ -136,8 +136,8 @@ TEST(gradientOfAFold) {
       %w = ssm.in "w" [i] : [i: K]
       %xc = ssm.cast %x : [i: K] to [i: K] complex<f32>
       %a, %b, %c, %d = ssm.fold over [s: J] )" +
-          std::string(direction) +
-          R"(carry(%p = %xc : [i: K] complex<f32>, %q = %y : [i: K] complex<f32>) {
+             std::string(direction) +
+             R"(carry(%p = %xc : [i: K] complex<f32>, %q = %y : [i: K] complex<f32>) {
         %fs = ssm.at %f "s" : [i: K, s: J]
         %gs = ssm.at %g "s" : [s: J]
         %h = ssm.mul %fs, %w : [i: K], [i: K]
@@ -158,7 +158,7 @@ TEST(gradientOfAFold) {
 TEST(gradientOfNestedFolds) {
   // The inner fold runs over another axis, starts from the outer carried value and reads a state
   // and an input of its own.
-  check(R"(
+  checkOps(R"(
     %x = ssm.in "x" [s, i] : [i: K, s: J]
     %k = ssm.in "k" [i, j] : [i: K, j: V]
     ssm.state "S" [] : []
@@ -191,7 +191,7 @@ TEST(gradientOfNestedFolds) {
 
 TEST(gradientOfAFoldOfConstants) {
   // A fold over params alone runs once, before the first step.
-  check(R"(
+  checkOps(R"(
     %A = ssm.in "A" [s] param : [s: J]
     %x = ssm.in "x" [] : []
     %one = ssm.constant 1.0

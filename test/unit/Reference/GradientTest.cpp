@@ -2,15 +2,10 @@
 #include "GradientCheck.h"
 
 #include <cstring>
-#include <limits>
-
 using namespace ssmc;
 using namespace ssmc::test;
 using reference::Results;
 using runtime::DType;
-
-static constexpr double inf = std::numeric_limits<double>::infinity();
-static constexpr double nan_ = std::numeric_limits<double>::quiet_NaN();
 
 static reference::Gradients differentiate(Program& program, reference::Sizes sizes,
                                           const runtime::ArrayMap& operands,

@@ -1,14 +1,9 @@
 // Whole recurrences against numbers worked out by hand.
 #include "Fixture.h"
 
-#include <limits>
-
 using namespace ssmc;
 using namespace ssmc::test;
 using runtime::DType;
-
-static constexpr double inf = std::numeric_limits<double>::infinity();
-static constexpr double nan_ = std::numeric_limits<double>::quiet_NaN();
 
 static const char* gatedDeltaRule = R"(
   %q = ssm.in "q" [i] : [i: K]

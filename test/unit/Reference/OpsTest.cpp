@@ -1,14 +1,9 @@
 // Each op on small numbers.
 #include "Fixture.h"
 
-#include <limits>
-
 using namespace ssmc;
 using namespace ssmc::test;
 using runtime::DType;
-
-static constexpr double inf = std::numeric_limits<double>::infinity();
-static constexpr double nan_ = std::numeric_limits<double>::quiet_NaN();
 
 /// Applies one op to x (and y), real, along time.
 static runtime::ArrayMap apply(const std::string& op, std::vector<double> x,
