@@ -58,9 +58,8 @@ install_packages() {
   export DEBIAN_FRONTEND=noninteractive
   apt-get update -qq
   apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null ||
-    die "installing failed; on Debian 12 LLVM 22 comes with the security archive, which must be among apt's sources:
-
-    deb http://deb.debian.org/debian-security bookworm-security main"
+    die "installing failed; on Debian 12 LLVM 22 comes with the security archive, which must be among apt's sources
+(deb MIRROR/debian-security bookworm-security main)"
 }
 
 preset=default

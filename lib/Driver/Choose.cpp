@@ -20,8 +20,9 @@ static constexpr double advantage = 0.97;
 /// A form that costs so many times what another does is not looked at again.
 static constexpr double hopeless = 3;
 
-/// Steps of a block for GPUs, and those where that many have no room.
-static constexpr int64_t chunksOnDevice[] = {32, 16};
+/// Steps of a block for GPUs, where products go to units of their own: the most for which there is
+/// room. Blocks of the scan form; tiles of steps that a sequence must have for the longest ones.
+static constexpr int64_t chunksOnDevice[] = {64, 32, 16}, scanOnDevice = 32, fewestChunks = 8;
 
 /// Blocks of fewer steps than this are steps one by one.
 static constexpr int64_t fewestSteps = 8;
@@ -159,7 +160,10 @@ Expected<Choice> driver::chooseForm(ssm::RecurrenceOp recurrence, const Lowering
   return chooseForm(normal, *forms, options, situation);
 }
 
-/// Whether the kernels of a form leave a GPU's processors room for a second block of those that do
+/// Blocks of a GPU's processor that compute while others wait for their operands.
+static constexpr int64_t blocksTogether = 3;
+
+/// Whether the kernels of a form leave a GPU's processors room for several blocks of those that do
 /// not wait for each other, and need no memory of the caller's for what blocks keep.
 static bool fitsWell(ssm::RecurrenceOp normal, LoweringOptions options,
                      const cuda::TargetSpec& target) {
@@ -175,18 +179,19 @@ static bool fitsWell(ssm::RecurrenceOp normal, LoweringOptions options,
   std::optional<std::vector<simt::KernelInfo>> kernels = cuda::plan(*module, target, options.items);
   return kernels && all_of(*kernels, [&](const simt::KernelInfo& kernel) {
            return !kernel.workspaceBytes &&
-                  (!kernel.sharedTile || 2 * kernel.sharedBytes <= target.sharedBytes());
+                  (!kernel.sharedTile ||
+                   blocksTogether * kernel.sharedBytes <= target.sharedBytes());
          });
 }
 
 /// For GPUs, whose costs nothing here knows: blocks of steps where products go to units of their
 /// own, as many steps as leave room; else step by step, as asked for.
 static Error settleOnDevice(ssm::RecurrenceOp recurrence, LoweringOptions& options,
-                            const CodeTarget& target) {
+                            const CodeTarget& target, int64_t steps) {
   bool hasUnits =
       target.cuda && options.dtype == runtime::DType::BF16 && options.precision == Precision::Fast;
   if (options.form == Form::Scan) {
-    options.chunk = chunksOnDevice[0];
+    options.chunk = scanOnDevice;
     return Error::success();
   }
   if (!hasUnits)
@@ -207,9 +212,13 @@ static Error settleOnDevice(ssm::RecurrenceOp recurrence, LoweringOptions& optio
   options.form = Form::Chunked;
   if (options.chunk)
     return Error::success();
-  LoweringOptions longer = options;
-  longer.chunk = chunksOnDevice[0];
-  options.chunk = fitsWell(normal, longer, *target.cuda) ? chunksOnDevice[0] : chunksOnDevice[1];
+  for (int64_t chunk : chunksOnDevice) {
+    options.chunk = chunk;
+    bool isLast = chunk == *std::rbegin(chunksOnDevice);
+    bool isLong = chunk <= scanOnDevice || steps >= fewestChunks * chunk;
+    if (isLast || (isLong && fitsWell(normal, options, *target.cuda)))
+      break;
+  }
   return Error::success();
 }
 
@@ -225,7 +234,7 @@ Error driver::settleForm(ssm::RecurrenceOp recurrence, LoweringOptions& options,
   if (!isOpen || isShort || recurrence.getNumTimeAxes() > 1 || recurrence.getForm())
     return Error::success();
   if (situation.target.isDevice())
-    return settleOnDevice(recurrence, options, situation.target);
+    return settleOnDevice(recurrence, options, situation.target, situation.sizes.time[0]);
   Expected<Choice> choice = chooseForm(recurrence, options, situation);
   if (!choice)
     return choice.takeError();

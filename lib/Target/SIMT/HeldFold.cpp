@@ -17,11 +17,11 @@ using namespace ssmc;
 using namespace ssmc::simt;
 
 /// Numbers of a state that a thread should hold, and the fewest for which lanes share it.
-static constexpr int64_t wanted = 32, fewest = 8;
+static constexpr int64_t wantedHeld = 32, fewestHeld = 8;
 /// Columns of a slice below which blocks are not made just to have more of them.
-static constexpr int64_t fewestColumns = 16;
+static constexpr int64_t fewestSliced = 16;
 /// Positions of a shared label that a lane has side by side: 16 bytes of what lies in memory.
-static constexpr int64_t sideBySide = 4;
+static constexpr int64_t vectorWidth = 4;
 
 //===-- which fold, and how its work is dealt out --------------------------------------------===//
 
@@ -87,7 +87,7 @@ static int64_t chooseSharers(const Labels& labels, int64_t dealt, int64_t thread
   // (Lanes exchange values, so that all of a warp have to come along.)
   for (int64_t more = 2; labels.longest && more <= lanes && dealt * more <= threads; more *= 2)
     if (dealt * more % lanes == 0 && labels.longest.getSize() % more == 0 &&
-        labels.held / more >= fewest)
+        labels.held / more >= fewestHeld)
       sharers = more;
   return sharers;
 }
@@ -111,8 +111,8 @@ bool simt::planHeldFold(HeldFold& held, int64_t threads, int64_t lanes) {
   held.dealt = labels.dealt;
   held.sharing = {};
   if (sharers > 1) {
-    bool isWide = labels.longest.getSize() % (sideBySide * sharers) == 0;
-    held.sharing = {labels.longest.getName(), sharers, isWide ? sideBySide : 1, {}};
+    bool isWide = labels.longest.getSize() % (vectorWidth * sharers) == 0;
+    held.sharing = {labels.longest.getName(), sharers, isWide ? vectorWidth : 1, {}};
   }
   return canHold(labels, opsOf(held.fold, labels), dealt, sharers, threads);
 }
@@ -134,7 +134,7 @@ Slice simt::chooseHeldSlice(tile::KernelOp kernel, const Limits& limits, int64_t
   if (!best)
     return slice;
   int64_t sharers = 1;
-  while (labels.longest && labels.held > wanted * sharers && 2 * sharers <= lanes &&
+  while (labels.longest && labels.held > wantedHeld * sharers && 2 * sharers <= lanes &&
          labels.longest.getSize() % (2 * sharers) == 0)
     sharers *= 2;
   slice.label = best.getName();
@@ -142,7 +142,7 @@ Slice simt::chooseHeldSlice(tile::KernelOp kernel, const Limits& limits, int64_t
   int64_t dealt = countOf(labels.dealt);
   auto isTooMuch = [&] {
     return dealt * sharers > limits.threads ||
-           (limits.items > 0 && slice.size / 2 >= fewestColumns &&
+           (limits.items > 0 && slice.size / 2 >= fewestSliced &&
             limits.items * slice.parts * 4 < limits.processors * 3);
   };
   while (slice.size % 2 == 0 && isTooMuch()) {
@@ -241,7 +241,7 @@ static bool liesInRuns(const Buffer& buffer, const Sharing& sharing, ArrayRef<ss
   return sharing.width > 1 && buffer.storage.isF32() && axes.back().getName() == sharing.label &&
          llvm::all_of(buffer.dims, [&](const Dim& dim) {
            return !dim.dynamicStride &&
-                  (dim.label == sharing.label ? dim.stride == 1 : dim.stride % sideBySide == 0);
+                  (dim.label == sharing.label ? dim.stride == 1 : dim.stride % vectorWidth == 0);
          });
 }
 
@@ -257,13 +257,13 @@ SmallVector<Value> KernelEmitter::readState(tile::LoadOp load, ArrayRef<ssm::Axi
     return values;
   }
   needsAligned(index, 4);
-  Type vector = VectorType::get(sideBySide, b.getF32Type());
+  Type vector = VectorType::get(vectorWidth, b.getF32Type());
   int64_t number = 0;
   forHeld(axes, point, [&](const Point& at) {
-    if (number++ % sideBySide)
+    if (number++ % vectorWidth)
       return;
     Value four = LLVM::LoadOp::create(b, vector, address(source, at), 16);
-    for (int64_t i = 0; i < sideBySide; ++i)
+    for (int64_t i = 0; i < vectorWidth; ++i)
       values.push_back(LLVM::ExtractElementOp::create(b, four, i32(i)));
   });
   return values;
@@ -318,7 +318,7 @@ void KernelEmitter::storeHeld(Value value, Buffer target, int index) {
   if (index >= 0 && !machine.hasWordsOnly() && liesInRuns(target, sharing, one.axes)) {
     needsAligned(index, 4);
     target.isAligned = true;
-    width = sideBySide;
+    width = vectorWidth;
   }
   when(mine ? mine : first, [&] {
     size_t next = 0;
