@@ -20,9 +20,8 @@ static constexpr double advantage = 0.97;
 /// A form that costs so many times what another does is not looked at again.
 static constexpr double hopeless = 3;
 
-/// Steps of a block for GPUs, where products go to units of their own: the most for which there is
-/// room. Blocks of the scan form; tiles of steps that a sequence must have for the longest ones.
-static constexpr int64_t chunksOnDevice[] = {64, 32, 16}, scanOnDevice = 32, fewestChunks = 8;
+/// Steps of a block for GPUs, and those where that many have no room.
+static constexpr int64_t chunksOnDevice[] = {32, 16};
 
 /// Blocks of fewer steps than this are steps one by one.
 static constexpr int64_t fewestSteps = 8;
@@ -187,11 +186,11 @@ static bool fitsWell(ssm::RecurrenceOp normal, LoweringOptions options,
 /// For GPUs, whose costs nothing here knows: blocks of steps where products go to units of their
 /// own, as many steps as leave room; else step by step, as asked for.
 static Error settleOnDevice(ssm::RecurrenceOp recurrence, LoweringOptions& options,
-                            const CodeTarget& target, int64_t steps) {
+                            const CodeTarget& target) {
   bool hasUnits =
       target.cuda && options.dtype == runtime::DType::BF16 && options.precision == Precision::Fast;
   if (options.form == Form::Scan) {
-    options.chunk = scanOnDevice;
+    options.chunk = chunksOnDevice[0];
     return Error::success();
   }
   if (!hasUnits)
@@ -212,13 +211,9 @@ static Error settleOnDevice(ssm::RecurrenceOp recurrence, LoweringOptions& optio
   options.form = Form::Chunked;
   if (options.chunk)
     return Error::success();
-  for (int64_t chunk : chunksOnDevice) {
-    options.chunk = chunk;
-    bool isLast = chunk == *std::rbegin(chunksOnDevice);
-    bool isLong = chunk <= scanOnDevice || steps >= fewestChunks * chunk;
-    if (isLast || (isLong && fitsWell(normal, options, *target.cuda)))
-      break;
-  }
+  LoweringOptions longer = options;
+  longer.chunk = chunksOnDevice[0];
+  options.chunk = fitsWell(normal, longer, *target.cuda) ? chunksOnDevice[0] : chunksOnDevice[1];
   return Error::success();
 }
 
@@ -234,7 +229,7 @@ Error driver::settleForm(ssm::RecurrenceOp recurrence, LoweringOptions& options,
   if (!isOpen || isShort || recurrence.getNumTimeAxes() > 1 || recurrence.getForm())
     return Error::success();
   if (situation.target.isDevice())
-    return settleOnDevice(recurrence, options, situation.target, situation.sizes.time[0]);
+    return settleOnDevice(recurrence, options, situation.target);
   Expected<Choice> choice = chooseForm(recurrence, options, situation);
   if (!choice)
     return choice.takeError();

@@ -121,8 +121,6 @@ struct KernelInfo {
   /// Blocks for each item, side by side: grid axis 0 has items times slices.
   int64_t slices = 1;
   int64_t sharedBytes = 0;
-  /// Whether threads hold what is carried from tile to tile.
-  bool holdsState = false;
   /// Blocks that a processor should have registers for at a time.
   int64_t residentBlocks = 1;
   /// Operands that must begin at multiples of 16 bytes, with strides that are such: by their number

@@ -57,7 +57,8 @@ bool KernelEmitter::planPrivate(ssm::FoldOp fold, SmallVector<ssm::AxisAttr>& de
 }
 
 void KernelEmitter::emitFold(ssm::FoldOp fold) {
-  HeldFold alone{fold, {}, {}, {}, {}};
+  HeldFold alone;
+  alone.fold = fold;
   if (HeldFold* held = heldFolds.lookup(fold))
     emitPrivateFold(*held);
   else if (planPrivate(fold, alone.dealt))

@@ -77,21 +77,7 @@ void KernelEmitter::dealNumbers(int64_t total, llvm::function_ref<void(Value)> b
 
 void KernelEmitter::deal(ArrayRef<ssm::AxisAttr> axes,
                          llvm::function_ref<void(const Point&)> body) {
-  int64_t total = countOf(axes);
-  // Where steps that do not exist are the last numbers, nobody goes there.
-  bool isCut = total > limits.threads && isPartial(axes.front().getName()) &&
-               llvm::none_of(axes.drop_front(),
-                             [&](ssm::AxisAttr axis) { return isPartial(axis.getName()); });
-  if (isCut) {
-    int64_t each = total / axes.front().getSize();
-    Value there = arith::MulIOp::create(b, partialExtents[axes.front().getName()], i32(each));
-    loop(thread, there, i32(limits.threads), {}, [&](Value number, ValueRange) {
-      body(pointAt(number, axes));
-      return SmallVector<Value>();
-    });
-    return;
-  }
-  dealNumbers(total, [&](Value number) {
+  dealNumbers(countOf(axes), [&](Value number) {
     Point point = pointAt(number, axes);
     when(existsAt(axes, point), [&] { body(point); });
   });

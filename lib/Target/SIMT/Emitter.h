@@ -92,6 +92,7 @@ struct HeldFold {
   SmallVector<std::pair<unsigned, unsigned>> carried;
   SmallVector<ssm::AxisAttr> dealt; ///< labels whose positions are dealt out to threads
   Sharing sharing;
+  int64_t blocks = 1;          ///< of a processor, whose registers they share
   SmallVector<Private> values; ///< of `carried`, where the program is
 };
 

@@ -17,7 +17,7 @@ using namespace ssmc;
 using namespace ssmc::simt;
 
 /// Numbers of a state that a thread should hold, and the fewest for which lanes share it.
-static constexpr int64_t wantedHeld = 32, fewestHeld = 8;
+static constexpr int64_t wantedHeld = 64, fewestHeld = 8;
 /// Columns of a slice below which blocks are not made just to have more of them.
 static constexpr int64_t fewestSliced = 16;
 /// Positions of a shared label that a lane has side by side: 16 bytes of what lies in memory.
@@ -104,6 +104,30 @@ static int64_t opsOf(ssm::FoldOp fold, const Labels& labels) {
   return countOps(fold, [&](Value value) { return countHeld(labels, value); });
 }
 
+/// Registers of a processor, and those of a thread for all but what it holds and reads.
+static constexpr int64_t registersOfProcessor = 65536, otherRegisters = 64, mostBlocks = 3;
+
+/// Blocks of a processor that its registers are for: a thread has what it holds and, one after the
+/// other, about half of the elements along held labels that a step reads.
+static int64_t chooseBlocks(ssm::FoldOp fold, const Labels& labels, int64_t sharers,
+                            int64_t threads) {
+  llvm::SetVector<Value> read;
+  fold.getBody().walk([&](Operation* op) {
+    if (auto at = dyn_cast<ssm::AtOp>(op))
+      read.insert(at.getResult());
+    for (Value operand : op->getOperands())
+      if (!isa<ssm::AtOp>(op) && !fold.getBody().isAncestor(operand.getParentRegion()))
+        read.insert(operand);
+  });
+  int64_t elements = 0;
+  for (Value value : read)
+    if (int64_t count = countHeld(labels, value); count > 1)
+      elements += count;
+  int64_t registers = (labels.held + elements / 2) / sharers + otherRegisters;
+  int64_t blocks = llvm::divideNearest(registersOfProcessor, threads * registers);
+  return std::clamp<int64_t>(blocks, 1, mostBlocks);
+}
+
 bool simt::planHeldFold(HeldFold& held, int64_t threads, int64_t lanes) {
   Labels labels = labelsOf(held.fold);
   int64_t dealt = countOf(labels.dealt);
@@ -114,6 +138,7 @@ bool simt::planHeldFold(HeldFold& held, int64_t threads, int64_t lanes) {
     bool isWide = labels.longest.getSize() % (vectorWidth * sharers) == 0;
     held.sharing = {labels.longest.getName(), sharers, isWide ? vectorWidth : 1, {}};
   }
+  held.blocks = chooseBlocks(held.fold, labels, sharers, threads);
   return canHold(labels, opsOf(held.fold, labels), dealt, sharers, threads);
 }
 
@@ -238,8 +263,8 @@ SmallVector<Value> KernelEmitter::beginHeld(tile::SequenceOp op, HeldFold& held)
 
 /// Whether a lane's positions side by side are so in memory, in the caller's order of labels.
 static bool liesInRuns(const Buffer& buffer, const Sharing& sharing, ArrayRef<ssm::AxisAttr> axes) {
-  return sharing.width > 1 && buffer.storage.isF32() && axes.back().getName() == sharing.label &&
-         llvm::all_of(buffer.dims, [&](const Dim& dim) {
+  return sharing.width > 1 && buffer.storage.isF32() && !axes.empty() &&
+         axes.back().getName() == sharing.label && llvm::all_of(buffer.dims, [&](const Dim& dim) {
            return !dim.dynamicStride &&
                   (dim.label == sharing.label ? dim.stride == 1 : dim.stride % vectorWidth == 0);
          });

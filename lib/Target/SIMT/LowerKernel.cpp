@@ -308,7 +308,7 @@ void KernelEmitter::emitSequence(tile::SequenceOp op) {
       emitCarried(op.getBlock(), op.getInits(), op.getResults(), yield.getValues(), held);
   SmallVector<Value> inits;
   if (held.fold) {
-    info.holdsState = true;
+    info.residentBlocks = held.blocks;
     inits = beginHeld(op, held);
     heldFolds[held.fold] = &held;
   }
@@ -474,9 +474,6 @@ void KernelEmitter::run(const llvm::DenseSet<int>& away) {
 static constexpr int64_t fewestBlocks = 3;
 /// Blocks of a processor that have to share its registers, where tiles wait for none.
 static constexpr int64_t mostResident = 4;
-/// Those of a processor whose threads hold states: each has registers for what it holds and for two
-/// vectors as long.
-static constexpr int64_t blocksThatHold = 3;
 /// Threads that bring in what warps with columns read.
 static constexpr int64_t copyThreads = 64;
 
@@ -536,8 +533,6 @@ FailureOr<KernelInfo> simt::lowerKernel(tile::KernelOp kernel, const Machine& ma
         if (isShared)
           emitter.info.residentBlocks = std::clamp<int64_t>(
               limits.sharedBytes / std::max<int64_t>(emitter.info.sharedBytes, 1), 1, mostResident);
-        if (emitter.info.holdsState)
-          emitter.info.residentBlocks = blocksThatHold;
         return emitter.info;
       }
       // One block a processor: with more threads, as no other block has work while this one waits.
