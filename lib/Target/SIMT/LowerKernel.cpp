@@ -361,7 +361,8 @@ void KernelEmitter::emitSequence(tile::SequenceOp op) {
         emitBlock(op.getBlock(), carried, {});
         return SmallVector<Value>();
       }
-      machine.waitForCopies(b);
+      if (machine.hasCopies())
+        machine.waitForCopies(b);
       barrier();
       Value parity = parityOf(counter);
       for (Staged& one : staged)
@@ -398,7 +399,8 @@ void KernelEmitter::emitSequence(tile::SequenceOp op) {
   });
   // What was asked for beyond the last tile still writes to its place, which may be another's next.
   if (!staged.empty()) {
-    machine.waitForCopies(b);
+    if (machine.hasCopies())
+      machine.waitForCopies(b);
     barrier();
   }
   leaveLoop();
@@ -439,6 +441,8 @@ void KernelEmitter::run(const llvm::DenseSet<int>& away) {
 static constexpr int64_t fewestBlocks = 3;
 /// Blocks of a processor that have to share its registers, where tiles wait for none.
 static constexpr int64_t mostResident = 4;
+/// Columns of a block below which products would run empty.
+static constexpr int64_t fewestColumns = 16;
 /// Threads that bring in what warps with columns read.
 static constexpr int64_t copyThreads = 64;
 
@@ -447,16 +451,17 @@ FailureOr<KernelInfo> simt::lowerKernel(tile::KernelOp kernel, const Machine& ma
   llvm::DenseSet<int> inWorkspace;
   bool isShared = llvm::all_of(kernel.getBlock()->getOps<tile::SequenceOp>(),
                                [](tile::SequenceOp op) { return op.getInits().empty(); });
-  bool stagesAhead = machine.hasCopies();
+  bool canStage = machine.hasCopies() || machine.matrices(), stagesAhead = canStage;
   std::optional<Type> factors = kernel.getFactorType();
-  bool roundsProducts = factors && factors->isBF16() && machine.hasPairs();
+  bool roundsProducts =
+      factors && factors->isBF16() && (machine.hasPairs() || machine.matrices().has_value());
   ProductMap products;
   llvm::StringMap<int64_t> readAlong;
   bool hasColumns = kernel.getColumns() && roundsProducts;
   Slice slice = hasColumns ? chooseColumns(kernel, limits) : chooseSlice(kernel, limits);
   applySlice(kernel, slice);
   std::vector<Columns> ways;
-  if (hasColumns)
+  if (hasColumns && machine.hasPairs())
     ways = columnsOf(kernel, slice, limits);
   for (const Columns& columns : ways) {
     ImplicitLocOpBuilder b(kernel.getLoc(), kernel);
@@ -482,6 +487,18 @@ FailureOr<KernelInfo> simt::lowerKernel(tile::KernelOp kernel, const Machine& ma
     emitter.run(inWorkspace);
     size_t moved = inWorkspace.size();
     if (emitter.pack(inWorkspace)) {
+      // What fits of half as many columns is nearer than a workspace: blocks do twice what they
+      // share for it.
+      if (!inWorkspace.empty() && hasColumns && machine.matrices() &&
+          slice.size % (2 * fewestColumns) == 0) {
+        slice.size /= 2;
+        slice.parts *= 2;
+        applySlice(kernel, slice);
+        inWorkspace.clear();
+        stagesAhead = canStage;
+        kernel->getPrevNode()->erase();
+        continue;
+      }
       // Where tiles wait for none, other blocks have work while one waits for its operands: room
       // for several counts more than a tile ahead.
       if (isShared && stagesAhead && fewestBlocks * emitter.info.sharedBytes > limits.sharedBytes) {
