@@ -228,7 +228,6 @@ private:
   };
   /// Whether an operand lies so that 16 bytes can be copied at a time to a place.
   bool copiesWhole(tile::LoadOp load, const Buffer& target);
-  Type pieceOf(Type storage);
   void emitCopy(tile::LoadOp load, const Buffer& target, bool later);
   std::vector<Staged> planStaging(tile::SequenceOp sequence);
   Buffer slotOf(const Staged& staged, Value parity);

@@ -361,8 +361,7 @@ void KernelEmitter::emitSequence(tile::SequenceOp op) {
         emitBlock(op.getBlock(), carried, {});
         return SmallVector<Value>();
       }
-      if (machine.hasCopies())
-        machine.waitForCopies(b);
+      machine.waitForCopies(b);
       barrier();
       Value parity = parityOf(counter);
       for (Staged& one : staged)
@@ -399,8 +398,7 @@ void KernelEmitter::emitSequence(tile::SequenceOp op) {
   });
   // What was asked for beyond the last tile still writes to its place, which may be another's next.
   if (!staged.empty()) {
-    if (machine.hasCopies())
-      machine.waitForCopies(b);
+    machine.waitForCopies(b);
     barrier();
   }
   leaveLoop();
@@ -451,7 +449,7 @@ FailureOr<KernelInfo> simt::lowerKernel(tile::KernelOp kernel, const Machine& ma
   llvm::DenseSet<int> inWorkspace;
   bool isShared = llvm::all_of(kernel.getBlock()->getOps<tile::SequenceOp>(),
                                [](tile::SequenceOp op) { return op.getInits().empty(); });
-  bool canStage = machine.hasCopies() || machine.matrices(), stagesAhead = canStage;
+  bool stagesAhead = machine.hasCopies();
   std::optional<Type> factors = kernel.getFactorType();
   bool roundsProducts =
       factors && factors->isBF16() && (machine.hasPairs() || machine.matrices().has_value());
@@ -495,7 +493,6 @@ FailureOr<KernelInfo> simt::lowerKernel(tile::KernelOp kernel, const Machine& ma
         slice.parts *= 2;
         applySlice(kernel, slice);
         inWorkspace.clear();
-        stagesAhead = canStage;
         kernel->getPrevNode()->erase();
         continue;
       }

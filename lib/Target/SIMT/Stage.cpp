@@ -3,10 +3,6 @@
 // What the next tile reads is asked for when a tile begins, so that it is there when the tile ends:
 // rows by copies that need no registers, single numbers through one register each. Two tiles have
 // room, the even and the odd ones. Only whole tiles are brought in so.
-//
-// Where nothing is copied without registers, but matrices take the work off the threads, rows go
-// through registers too, 16 bytes in each four, and are written when the tile has ended: one tile
-// has room.
 #include "lib/Target/SIMT/Emitter.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -17,9 +13,8 @@ using namespace mlir;
 using namespace ssmc;
 using namespace ssmc::simt;
 
-/// Elements of an operand that go through registers, for each thread, and of all operands pieces of
-/// 16 bytes.
-static constexpr int64_t mostHeld = 2, mostPieces = 8;
+/// Elements of an operand that go through registers, for each thread.
+static constexpr int64_t mostHeld = 2;
 
 static int64_t elementBytes(const Buffer& buffer) {
   return std::max<int64_t>(1, buffer.storage.getIntOrFloatBitWidth() / 8);
@@ -53,14 +48,6 @@ void KernelEmitter::needsAligned(int index, int64_t bytes) {
     info.aligned.push_back(aligned);
 }
 
-/// 16 bytes of elements.
-Type KernelEmitter::pieceOf(Type storage) {
-  // (Memory that is seen as words is read so.)
-  if (!machine.hasCopies())
-    return VectorType::get(4, b.getI32Type());
-  return VectorType::get(128 / storage.getIntOrFloatBitWidth(), storage);
-}
-
 void KernelEmitter::emitCopy(tile::LoadOp load, const Buffer& target, bool later) {
   int index = kernel.findLoaded(load.getName());
   ssm::ArrayType type = arrayType(load.getResult());
@@ -74,7 +61,9 @@ void KernelEmitter::emitCopy(tile::LoadOp load, const Buffer& target, bool later
       axis = ssm::AxisAttr::get(b.getContext(), axis.getLabel(),
                                 b.getI64IntegerAttr(axis.getSize() / unit));
   touch(target);
-  Type vector = pieceOf(target.storage);
+  // (Memory that is seen as words is read so.)
+  auto vector = machine.hasCopies() ? VectorType::get(unit, target.storage)
+                                    : VectorType::get(4, b.getI32Type());
   deal(axes, [&](const Point& point) {
     Point at = point;
     at.set(last, {arith::MulIOp::create(b, indexValue(*point.find(last)), i32(unit)), 0});
@@ -88,15 +77,11 @@ void KernelEmitter::emitCopy(tile::LoadOp load, const Buffer& target, bool later
 
 std::vector<KernelEmitter::Staged> KernelEmitter::planStaging(tile::SequenceOp sequence) {
   std::vector<Staged> all;
-  int64_t pieces = 0;
   if (!stagesAhead || sequence.getTileSize() == 1 || sequence.getTimeAxis() != 0)
     return all;
   for (tile::LoadOp load : sequence.getBlock()->getOps<tile::LoadOp>()) {
     tile::OperandAttr operand = kernel.getOperandAt(kernel.findLoaded(load.getName()));
-    bool isWritten = kernel.findStored(load.getName()) >= 0;
-    if (!(operand.getRole() == tile::Role::In ||
-          (operand.getRole() == tile::Role::ChunkTemp && !machine.hasCopies() && !isWritten)) ||
-        load.getResult().use_empty())
+    if (operand.getRole() != tile::Role::In || load.getResult().use_empty())
       continue;
     SmallVector<StringRef> order;
     for (ssm::AxisAttr axis : operand.getAxes())
@@ -106,20 +91,12 @@ std::vector<KernelEmitter::Staged> KernelEmitter::planStaging(tile::SequenceOp s
     staged.load = load;
     staged.both = makeBuffer(type, order, storageOf(load));
     staged.isCopied = copiesWhole(load, staged.both);
-    int64_t held = countOf(type.getAxes());
-    if (!machine.hasCopies() && staged.isCopied) {
-      held = llvm::divideCeil(held * elementBytes(staged.both) / 16, limits.threads);
-      pieces += held;
-    }
-    if (!machine.hasCopies() && staged.isCopied
-            ? pieces > mostPieces
-            : !staged.isCopied && held > mostHeld * limits.threads) {
+    if (!staged.isCopied && countOf(type.getAxes()) > mostHeld * limits.threads) {
       places[staged.both.id].bytes = 0; // Not worth it: read when it is needed.
       continue;
     }
     staged.bytes = places[staged.both.id].bytes;
-    if (machine.hasCopies())
-      places[staged.both.id].bytes *= 2;
+    places[staged.both.id].bytes *= 2;
     all.push_back(std::move(staged));
   }
   return all;
@@ -127,8 +104,6 @@ std::vector<KernelEmitter::Staged> KernelEmitter::planStaging(tile::SequenceOp s
 
 Buffer KernelEmitter::slotOf(const Staged& staged, Value parity) {
   Buffer slot = staged.both;
-  if (!machine.hasCopies())
-    return slot;
   slot.base = gep(slot.base, b.getI8Type(), arith::MulIOp::create(b, parity, i32(staged.bytes)));
   return slot;
 }
@@ -137,27 +112,13 @@ void KernelEmitter::beginStaging(std::vector<Staged>& all, Value parity) {
   for (Staged& staged : all) {
     Scope scope(*this);
     Buffer slot = slotOf(staged, parity);
-    if (staged.isCopied && machine.hasCopies()) {
+    if (staged.isCopied) {
       emitCopy(staged.load, slot, /*later=*/true);
       continue;
     }
     // Read here, stored later: a thread's elements, those past the last one read once more.
     ssm::ArrayType type = arrayType(staged.load.getResult());
     SmallVector<ssm::AxisAttr> axes = axesOf(type, slot);
-    int64_t unit = 16 / elementBytes(slot);
-    Buffer source;
-    StringRef last = axes.empty() ? "" : axes.back().getName();
-    if (staged.isCopied) {
-      int index = kernel.findLoaded(staged.load.getName());
-      last = kernel.getOperandAt(index).getAxes().back().getName();
-      needsAligned(index, elementBytes(slot));
-      source = userBuffer(staged.load, index, staged.load.getPart(), type.getElementType(),
-                          /*row=*/0);
-      for (ssm::AxisAttr& axis : axes)
-        if (axis.getName() == last)
-          axis = ssm::AxisAttr::get(b.getContext(), axis.getLabel(),
-                                    b.getI64IntegerAttr(axis.getSize() / unit));
-    }
     int64_t count = countOf(axes);
     staged.held.clear();
     for (int64_t first = 0; first < count; first += limits.threads) {
@@ -165,14 +126,7 @@ void KernelEmitter::beginStaging(std::vector<Staged>& all, Value parity) {
       if (count % limits.threads)
         number = arith::MinSIOp::create(b, number, i32(count - 1));
       Point point = pointAt(number, axes);
-      if (!staged.isCopied) {
-        staged.held.push_back({loadOperand(staged.load, point), point});
-        continue;
-      }
-      Value start = arith::MulIOp::create(b, indexValue(*point.find(last)), i32(unit));
-      point.set(last, {start, 0});
-      Value piece = LLVM::LoadOp::create(b, pieceOf(slot.storage), address(source, point), 16);
-      staged.held.push_back({piece, point});
+      staged.held.push_back({loadOperand(staged.load, point), point});
     }
   }
 }
@@ -181,13 +135,8 @@ void KernelEmitter::finishStaging(std::vector<Staged>& all, Value parity) {
   for (Staged& staged : all) {
     Buffer slot = slotOf(staged, parity);
     // (Threads past the last element write what another one writes there.)
-    touch(slot);
-    for (auto& [value, point] : staged.held) {
-      if (staged.isCopied)
-        LLVM::StoreOp::create(b, value, address(slot, point), 16);
-      else
-        store(slot, point, value);
-    }
+    for (auto& [value, point] : staged.held)
+      store(slot, point, value);
     staged.held.clear();
   }
 }

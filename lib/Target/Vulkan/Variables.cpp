@@ -5,7 +5,8 @@
 // - Parameters may lie in one allocation. What one invocation writes to memory others read, past
 //   barriers; which caches that passes is told by variables in the older memory model, and by
 //   accesses and barriers in Vulkan's, which matrices need.
-// - What a kernel only reads may be read through any cache.
+// - What a kernel only reads may be read through any cache, and where it reads none of what it
+//   writes, barriers need not wait for the caller's memory.
 #include "Machine.h"
 
 #include "mlir/Dialect/SPIRV/IR/SPIRVOps.h"
@@ -41,27 +42,38 @@ void vulkan::resolveViews(spirv::ModuleOp module) {
   }
 }
 
-/// Whether anything is written through a pointer.
-static bool isWritten(Value pointer) {
-  return llvm::any_of(pointer.getUsers(), [](Operation* user) {
+/// Whether anything is read or, if asked for, written through a pointer.
+static bool isAccessed(Value pointer, bool writes) {
+  return llvm::any_of(pointer.getUsers(), [&](Operation* user) {
     if (isa<spirv::AccessChainOp>(user))
-      return isWritten(user->getResult(0));
-    return !isa<spirv::LoadOp, spirv::KHRCooperativeMatrixLoadOp>(user);
+      return isAccessed(user->getResult(0), writes);
+    bool reads = isa<spirv::LoadOp, spirv::KHRCooperativeMatrixLoadOp>(user);
+    return writes ? !reads : reads;
   });
 }
 
 void vulkan::describeMemory(spirv::ModuleOp module) {
   bool hasModel = module.getMemoryModel() == spirv::MemoryModel::Vulkan;
   // (Views of a binding are one array.)
-  llvm::DenseSet<int64_t> written;
+  llvm::DenseSet<int64_t> written, read;
   llvm::DenseMap<StringRef, spirv::GlobalVariableOp> variables;
   for (auto variable : module.getOps<spirv::GlobalVariableOp>())
     variables[variable.getSymName()] = variable;
   module.walk([&](spirv::AddressOfOp address) {
     spirv::GlobalVariableOp variable = variables.lookup(address.getVariable());
-    if (variable.getBinding() && isWritten(address))
+    if (!variable.getBinding())
+      return;
+    if (isAccessed(address, /*writes=*/true))
       written.insert(*variable.getBinding());
+    if (isAccessed(address, /*writes=*/false))
+      read.insert(*variable.getBinding());
   });
+  // (Atomic operations are for whoever reads an array after the kernel.)
+  if (llvm::none_of(written, [&](int64_t binding) { return read.contains(binding); }))
+    module.walk([&](spirv::ControlBarrierOp barrier) {
+      barrier.setMemorySemantics(
+          spirv::bitEnumClear(barrier.getMemorySemantics(), spirv::MemorySemantics::UniformMemory));
+    });
   auto isReadOnly = [&](spirv::GlobalVariableOp variable) {
     return variable.storageClass() == spirv::StorageClass::StorageBuffer &&
            !written.contains(*variable.getBinding());
@@ -76,6 +88,12 @@ void vulkan::describeMemory(spirv::ModuleOp module) {
     else if (!hasModel)
       variable->setAttr("coherent", unit);
   }
+  // Bits of a word that others change meanwhile are all that atomic operations are for.
+  module.walk([&](Operation* op) {
+    if (isa<spirv::AtomicAndOp, spirv::AtomicOrOp>(op))
+      op->setAttr("semantics", spirv::MemorySemanticsAttr::get(module.getContext(),
+                                                               spirv::MemorySemantics::None));
+  });
   if (!hasModel)
     return;
   auto shared =
