@@ -21,7 +21,7 @@ using tile::Role;
 
 void driver::suitTo(const CodeTarget& target, LoweringOptions& options) {
   options.threads = target.isDevice();
-  if (target.vulkan)
+  if (target.vulkan && !target.vulkan->matrices)
     options.precision = Precision::Exact;
 }
 

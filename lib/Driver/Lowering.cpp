@@ -79,8 +79,13 @@ LoweringOptions driver::loweringOf(const Options& options) {
   lowering.precision = options.precision;
   lowering.summaries = options.summaries;
   lowering.threads = options.target && options.target->isDevice();
-  if (options.target && options.target->kind == Target::Vulkan)
-    lowering.precision = Precision::Exact;
+  if (options.target && options.target->kind == Target::Vulkan) {
+    // (What is wrong with a target is said where it is used.)
+    std::string ignored;
+    auto target = vulkan::TargetSpec::parse(options.target->text(), ignored);
+    if (!target || !target->matrices)
+      lowering.precision = Precision::Exact;
+  }
   return lowering;
 }
 

@@ -40,6 +40,14 @@ Error VulkanDevice::check(const vulkan::TargetSpec& target) {
     return lacks("the feature storageBuffer16BitAccess");
   if (target.storage16 && !limits.int16)
     return lacks("the feature shaderInt16");
+  if (target.matrices && !limits.cooperativeMatrix)
+    return lacks("VK_KHR_cooperative_matrix");
+  if (target.matrices && !(limits.bfloat16 && limits.bfloat16Matrices))
+    return lacks("VK_KHR_shader_bfloat16 with products of 16 x 16 matrices by subgroups");
+  if (target.matrices && !limits.memoryModel)
+    return lacks("the feature vulkanMemoryModel");
+  if (target.matrices && !(limits.sharedLayout && limits.sharedLayout16))
+    return lacks("VK_KHR_workgroup_memory_explicit_layout with 16-bit access");
   if (target.subgroup > 1 && !limits.subgroupShuffle)
     return lacks("VK_SUBGROUP_FEATURE_SHUFFLE_BIT in compute shaders");
   if (target.subgroup > 1 && target.subgroup > limits.subgroupSize)

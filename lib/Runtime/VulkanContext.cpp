@@ -12,14 +12,29 @@ using namespace ssmc::vulkan;
 
 static constexpr const char* validationLayer = "VK_LAYER_KHRONOS_validation";
 static constexpr const char* cooperativeMatrixExtension = "VK_KHR_cooperative_matrix";
+static constexpr const char* bfloat16Extension = "VK_KHR_shader_bfloat16";
 
 namespace {
-/// VkPhysicalDeviceCooperativeMatrixFeaturesKHR, which is younger than some of the headers that
-/// this is built with.
+/// VkPhysicalDeviceCooperativeMatrixFeaturesKHR, VkCooperativeMatrixPropertiesKHR and
+/// VkPhysicalDeviceShaderBfloat16FeaturesKHR, which are younger than some of the headers that this
+/// is built with.
 struct CooperativeMatrixFeatures {
   VkStructureType sType = VkStructureType(1000506000);
   void* pNext = nullptr;
   VkBool32 cooperativeMatrix = VK_FALSE, robustBufferAccess = VK_FALSE;
+};
+struct CooperativeMatrixProperties {
+  VkStructureType sType = VkStructureType(1000506001);
+  void* pNext = nullptr;
+  uint32_t rows = 0, lanes = 0, depth = 0;
+  int32_t left = 0, right = 0, sums = 0, result = 0; ///< VkComponentTypeKHR
+  VkBool32 saturates = VK_FALSE;
+  int32_t scope = 0; ///< VkScopeKHR
+};
+struct Bfloat16Features {
+  VkStructureType sType = VkStructureType(1000141000);
+  void* pNext = nullptr;
+  VkBool32 type = VK_FALSE, dotProduct = VK_FALSE, cooperativeMatrix = VK_FALSE;
 };
 
 /// Vulkan's lists are asked for their length first.
@@ -223,7 +238,11 @@ struct Abilities {
       VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_MEMORY_MODEL_FEATURES};
   VkPhysicalDeviceSubgroupSizeControlFeatures sizeControl{
       VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES};
+  VkPhysicalDeviceWorkgroupMemoryExplicitLayoutFeaturesKHR sharedLayout{
+      VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_WORKGROUP_MEMORY_EXPLICIT_LAYOUT_FEATURES_KHR};
   CooperativeMatrixFeatures cooperativeMatrix;
+  Bfloat16Features bfloat16;
+  bool hasMatrices = false; ///< of the kind that kernels multiply
 
   VkPhysicalDeviceProperties2 properties{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2};
   VkPhysicalDeviceSubgroupProperties subgroups{
@@ -235,14 +254,15 @@ struct Abilities {
   VkPhysicalDeviceMaintenance4Properties buffers{
       VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_4_PROPERTIES};
 
-  void ask(const Functions& api, VkPhysicalDevice device, uint32_t version);
+  void ask(const Functions& api, VkInstance instance, VkPhysicalDevice device, uint32_t version);
   /// Limits but for the name and version.
   void tell(DeviceLimits& limits) const;
   bool pinsSubgroups() const;
 };
 } // namespace
 
-void Abilities::ask(const Functions& api, VkPhysicalDevice device, uint32_t version) {
+void Abilities::ask(const Functions& api, VkInstance instance, VkPhysicalDevice device,
+                    uint32_t version) {
   auto offered = listOf<VkExtensionProperties>([&](uint32_t* count, VkExtensionProperties* list) {
     return api.vkEnumerateDeviceExtensionProperties(device, nullptr, count, list);
   });
@@ -277,8 +297,25 @@ void Abilities::ask(const Functions& api, VkPhysicalDevice device, uint32_t vers
   buffers.maxBufferSize = UINT64_MAX;
   if (version >= VK_API_VERSION_1_3)
     chain(properties, buffers);
-  if (has(never, cooperativeMatrixExtension))
+  if (has(never, VK_KHR_WORKGROUP_MEMORY_EXPLICIT_LAYOUT_EXTENSION_NAME))
+    chain(features, sharedLayout);
+  if (has(never, bfloat16Extension))
+    chain(features, bfloat16);
+  if (has(never, cooperativeMatrixExtension)) {
     chain(features, cooperativeMatrix);
+    // (Of the extension, and so of no use to other devices.)
+    using Ask = VkResult(VKAPI_PTR*)(VkPhysicalDevice, uint32_t*, CooperativeMatrixProperties*);
+    auto ask = reinterpret_cast<Ask>(
+        api.vkGetInstanceProcAddr(instance, "vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR"));
+    constexpr int32_t f32 = 1, bf16 = 1000141000, subgroup = 3;
+    for (const CooperativeMatrixProperties& kind : listOf<CooperativeMatrixProperties>(
+             [&](uint32_t* count, CooperativeMatrixProperties* list) {
+               return ask ? ask(device, count, list) : VK_ERROR_EXTENSION_NOT_PRESENT;
+             }))
+      hasMatrices |= kind.rows == 16 && kind.lanes == 16 && kind.depth == 16 && kind.left == bf16 &&
+                     kind.right == bf16 && kind.sums == f32 && kind.result == f32 &&
+                     kind.scope == subgroup;
+  }
   // A device that lacks parts of Vulkan wants to hear that this is known.
   has(never, "VK_KHR_portability_subset");
 
@@ -318,6 +355,12 @@ void Abilities::tell(DeviceLimits& limits) const {
   limits.int64 = features.features.shaderInt64;
   limits.float64 = features.features.shaderFloat64;
   limits.cooperativeMatrix = cooperativeMatrix.cooperativeMatrix;
+  limits.bfloat16 = bfloat16.type;
+  limits.bfloat16Matrices =
+      cooperativeMatrix.cooperativeMatrix && bfloat16.cooperativeMatrix && hasMatrices;
+  limits.memoryModel = memoryModel.vulkanMemoryModel;
+  limits.sharedLayout = sharedLayout.workgroupMemoryExplicitLayout;
+  limits.sharedLayout16 = sharedLayout.workgroupMemoryExplicitLayout16BitAccess;
 }
 
 bool Abilities::pinsSubgroups() const {
@@ -335,7 +378,7 @@ bool Context::makeDevice(std::string& error) {
   limits.apiVersion = std::min(own.apiVersion, limits.apiVersion);
 
   Abilities abilities;
-  abilities.ask(api, physical, limits.apiVersion);
+  abilities.ask(api, instance, physical, limits.apiVersion);
   abilities.tell(limits);
   api.vkGetPhysicalDeviceMemoryProperties(physical, &memory);
   alignment = int64_t(own.limits.minStorageBufferOffsetAlignment);
@@ -389,6 +432,7 @@ std::string ssmc::vulkan::toString(const DeviceLimits& limits) {
   say(limits.int64, "i64");
   say(limits.float64, "f64");
   say(limits.cooperativeMatrix, "cooperative matrices");
+  say(limits.bfloat16Matrices, "of bf16");
   say(limits.isProcessor, "on the CPU");
   return text;
 }

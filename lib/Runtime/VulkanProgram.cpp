@@ -107,7 +107,16 @@ static std::string lackOf(const Module& module, const DeviceLimits& limits) {
       {61, "GroupNonUniform", true, ""},
       {65, "GroupNonUniformShuffle", limits.subgroupShuffle,
        "VK_SUBGROUP_FEATURE_SHUFFLE_BIT in compute shaders"},
+      {4428, "WorkgroupMemoryExplicitLayoutKHR", limits.sharedLayout,
+       "the feature workgroupMemoryExplicitLayout"},
+      {4430, "WorkgroupMemoryExplicitLayout16BitAccessKHR", limits.sharedLayout16,
+       "the feature workgroupMemoryExplicitLayout16BitAccess"},
       {4433, "StorageBuffer16BitAccess", limits.storage16, "the feature storageBuffer16BitAccess"},
+      {5116, "BFloat16TypeKHR", limits.bfloat16, "the feature shaderBFloat16Type"},
+      {5118, "BFloat16CooperativeMatrixKHR", limits.bfloat16Matrices,
+       "products of 16 x 16 bf16 matrices by subgroups"},
+      {5345, "VulkanMemoryModel", limits.memoryModel, "the feature vulkanMemoryModel"},
+      {6022, "CooperativeMatrixKHR", limits.cooperativeMatrix, "the feature cooperativeMatrix"},
   };
   for (uint32_t number : module.capabilities) {
     const Capability* found =

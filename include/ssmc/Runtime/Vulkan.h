@@ -52,8 +52,12 @@ struct DeviceLimits {
   bool subgroupShuffle = false;
   /// Arithmetic in f16; storage buffers of 16-bit elements; arithmetic in i16, i64 and f64.
   bool float16 = false, storage16 = false, int16 = false, int64 = false, float64 = false;
-  /// VK_KHR_cooperative_matrix.
-  bool cooperativeMatrix = false;
+  /// VK_KHR_cooperative_matrix; with matrices of 16 x 16 bf16 and sums in f32.
+  bool cooperativeMatrix = false, bfloat16Matrices = false;
+  /// Numbers of type bf16, and Vulkan's memory model.
+  bool bfloat16 = false, memoryModel = false;
+  /// Views of shared memory as arrays of different elements, and of 16-bit ones.
+  bool sharedLayout = false, sharedLayout16 = false;
   /// The device is the CPU.
   bool isProcessor = false;
 };

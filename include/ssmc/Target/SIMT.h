@@ -18,6 +18,7 @@
 #include "mlir/Support/LogicalResult.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,11 @@ class Operation;
 } // namespace mlir
 
 namespace ssmc::simt {
+
+/// Extents of a product of matrices.
+struct MatrixShape {
+  int64_t rows = 16, lanes = 16, depth = 16;
+};
 
 /// The ops that only a vendor's dialect has. Each emits at the builder's place. What has a default
 /// is never asked for where the machine says that it has no such thing.
@@ -53,6 +59,8 @@ public:
   /// Whether a block's memory is of whole words, each read and written alone: what is smaller takes
   /// a word there.
   virtual bool hasWordsOnly() const { return false; }
+  /// Whether a block's memory has single bytes.
+  virtual bool hasBytes() const { return !hasWordsOnly(); }
 
   /// Threads, next to each other by their numbers, that run in step and exchange values; 1: none.
   virtual int64_t lanes() const { return 1; }
@@ -85,8 +93,9 @@ public:
   virtual void arriveAfterCopies(mlir::ImplicitLocOpBuilder& b, mlir::Value address) const;
   virtual void waitFor(mlir::ImplicitLocOpBuilder& b, mlir::Value address,
                        mlir::Value parity) const;
-  /// 2^x of an f32, to a relative error of 2^-21 or less; results below the smallest normal number
-  /// may be 0.
+  /// 2^x of an f32, to a relative error of 2^-21 or less where |x| is small, and far below that of
+  /// rounding to bf16 anywhere; results below the smallest normal number may be 0. Machines that
+  /// multiply bf16 have it.
   virtual mlir::Value powerOfTwo(mlir::ImplicitLocOpBuilder& b, mlir::Value x) const;
   /// Adds to a tile of 16 x 8 sums a product of 16 x 16 by 16 x 8 bf16: what a thread of 32 holds
   /// of them is four pairs, two pairs and four sums (see lib/Target/SIMT/EmitProduct.cpp).
@@ -101,6 +110,30 @@ public:
                                                    mlir::Value address, bool transposed) const;
   /// Of a tile of 8 x 8 bf16 that a warp holds by pairs, as multiplyPairs does, its transpose.
   virtual mlir::Value transposeTile(mlir::ImplicitLocOpBuilder& b, mlir::Value pair) const;
+
+  /// What matrices a warp multiplies, in which nobody knows where an element is: `rows` x `depth`
+  /// by `depth` x `lanes` bf16, with sums in f32. Nothing where there are none.
+  virtual std::optional<MatrixShape> matrices() const { return {}; }
+  /// All threads of a warp call these together, with the same addresses and so many elements from
+  /// one row to the next; `byColumns`: of the transposed matrix. Addresses are of the block's
+  /// memory, and like strides multiples of 16 bytes.
+  virtual mlir::Value loadMatrix(mlir::ImplicitLocOpBuilder& b, mlir::Value address, int64_t stride,
+                                 bool byColumns, bool isRight) const;
+  /// Sums that lie there as f32, and sums that are all one number.
+  virtual mlir::Value loadSums(mlir::ImplicitLocOpBuilder& b, mlir::Value address, int64_t stride,
+                               bool byColumns) const;
+  virtual mlir::Value fillSums(mlir::ImplicitLocOpBuilder& b, mlir::Value number) const;
+  /// Element by element.
+  enum class Combine { Add, Sub, Mul };
+  virtual mlir::Value combineSums(mlir::ImplicitLocOpBuilder& b, Combine kind, mlir::Value x,
+                                  mlir::Value y) const;
+  virtual mlir::Value multiplyMatrices(mlir::ImplicitLocOpBuilder& b, mlir::Value left,
+                                       mlir::Value right, mlir::Value sums) const;
+  virtual void storeSums(mlir::ImplicitLocOpBuilder& b, mlir::Value sums, mlir::Value address,
+                         int64_t stride, bool byColumns) const;
+  /// A meeting of a warp: what its threads wrote to the block's memory before it, all of them read
+  /// after it.
+  virtual void meetWarp(mlir::ImplicitLocOpBuilder& b) const;
 };
 
 /// What a block may take.

@@ -38,15 +38,19 @@ struct TargetSpec {
   bool storage16 = false;
   /// Invocations that surely run in one subgroup, next to each other; 1: none.
   int64_t subgroup = 1;
+  /// Whether subgroups multiply matrices of 16 x 16 by 16 x 16 bf16, with sums in f32, and memory
+  /// of work groups may be seen as arrays of different elements. Such modules are of version 16,
+  /// with Vulkan's memory model; there are arrays of 16-bit elements then, and subgroups.
+  bool matrices = false;
 
   /// `vulkan`, `vulkan:PROFILE` or `vulkan:FILE.json`, with `,spirv1.N` behind any of them. On
   /// failure sets `error`.
   ///
   /// A file is an object with any of the numbers "maxComputeSharedMemorySize" (bytes),
   /// "maxComputeWorkGroupInvocations", "maxPerStageDescriptorStorageBuffers" and "subgroupSize",
-  /// of the features "storageBuffer16BitAccess" and "shaderInt16", and of the operations of
-  /// subgroups, all as vulkaninfo names them, wherever they are in it. Subgroups without
-  /// VK_SUBGROUP_FEATURE_SHUFFLE_BIT are as none.
+  /// of the features "storageBuffer16BitAccess" and "shaderInt16" and those that matrices need, of
+  /// kinds of matrices, and of the operations of subgroups, all as vulkaninfo names them, wherever
+  /// they are in it. Subgroups without VK_SUBGROUP_FEATURE_SHUFFLE_BIT are as none.
   static std::optional<TargetSpec> parse(std::string_view text, std::string& error);
   static const std::vector<std::string>& profiles();
 

@@ -51,7 +51,7 @@ KernelEmitter::SumBlock KernelEmitter::blockOf(ArrayRef<ssm::AxisAttr> axes, Str
 
 bool KernelEmitter::usesBlocks(Operation* op) {
   auto found = products.find(op);
-  if (roundsProducts || found == products.end())
+  if ((roundsProducts && machine.hasPairs()) || found == products.end() || usesMatrices(op))
     return false;
   const Product& product = found->second;
   SumBlock block =
@@ -81,8 +81,9 @@ StringRef KernelEmitter::contiguousIn(Value value, StringRef kept, StringRef red
 }
 
 bool KernelEmitter::readsAtOnce(const Buffer& buffer, StringRef label) {
-  return !machine.hasWordsOnly() && buffer.isAligned && buffer.storage.isF32() &&
-         buffer.element.isF32() && llvm::all_of(buffer.dims, [&](const Dim& dim) {
+  bool isRead = buffer.storage.isF32() || (buffer.storage.isBF16() && machine.matrices());
+  return !machine.hasWordsOnly() && buffer.isAligned && isRead && buffer.element.isF32() &&
+         llvm::all_of(buffer.dims, [&](const Dim& dim) {
            return !dim.dynamicStride &&
                   (dim.label == label ? dim.stride == 1 : dim.stride % elementsAtOnce == 0);
          });
@@ -115,6 +116,18 @@ void KernelEmitter::readRuns(Value value, StringRef kept, StringRef reduced, boo
     if (memo.back().count(keyOf(value, at(0))))
       return;
     touch(buffer);
+    if (buffer.storage.isBF16()) {
+      // A bf16 is the upper half of an f32.
+      Value pairs = LLVM::LoadOp::create(b, VectorType::get(elementsAtOnce / 2, b.getI32Type()),
+                                         address(buffer, at(0)), elementsAtOnce * 2);
+      for (int64_t i = 0; i < elementsAtOnce; ++i) {
+        Value pair = LLVM::ExtractElementOp::create(b, pairs, i32(i / 2));
+        Value bits = i % 2 ? arith::AndIOp::create(b, pair, i32(int32_t(0xffff0000))).getResult()
+                           : arith::ShLIOp::create(b, pair, i32(16)).getResult();
+        memo.back()[keyOf(value, at(i))] = arith::BitcastOp::create(b, b.getF32Type(), bits);
+      }
+      return;
+    }
     Value all = LLVM::LoadOp::create(b, VectorType::get(elementsAtOnce, b.getF32Type()),
                                      address(buffer, at(0)), elementsAtOnce * 4);
     for (int64_t i = 0; i < elementsAtOnce; ++i)

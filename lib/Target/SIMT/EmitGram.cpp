@@ -279,8 +279,47 @@ void KernelEmitter::emitGrams(MutableArrayRef<ssm::GramOp> grams) {
   Value warp = arith::DivUIOp::create(b, thread, i32(lanes));
   Value r = arith::DivUIOp::create(b, inWarp, i32(4));
   Value c = arith::MulIOp::create(b, arith::RemUIOp::create(b, inWarp, i32(4)), i32(2));
+  auto emitMatrixTile = [&](Value row, Value column) {
+    const Side& right = sides.back();
+    SmallVector<Value> zeros(grams.size(), machine.fillSums(b, zero));
+    SmallVector<Value> sums =
+        loop(i32(0), i32(key.getSize()), i32(16), zeros, [&](Value from, ValueRange carried) {
+          SmallVector<Value> totals(carried);
+          auto load = [&](const Buffer& buffer, Value first, bool isRight) {
+            Point at;
+            at.set(rows, {first, 0});
+            at.set(key.getName(), {from, 0});
+            return loadMatrix(buffer, rows, key.getName(), at, isRight);
+          };
+          Value y = load(right.high, column, true), yRest;
+          if (keepsKeys)
+            yRest = load(right.rest, column, true);
+          for (auto [left, total, gram] : llvm::zip(sides, totals, grams)) {
+            Value x = load(left.high, row, false);
+            total = machine.multiplyMatrices(b, x, y, total);
+            total = machine.multiplyMatrices(b, load(left.rest, row, false), y, total);
+            if (feedsBack(gram))
+              total = machine.multiplyMatrices(b, x, yRest, total);
+          }
+          return totals;
+        });
+    for (auto [target, sum] : llvm::zip(targets, sums)) {
+      Point at;
+      at.set(rows, {row, 0});
+      at.set(columns, {column, 0});
+      storeSums(target, rows, columns, at, sum);
+    }
+  };
   auto emitTiles = [&](int64_t count, llvm::function_ref<std::pair<Value, Value>(Value)> firsts) {
     int64_t all = grams.size();
+    if (machine.matrices()) {
+      loop(warp, i32(count), i32(warps), {}, [&](Value task, ValueRange) {
+        auto [row, column] = firsts(task);
+        emitMatrixTile(row, column);
+        return SmallVector<Value>();
+      });
+      return;
+    }
     loop(warp, i32(count), i32(warps), {}, [&](Value task, ValueRange) {
       auto [row, column] = firsts(task);
       auto fragment = [&](const Buffer& buffer, Value first, Value from, bool isRight) {

@@ -176,6 +176,8 @@ Buffer KernelEmitter::makeBuffer(ssm::ArrayType type, ArrayRef<StringRef> order,
   buffer.storage = storage ? storage : buffer.element;
   if (machine.hasWordsOnly() && buffer.storage.getIntOrFloatBitWidth() < 32)
     buffer.storage = buffer.element.isInteger(1) ? b.getI32Type() : Type(b.getF32Type());
+  if (!machine.hasBytes() && buffer.storage.isInteger(1))
+    buffer.storage = b.getI32Type();
   buffer.isAligned = true;
   // Labels of `order` last, its last one contiguous.
   // Before them steps, which are rows of the caller's arrays too, and then the others: arrays that

@@ -24,7 +24,8 @@ static constexpr size_t readAtOnce = 8; ///< elements that are read before the f
 
 bool KernelEmitter::usesPairs(Operation* op) {
   auto found = products.find(op);
-  if (!roundsProducts || found == products.end() || found->second.reduced.size() != 1)
+  if (!roundsProducts || !machine.hasPairs() || found == products.end() ||
+      found->second.reduced.size() != 1)
     return false;
   const Product& product = found->second;
   StringRef reduced = product.reduced.front();
@@ -39,7 +40,7 @@ void KernelEmitter::productsOf(Value value, SmallVectorImpl<Operation*>& found, 
   Operation* op = value.getDefiningOp();
   if (!op || buffers.contains(value) || llvm::is_contained(found, op))
     return;
-  if ((usesPairs(op) || usesBlocks(op)) && (isRoot || fused.contains(op))) {
+  if ((usesPairs(op) || usesMatrices(op) || usesBlocks(op)) && (isRoot || fused.contains(op))) {
     found.push_back(op);
     return;
   }
@@ -49,14 +50,15 @@ void KernelEmitter::productsOf(Value value, SmallVectorImpl<Operation*>& found, 
     productsOf(operand, found, false);
 }
 
-void KernelEmitter::emitElements(Value root, ArrayRef<ssm::AxisAttr> axes, Finish finish) {
+void KernelEmitter::emitElements(Value root, ArrayRef<ssm::AxisAttr> axes, Finish finish,
+                                 const Buffer* target) {
   SmallVector<Operation*> sums;
   productsOf(root, sums, /*isRoot=*/true);
   if (sums.empty())
     dealElements(root, axes, finish);
-  else if (roundsProducts)
+  else if (roundsProducts && machine.hasPairs())
     emitProducts(root, sums, axes, finish);
-  else
+  else if (!emitMatrices(root, sums, axes, target, finish))
     emitBlocks(root, sums, axes, finish);
 }
 
@@ -130,6 +132,8 @@ KernelEmitter::Side KernelEmitter::sideOf(Value value, StringRef kept, StringRef
 }
 
 bool KernelEmitter::usesTiles(Operation* sum) {
+  if (usesMatrices(sum))
+    return true;
   if (!usesPairs(sum))
     return false;
   const Product& product = products.find(sum)->second;
@@ -168,7 +172,9 @@ const Buffer* KernelEmitter::tileBuffer(const Side& side, bool rest) {
     buffer = &found->second;
   else if (auto found = buffers.find(side.base); found != buffers.end() && !rest)
     buffer = &found->second;
-  if (!buffer || buffer->id < 0 || inWorkspace.contains(buffer->id) || !buffer->storage.isBF16())
+  // (Tiles are read from the block's own memory alone, matrices from the workspace too.)
+  if (!buffer || buffer->id < 0 || !buffer->storage.isBF16() ||
+      (inWorkspace.contains(buffer->id) && !machine.matrices()))
     return nullptr;
   bool found = false;
   for (const Dim& dim : buffer->dims) {

@@ -77,7 +77,21 @@ void KernelEmitter::dealNumbers(int64_t total, llvm::function_ref<void(Value)> b
 
 void KernelEmitter::deal(ArrayRef<ssm::AxisAttr> axes,
                          llvm::function_ref<void(const Point&)> body) {
-  dealNumbers(countOf(axes), [&](Value number) {
+  int64_t total = countOf(axes);
+  // Where steps that do not exist are the last numbers, nobody goes there.
+  bool isCut = total > limits.threads && isPartial(axes.front().getName()) &&
+               llvm::none_of(axes.drop_front(),
+                             [&](ssm::AxisAttr axis) { return isPartial(axis.getName()); });
+  if (isCut) {
+    int64_t each = total / axes.front().getSize();
+    Value there = arith::MulIOp::create(b, partialExtents[axes.front().getName()], i32(each));
+    loop(thread, there, i32(limits.threads), {}, [&](Value number, ValueRange) {
+      body(pointAt(number, axes));
+      return SmallVector<Value>();
+    });
+    return;
+  }
+  dealNumbers(total, [&](Value number) {
     Point point = pointAt(number, axes);
     when(existsAt(axes, point), [&] { body(point); });
   });
@@ -111,10 +125,15 @@ void KernelEmitter::dealElements(Value root, ArrayRef<ssm::AxisAttr> axes, Finis
       Value number = arith::AddIOp::create(b, first, i32(i * threads));
       Point point = pointAt(number, coarse);
       Value start = arith::MulIOp::create(b, indexValue(*point.find(last.getName())), i32(width));
+      SmallVector<SmallVector<Point>> run;
       for (int64_t j = 0; j < width; ++j) {
         point.set(last.getName(), {start, j});
-        done.push_back({point, evaluate(root, point)});
+        run.push_back({point});
       }
+      if (machine.matrices() && width == sideBySide)
+        readRuns(root, last.getName(), "", /*keptTogether=*/true, run);
+      for (ArrayRef<Point> at : run)
+        done.push_back({at.front(), evaluate(root, at.front())});
     }
     for (int64_t i = 0; i < groups; ++i)
       finish(ArrayRef(done).slice(i * width, width));
@@ -139,7 +158,7 @@ SmallVector<ssm::AxisAttr> ssmc::simt::axesOf(ssm::ArrayType type, const Buffer&
 
 void KernelEmitter::emitNest(Value value, const Buffer& target) {
   Operation* op = value.getDefiningOp();
-  if (isReduction(op) && !usesPairs(op)) {
+  if (isReduction(op) && !usesPairs(op) && !usesMatrices(op)) {
     // Few sums of many terms: several threads share each.
     int64_t terms = countOf(arrayType(op->getOperand(0)).getAxes()) /
                     std::max<int64_t>(1, countOf(arrayType(value).getAxes()));
@@ -149,7 +168,8 @@ void KernelEmitter::emitNest(Value value, const Buffer& target) {
     if (group > 1)
       return emitGroupReduction(op, target, group);
   }
-  emitElements(value, axesOf(arrayType(value), target), [&](Run run) { storeRun(target, run); });
+  emitElements(
+      value, axesOf(arrayType(value), target), [&](Run run) { storeRun(target, run); }, &target);
 }
 
 void KernelEmitter::emitGroupReduction(Operation* op, const Buffer& target, int64_t group) {
@@ -221,13 +241,15 @@ void KernelEmitter::emitGroupReduction(Operation* op, const Buffer& target, int6
 }
 
 void KernelEmitter::emitResult(const Result& result) {
-  emitElements(result.value, axesOf(arrayType(result.value), result.target), [&](Run run) {
+  auto write = [&](Run run) {
     SmallVector<std::pair<Point, Value>> placed(run);
     for (auto& [point, element] : placed)
       if (!result.label.empty())
         point.set(result.label, foldPositions.find(result.label)->second);
     storeRun(result.target, placed);
-  });
+  };
+  emitElements(result.value, axesOf(arrayType(result.value), result.target), write,
+               result.label.empty() ? &result.target : nullptr);
 }
 
 tile::StoreOp simt::restStoreOf(tile::StoreOp store) {

@@ -282,7 +282,9 @@ private:
   void productsOf(Value value, SmallVectorImpl<Operation*>& found, bool isRoot);
   /// Computes all elements of a value, each in one thread, products in it included, and hands them
   /// to `finish`, several at a time: what `finish` writes is written after all of these were read.
-  void emitElements(Value root, ArrayRef<ssm::AxisAttr> axes, Finish finish);
+  /// With `target` that does nothing but store there.
+  void emitElements(Value root, ArrayRef<ssm::AxisAttr> axes, Finish finish,
+                    const Buffer* target = nullptr);
   void dealElements(Value root, ArrayRef<ssm::AxisAttr> axes, Finish finish);
   void emitProducts(Value root, ArrayRef<Operation*> sums, ArrayRef<ssm::AxisAttr> axes,
                     Finish finish);
@@ -307,6 +309,29 @@ private:
   void storeRounded(const Buffer& high, const Buffer* low, Run run);
   std::optional<Value> storedPair(Value value, const Point& point, StringRef label);
   Pair pairAt(Value value, const Point& point, StringRef label, int64_t extent, bool wantsRest);
+
+  //===-- products by matrices (EmitMatrices.cpp) ---------------------------------------------===//
+  /// Whether a sum is a product of the machine's matrices, with sides that lie as bf16.
+  bool usesMatrices(Operation* op);
+  /// Whether a root that such sums flow into was computed so; nothing is emitted where their sides
+  /// are not where matrices are read. What can be made of matrices alone goes to `target`, if
+  /// given, past `finish`.
+  bool emitMatrices(Value root, ArrayRef<Operation*> sums, ArrayRef<ssm::AxisAttr> axes,
+                    const Buffer* target, Finish finish);
+  /// What a matrix is read from: the first of its elements is at `point`.
+  Value loadMatrix(const Buffer& buffer, StringRef kept, StringRef reduced, const Point& point,
+                   bool isRight);
+  /// Whether sums lie there as matrices may.
+  bool takesMatrices(const Buffer& buffer, StringRef row, StringRef lane);
+  Value loadSums(const Buffer& buffer, StringRef row, StringRef lane, const Point& point);
+  void storeSums(const Buffer& buffer, StringRef row, StringRef lane, const Point& point,
+                 Value sums);
+  /// Whether a value is made of sums, arrays where matrices are read, and numbers for all rows and
+  /// lanes, by additions and multiplications; and what it is then at a point, of sums that are
+  /// known.
+  bool isOfMatrices(Value value, ArrayRef<Operation*> sums, StringRef row, StringRef lane);
+  Value evaluateMatrix(Value value, const llvm::DenseMap<Operation*, Value>& sums, StringRef row,
+                       StringRef lane, const Point& point);
 
   //===-- products in f32 (EmitBlocks.cpp) ----------------------------------------------------===//
   /// What of a product's result a thread computes at a time.
@@ -410,7 +435,8 @@ private:
   Limits limits;
   Slice slice;
   const ProductMap& products;
-  /// Whether factors of products may be rounded to bf16, and the machine multiplies such.
+  /// Whether factors of products may be rounded to bf16, and the machine multiplies such, as pairs
+  /// or as matrices.
   bool roundsProducts;
   /// Whether threads compute blocks of products.
   bool hasBlocks = false;

@@ -105,7 +105,7 @@ static int64_t opsOf(ssm::FoldOp fold, const Labels& labels) {
 }
 
 /// Registers of a processor, and those of a thread for all but what it holds and reads.
-static constexpr int64_t registersOfProcessor = 65536, otherRegisters = 64, mostBlocks = 3;
+static constexpr int64_t registersOfProcessor = 65536, otherRegisters = 40, mostBlocks = 3;
 
 /// Blocks of a processor that its registers are for: a thread has what it holds and, one after the
 /// other, about half of the elements along held labels that a step reads.

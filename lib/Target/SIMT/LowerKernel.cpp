@@ -474,6 +474,8 @@ void KernelEmitter::run(const llvm::DenseSet<int>& away) {
 static constexpr int64_t fewestBlocks = 3;
 /// Blocks of a processor that have to share its registers, where tiles wait for none.
 static constexpr int64_t mostResident = 4;
+/// Columns of a block below which products would run empty.
+static constexpr int64_t fewestColumns = 16;
 /// Threads that bring in what warps with columns read.
 static constexpr int64_t copyThreads = 64;
 
@@ -484,7 +486,8 @@ FailureOr<KernelInfo> simt::lowerKernel(tile::KernelOp kernel, const Machine& ma
                                [](tile::SequenceOp op) { return op.getInits().empty(); });
   bool stagesAhead = machine.hasCopies();
   std::optional<Type> factors = kernel.getFactorType();
-  bool roundsProducts = factors && factors->isBF16() && machine.hasPairs();
+  bool roundsProducts =
+      factors && factors->isBF16() && (machine.hasPairs() || machine.matrices().has_value());
   ProductMap products;
   llvm::StringMap<int64_t> readAlong;
   bool hasColumns = kernel.getColumns() && roundsProducts;
@@ -494,7 +497,7 @@ FailureOr<KernelInfo> simt::lowerKernel(tile::KernelOp kernel, const Machine& ma
     slice = chooseSlice(kernel, limits);
   applySlice(kernel, slice);
   std::vector<Columns> ways;
-  if (hasColumns)
+  if (hasColumns && machine.hasPairs())
     ways = columnsOf(kernel, slice, limits);
   for (const Columns& columns : ways) {
     ImplicitLocOpBuilder b(kernel.getLoc(), kernel);
@@ -520,6 +523,17 @@ FailureOr<KernelInfo> simt::lowerKernel(tile::KernelOp kernel, const Machine& ma
     emitter.run(inWorkspace);
     size_t moved = inWorkspace.size();
     if (emitter.pack(inWorkspace)) {
+      // What fits of half as many columns is nearer than a workspace: blocks do twice what they
+      // share for it.
+      if (!inWorkspace.empty() && hasColumns && machine.matrices() &&
+          slice.size % (2 * fewestColumns) == 0) {
+        slice.size /= 2;
+        slice.parts *= 2;
+        applySlice(kernel, slice);
+        inWorkspace.clear();
+        kernel->getPrevNode()->erase();
+        continue;
+      }
       // Where tiles wait for none, other blocks have work while one waits for its operands: room
       // for several counts more than a tile ahead.
       if (isShared && stagesAhead && fewestBlocks * emitter.info.sharedBytes > limits.sharedBytes) {

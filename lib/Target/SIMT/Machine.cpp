@@ -47,3 +47,24 @@ SmallVector<Value> Machine::loadTiles(ImplicitLocOpBuilder&, Value, bool) const 
 Value Machine::transposeTile(ImplicitLocOpBuilder&, Value) const {
   lacks("products of pairs");
 }
+Value Machine::loadMatrix(ImplicitLocOpBuilder&, Value, int64_t, bool, bool) const {
+  lacks("matrices");
+}
+Value Machine::loadSums(ImplicitLocOpBuilder&, Value, int64_t, bool) const {
+  lacks("matrices");
+}
+Value Machine::fillSums(ImplicitLocOpBuilder&, Value) const {
+  lacks("matrices");
+}
+Value Machine::combineSums(ImplicitLocOpBuilder&, Combine, Value, Value) const {
+  lacks("matrices");
+}
+Value Machine::multiplyMatrices(ImplicitLocOpBuilder&, Value, Value, Value) const {
+  lacks("matrices");
+}
+void Machine::storeSums(ImplicitLocOpBuilder&, Value, Value, int64_t, bool) const {
+  lacks("matrices");
+}
+void Machine::meetWarp(ImplicitLocOpBuilder&) const {
+  lacks("matrices");
+}

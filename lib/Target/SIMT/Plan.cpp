@@ -206,7 +206,8 @@ struct BlockPlan {
         for (Value value : op.getResults())
           inMemory.insert(value);
     for (Operation& op : *block)
-      if (live.contains(&op) && (e.usesPairs(&op) || e.usesBlocks(&op)) && isFusible(&op)) {
+      if (live.contains(&op) && (e.usesPairs(&op) || e.usesMatrices(&op) || e.usesBlocks(&op)) &&
+          isFusible(&op)) {
         inMemory.erase(op.getResult(0));
         e.fused.insert(&op);
       }
@@ -449,7 +450,7 @@ void KernelEmitter::emitBlock(Block* block, ArrayRef<Result> carried, ArrayRef<R
         Buffer target = makeBuffer(arrayType(op->getResult(0)), order, storageOf(op));
         auto operand = dyn_cast<tile::LoadOp>(op);
         if (operand && copiesWhole(operand, target)) {
-          bool later = !stagesAhead && !inWorkspace.contains(target.id);
+          bool later = machine.hasCopies() && !stagesAhead && !inWorkspace.contains(target.id);
           emitCopy(operand, target, later);
           isOnItsWay |= later;
         } else

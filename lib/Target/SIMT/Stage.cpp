@@ -22,7 +22,7 @@ static int64_t elementBytes(const Buffer& buffer) {
 
 bool KernelEmitter::copiesWhole(tile::LoadOp load, const Buffer& target) {
   tile::OperandAttr operand = kernel.getOperandAt(kernel.findLoaded(load.getName()));
-  if (!machine.hasCopies() ||
+  if (!(machine.hasCopies() || machine.matrices()) ||
       !llvm::is_contained({tile::Role::In, tile::Role::ChunkTemp}, operand.getRole()) ||
       load.getPart() != tile::Part::Whole || operand.getAxes().empty() ||
       operand.getStorage() != target.storage || !isa<FloatType>(target.storage))
@@ -61,7 +61,9 @@ void KernelEmitter::emitCopy(tile::LoadOp load, const Buffer& target, bool later
       axis = ssm::AxisAttr::get(b.getContext(), axis.getLabel(),
                                 b.getI64IntegerAttr(axis.getSize() / unit));
   touch(target);
-  auto vector = VectorType::get(unit, target.storage);
+  // (Memory that is seen as words is read so.)
+  auto vector = machine.hasCopies() ? VectorType::get(unit, target.storage)
+                                    : VectorType::get(4, b.getI32Type());
   deal(axes, [&](const Point& point) {
     Point at = point;
     at.set(last, {arith::MulIOp::create(b, indexValue(*point.find(last)), i32(unit)), 0});

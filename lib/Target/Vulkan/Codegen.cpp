@@ -1,7 +1,6 @@
 // Tile kernels to the spirv dialect, to SPIR-V.
 #include "Machine.h"
 
-#include "mlir/Conversion/GPUToSPIRV/GPUToSPIRVPass.h"
 #include "mlir/Conversion/MathToSPIRV/MathToSPIRVPass.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -37,6 +36,16 @@ static void setEnvironment(ModuleOp module, const TargetSpec& target) {
         {spirv::Capability::GroupNonUniform, spirv::Capability::GroupNonUniformShuffle});
   SmallVector<spirv::Extension> extensions = {
       spirv::Extension::SPV_KHR_storage_buffer_storage_class};
+  if (target.matrices) {
+    capabilities.append(
+        {spirv::Capability::VulkanMemoryModel, spirv::Capability::CooperativeMatrixKHR,
+         spirv::Capability::BFloat16TypeKHR, spirv::Capability::BFloat16CooperativeMatrixKHR,
+         spirv::Capability::WorkgroupMemoryExplicitLayoutKHR,
+         spirv::Capability::WorkgroupMemoryExplicitLayout16BitAccessKHR});
+    extensions.append({spirv::Extension::SPV_KHR_cooperative_matrix,
+                       spirv::Extension::SPV_KHR_bfloat16,
+                       spirv::Extension::SPV_KHR_workgroup_memory_explicit_layout});
+  }
   if (target.storage16) {
     capabilities.append({spirv::Capability::StorageBuffer16BitAccess, spirv::Capability::Int16});
     extensions.push_back(spirv::Extension::SPV_KHR_16bit_storage);
@@ -75,7 +84,7 @@ std::optional<std::vector<Kernel>> vulkan::lowerKernels(ModuleOp module, const T
     if (failed(info))
       return std::nullopt;
     auto function = cast<func::FuncOp>(op->getPrevNode());
-    if (failed(lowerAddresses(function, *info, lowered.back())))
+    if (failed(lowerAddresses(function, *info, target.matrices, lowered.back())))
       return std::nullopt;
     kernels.emplace_back().info = *info;
     function.erase();
@@ -116,6 +125,25 @@ static Requirements requirementsOf(spirv::ModuleOp shader, const TargetSpec& tar
     case spirv::Capability::Int16:
       made.features.push_back("shaderInt16");
       break;
+    case spirv::Capability::VulkanMemoryModel:
+      made.features.push_back("vulkanMemoryModel");
+      break;
+    case spirv::Capability::CooperativeMatrixKHR:
+      made.features.push_back("cooperativeMatrix");
+      made.subgroup = target.subgroup;
+      break;
+    case spirv::Capability::BFloat16TypeKHR:
+      made.features.push_back("shaderBFloat16Type");
+      break;
+    case spirv::Capability::BFloat16CooperativeMatrixKHR:
+      made.features.push_back("shaderBFloat16CooperativeMatrix");
+      break;
+    case spirv::Capability::WorkgroupMemoryExplicitLayoutKHR:
+      made.features.push_back("workgroupMemoryExplicitLayout");
+      break;
+    case spirv::Capability::WorkgroupMemoryExplicitLayout16BitAccessKHR:
+      made.features.push_back("workgroupMemoryExplicitLayout16BitAccess");
+      break;
     case spirv::Capability::GroupNonUniform:
       made.operations.push_back("basic");
       break;
@@ -132,6 +160,35 @@ static Requirements requirementsOf(spirv::ModuleOp shader, const TargetSpec& tar
   return made;
 }
 
+/// Sets what a module declares, of which the least has been found by what is in it.
+static void declare(spirv::ModuleOp shader, const TargetSpec& target) {
+  auto least = shader.getVceTriple();
+  if (!least)
+    return;
+  llvm::SetVector<spirv::Capability> capabilities;
+  llvm::SetVector<spirv::Extension> extensions;
+  capabilities.insert_range(least->getCapabilities());
+  extensions.insert_range(least->getExtensions());
+  if (shader.getMemoryModel() == spirv::MemoryModel::Vulkan)
+    capabilities.insert(spirv::Capability::VulkanMemoryModel);
+  if (capabilities.contains(spirv::Capability::CooperativeMatrixKHR))
+    capabilities.insert(spirv::Capability::BFloat16CooperativeMatrixKHR);
+  for (auto variable : shader.getOps<spirv::GlobalVariableOp>()) {
+    auto array = cast<spirv::PointerType>(variable.getType()).getPointeeType();
+    auto block = dyn_cast<spirv::StructType>(array);
+    if (variable.storageClass() != spirv::StorageClass::Workgroup || !block ||
+        !block.hasDecoration(spirv::Decoration::Block))
+      continue;
+    extensions.insert(spirv::Extension::SPV_KHR_workgroup_memory_explicit_layout);
+    capabilities.insert(spirv::Capability::WorkgroupMemoryExplicitLayoutKHR);
+    if (cast<spirv::ArrayType>(block.getElementType(0)).getElementType().isInteger(16))
+      capabilities.insert(spirv::Capability::WorkgroupMemoryExplicitLayout16BitAccessKHR);
+  }
+  // The version is the one that the interfaces of entry points are made for, not the least one.
+  shader.setVceTripleAttr(spirv::VerCapExtAttr::get(versionOf(target), capabilities.getArrayRef(),
+                                                    extensions.getArrayRef(), shader.getContext()));
+}
+
 /// Down to the spirv dialect: a spirv.module for each kernel.
 static std::optional<std::vector<Kernel>> lower(ModuleOp module, const TargetSpec& target,
                                                 int64_t items, std::string& error) {
@@ -144,33 +201,29 @@ static std::optional<std::vector<Kernel>> lower(ModuleOp module, const TargetSpe
   }
   setEnvironment(module, target);
   PassManager manager(module.getContext());
-  OpPassManager& each = manager.nest<gpu::GPUModuleOp>();
-  each.addPass(createCanonicalizerPass());
-  each.addPass(createCSEPass());
-  each.addPass(createConvertMathToSPIRVPass());
-  manager.addPass(createConvertGPUToSPIRVPass(/*mapMemorySpace=*/false));
-  OpPassManager& shaders = manager.nest<spirv::ModuleOp>();
-  shaders.addPass(spirv::createSPIRVLowerABIAttributesPass());
-  shaders.addPass(spirv::createSPIRVUpdateVCEPass());
-  if (failed(manager.run(module))) {
+  OpPassManager& programs = manager.nest<gpu::GPUModuleOp>();
+  programs.addPass(createCanonicalizerPass());
+  programs.addPass(createCSEPass());
+  programs.addPass(createConvertMathToSPIRVPass());
+  PassManager interfaces(module.getContext());
+  interfaces.nest<spirv::ModuleOp>().addPass(spirv::createSPIRVLowerABIAttributesPass());
+  PassManager needs(module.getContext());
+  needs.nest<spirv::ModuleOp>().addPass(spirv::createSPIRVUpdateVCEPass());
+  auto each = [&](auto change) {
+    llvm::for_each(module.getOps<spirv::ModuleOp>(), change);
+    return success();
+  };
+  auto describe = [&](spirv::ModuleOp shader) {
+    if (target.matrices)
+      shader.setMemoryModel(spirv::MemoryModel::Vulkan);
+    describeMemory(shader);
+  };
+  if (failed(manager.run(module)) || failed(convertToSPIRV(module)) || failed(each(resolveViews)) ||
+      failed(interfaces.run(module)) || failed(each(describe)) || failed(needs.run(module))) {
     error = "lowering to the spirv dialect failed";
     return std::nullopt;
   }
-  for (gpu::GPUModuleOp done : llvm::to_vector(module.getOps<gpu::GPUModuleOp>()))
-    done.erase();
-  // Parameters may lie in one allocation, and what one invocation writes to workspace others read.
-  module.walk([](spirv::GlobalVariableOp variable) {
-    if (variable.storageClass() != spirv::StorageClass::StorageBuffer)
-      return;
-    for (const char* decoration : {"aliased", "coherent"})
-      variable->setAttr(decoration, UnitAttr::get(variable.getContext()));
-  });
-  // The version is the one that the interfaces of entry points are made for, not the least one.
-  for (auto shader : module.getOps<spirv::ModuleOp>())
-    if (auto least = shader.getVceTriple())
-      shader.setVceTripleAttr(
-          spirv::VerCapExtAttr::get(versionOf(target), llvm::to_vector(least->getCapabilities()),
-                                    llvm::to_vector(least->getExtensions()), module.getContext()));
+  (void)each([&](spirv::ModuleOp shader) { declare(shader, target); });
   for (auto [kernel, shader] : llvm::zip(*kernels, module.getOps<spirv::ModuleOp>()))
     kernel.requirements = requirementsOf(shader, target);
   return kernels;

@@ -6,9 +6,11 @@
 // begins in and an index, a sum of terms, each a number of units of so many bytes. All arrays are
 // of words of 32 bits, the one type that every device can load and store; smaller elements are cut
 // out of words, and put into them by two atomic operations, so that threads whose elements share a
-// word do not meet. Integers of 64 bits, which devices need not have, become those of 32: all that
-// is made of them are indices, of arrays whose bytes 32 bits can count, and sums and products are
-// right modulo 2^32 whatever lies between.
+// word do not meet. Devices whose memory may be seen as arrays of different elements at once, by
+// variables that are aliases, read and write two bytes or up to sixteen as they are. Integers of 64
+// bits, which devices need not have, become those of 32: all that is made of them are indices, of
+// arrays whose bytes 32 bits can count, and sums and products are right modulo 2^32 whatever lies
+// between.
 #include "Machine.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -19,6 +21,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/SPIRV/IR/SPIRVAttributes.h"
+#include "mlir/Dialect/SPIRV/IR/SPIRVDialect.h"
 #include "mlir/Dialect/SPIRV/IR/SPIRVOps.h"
 #include "mlir/Dialect/SPIRV/IR/TargetAndABI.h"
 #include "mlir/IR/IRMapping.h"
@@ -41,8 +44,9 @@ struct Place {
 
 class Lowering {
 public:
-  Lowering(func::FuncOp function, const simt::KernelInfo& info, ArrayRef<KernelArray> arrays)
-      : function(function), info(info), halves(function.getNumArguments()),
+  Lowering(func::FuncOp function, const simt::KernelInfo& info, ArrayRef<KernelArray> arrays,
+           bool hasViews)
+      : function(function), info(info), hasViews(hasViews), halves(function.getNumArguments()),
         b(function.getLoc(), function) {
     for (auto [number, array] : llvm::enumerate(arrays))
       if (array.ofHalves)
@@ -63,6 +67,7 @@ private:
     return place.root == Place::Array && halves.test(place.parameter);
   }
   Value loadWord(const Place& place, Value index);
+  Value pointerTo(const Place& place, Type element);
   void lowerBlock(Block& block);
   void lowerOp(Operation* op);
   void lowerLoad(LLVM::LoadOp load);
@@ -74,18 +79,24 @@ private:
 
   func::FuncOp function;
   const simt::KernelInfo& info;
+  /// Whether one memory may be seen as arrays of different elements.
+  bool hasViews;
   llvm::BitVector halves; ///< parameters that are arrays of 16-bit elements
   ImplicitLocOpBuilder b;
   IRMapping values;
   llvm::DenseMap<Value, Place> places;
+  llvm::DenseMap<Value, SmallVector<Value>> vectors; ///< their elements
   gpu::GPUFuncOp made;
   Value shared;
+  llvm::DenseMap<Type, Value> sharedViews; ///< by element
   bool hasFailed = false;
 };
 
 } // namespace
 
 static int64_t bytesOf(Type type) {
+  if (auto vector = dyn_cast<VectorType>(type))
+    return vector.getNumElements() * vector.getElementTypeBitWidth() / 8;
   return std::max<int64_t>(1, type.getIntOrFloatBitWidth() / 8);
 }
 
@@ -106,7 +117,7 @@ Value Lowering::indexOf(const Place& place, int64_t bytes) {
   auto add = [&](Value term) {
     index = index ? arith::AddIOp::create(b, index, term).getResult() : term;
   };
-  auto addUnits = [&](int64_t unit, Value count) {
+  auto addUnits = [&](int64_t unit, Value count, int64_t bytes) {
     if (unit == bytes)
       return add(count);
     if (unit % bytes == 0)
@@ -114,13 +125,60 @@ Value Lowering::indexOf(const Place& place, int64_t bytes) {
     // (Bytes, of which there are whole elements.)
     add(arith::ShRUIOp::create(b, count, i32(llvm::Log2_64(bytes / unit))));
   };
+  // Of smaller elements there are whole ones in all, but not in each term.
+  int64_t least = bytes;
   for (auto [unit, count] : place.terms)
-    addUnits(unit, count);
+    if (unit > 1)
+      least = std::min(least, unit & -unit);
+  for (auto [unit, count] : place.terms)
+    addUnits(unit, count, least);
+  if (least < bytes) {
+    if (place.bytes)
+      add(i32(place.bytes / least));
+    index = arith::ShRUIOp::create(b, index, i32(llvm::Log2_64(bytes / least)));
+  }
   if (place.root == Place::Array)
-    addUnits(1, number(place.parameter));
-  if (place.bytes || !index)
+    addUnits(1, number(place.parameter), bytes);
+  if (least == bytes && (place.bytes || !index))
     add(i32(place.bytes / bytes));
   return index;
+}
+
+/// The type of an array of so many elements, or of an unknown number, in memory of a device.
+static spirv::PointerType pointerToArray(Type element, int64_t count, spirv::StorageClass storage) {
+  unsigned bytes = bytesOf(element);
+  Type array = count ? Type(spirv::ArrayType::get(element, count, bytes))
+                     : Type(spirv::RuntimeArrayType::get(element, bytes));
+  spirv::StructType::StructDecorationInfo block(spirv::Decoration::Block,
+                                                UnitAttr::get(element.getContext()));
+  return spirv::PointerType::get(spirv::StructType::get({array}, {0}, {}, {block}), storage);
+}
+
+/// A pointer to an element, where memory has views.
+Value Lowering::pointerTo(const Place& place, Type element) {
+  Value base;
+  if (place.root == Place::Shared) {
+    Value& view = sharedViews[element];
+    if (!view) {
+      OpBuilder::InsertionGuard guard(b);
+      int64_t bytes = llvm::alignTo(info.sharedBytes, 16);
+      spirv::PointerType type =
+          pointerToArray(element, bytes / bytesOf(element), spirv::StorageClass::Workgroup);
+      b.setInsertionPoint(made);
+      auto variable = spirv::GlobalVariableOp::create(
+          b, type, "shared_" + std::to_string(sharedViews.size()), FlatSymbolRefAttr());
+      variable->setAttr("aliased", b.getUnitAttr());
+      b.setInsertionPointToStart(&made.getBody().front());
+      view = spirv::AddressOfOp::create(b, variable);
+    }
+    base = view;
+  } else {
+    base = UnrealizedConversionCastOp::create(
+               b, pointerToArray(element, 0, spirv::StorageClass::StorageBuffer), memoryOf(place))
+               .getResult(0);
+  }
+  Value first = spirv::ConstantOp::create(b, b.getI32Type(), b.getI32IntegerAttr(0));
+  return spirv::AccessChainOp::create(b, base, ValueRange{first, indexOf(place, bytesOf(element))});
 }
 
 Value Lowering::memoryOf(const Place& place) {
@@ -220,6 +278,25 @@ void Lowering::lowerLoad(LLVM::LoadOp load) {
   const Place& place = places.find(load.getAddr())->second;
   Type type = load.getType();
   int64_t bytes = bytesOf(type);
+  if (hasViews && (place.root == Place::Shared || isa<VectorType>(type))) {
+    auto vector = dyn_cast<VectorType>(type);
+    Type word = b.getI32Type(), half = b.getI16Type();
+    Value bits = spirv::LoadOp::create(b, pointerTo(place, vector ? VectorType::get(bytes / 4, word)
+                                                           : bytes == 2 ? half
+                                                                        : word));
+    auto read = [&](Value one, Type as) -> Value {
+      return as.isF32() ? arith::BitcastOp::create(b, as, one).getResult() : one;
+    };
+    if (bytes == 2)
+      bits = arith::ExtUIOp::create(b, word, bits);
+    if (!vector)
+      return values.map(load.getResult(), read(bits, type));
+    SmallVector<Value> parts;
+    for (int32_t i = 0; i < vector.getNumElements(); ++i)
+      parts.push_back(read(spirv::CompositeExtractOp::create(b, bits, i), vector.getElementType()));
+    vectors[load.getResult()] = std::move(parts);
+    return;
+  }
   if (isa<VectorType>(type) || place.root == Place::Null ||
       (bytes < 4 && place.root == Place::Shared)) {
     load.emitOpError("is of no single number of an array");
@@ -250,6 +327,27 @@ void Lowering::lowerStore(LLVM::StoreOp store) {
   const Place& place = places.find(store.getAddr())->second;
   Type type = store.getValue().getType();
   int64_t bytes = bytesOf(type);
+  if (hasViews &&
+      (place.root == Place::Shared || isa<VectorType>(type) || (bytes == 4 && isOfHalves(place)))) {
+    Type word = b.getI32Type(), half = b.getI16Type();
+    auto bitsOf = [&](Value one) -> Value {
+      return one.getType().isF32() ? arith::BitcastOp::create(b, word, one).getResult() : one;
+    };
+    if (isa<VectorType>(type)) {
+      SmallVector<Value> parts;
+      for (Value part : vectors.find(store.getValue())->second)
+        parts.push_back(bitsOf(part));
+      auto vector = VectorType::get(parts.size(), word);
+      Value all = spirv::CompositeConstructOp::create(b, vector, parts);
+      spirv::StoreOp::create(b, pointerTo(place, vector), all);
+      return;
+    }
+    Value bits = bitsOf(at(store.getValue()));
+    if (bytes == 2)
+      bits = arith::TruncIOp::create(b, half, bits);
+    spirv::StoreOp::create(b, pointerTo(place, bits.getType()), bits);
+    return;
+  }
   if (isa<VectorType>(type) || place.root == Place::Null || bytes > 4 ||
       (bytes < 4 && place.root == Place::Shared)) {
     store.emitOpError("is of no single number of an array");
@@ -334,6 +432,28 @@ void Lowering::lowerOp(Operation* op) {
       })
       .Case([&](LLVM::LoadOp load) { lowerLoad(load); })
       .Case([&](LLVM::StoreOp store) { lowerStore(store); })
+      .Case([&](LLVM::PoisonOp poison) { vectors[poison.getResult()] = {}; })
+      .Case([&](LLVM::InsertElementOp insert) {
+        // (One after the other, from the first on.)
+        SmallVector<Value> parts = vectors.lookup(insert.getVector());
+        parts.push_back(at(insert.getValue()));
+        vectors[insert.getResult()] = std::move(parts);
+      })
+      .Case([&](LLVM::ExtractElementOp extract) {
+        llvm::APInt position;
+        if (!matchPattern(extract.getPosition(), m_ConstantInt(&position))) {
+          extract.emitOpError("is of no known element");
+          hasFailed = true;
+          return;
+        }
+        values.map(extract.getResult(),
+                   vectors.find(extract.getVector())->second[position.getZExtValue()]);
+      })
+      .Case([&](UnrealizedConversionCastOp cast) { // An address as what matrices are read from.
+        auto type = mlir::cast<spirv::PointerType>(cast.getType(0));
+        values.map(cast.getResult(0),
+                   pointerTo(places.find(cast.getOperand(0))->second, type.getPointeeType()));
+      })
       .Case([&](LLVM::FMAOp fma) {
         values.map(fma.getResult(),
                    math::FmaOp::create(b, at(fma.getA()), at(fma.getB()), at(fma.getC())));
@@ -367,8 +487,10 @@ void Lowering::lowerOp(Operation* op) {
             return values.map(other->getResult(0), in);
         }
         Operation* copy = b.clone(*other, values);
-        for (Value result : copy->getResults())
-          result.setType(narrow(result.getType()));
+        // (What is of the spirv dialect is of the right types.)
+        if (!isa<spirv::SPIRVDialect>(copy->getDialect()))
+          for (Value result : copy->getResults())
+            result.setType(narrow(result.getType()));
       });
 }
 
@@ -395,7 +517,7 @@ FailureOr<gpu::GPUModuleOp> Lowering::run(std::vector<int>& bindings) {
   made->setAttr(spirv::getEntryPointABIAttrName(),
                 spirv::getEntryPointABIAttr(context, {int32_t(info.threads), 1, 1}));
   b.setInsertionPointToStart(&made.getBody().front());
-  if (info.sharedBytes) {
+  if (info.sharedBytes && !hasViews) {
     auto group = spirv::StorageClassAttr::get(context, spirv::StorageClass::Workgroup);
     shared = memref::AllocOp::create(
         b, MemRefType::get(ArrayRef<int64_t>{int64_t(llvm::divideCeil(info.sharedBytes, 4))},
@@ -434,8 +556,8 @@ FailureOr<gpu::GPUModuleOp> Lowering::run(std::vector<int>& bindings) {
 }
 
 LogicalResult vulkan::lowerAddresses(func::FuncOp function, const simt::KernelInfo& info,
-                                     LoweredKernel& kernel) {
-  auto module = Lowering(function, info, kernel.arrays).run(kernel.bindings);
+                                     bool hasViews, LoweredKernel& kernel) {
+  auto module = Lowering(function, info, kernel.arrays, hasViews).run(kernel.bindings);
   if (failed(module))
     return failure();
   kernel.module = *module;

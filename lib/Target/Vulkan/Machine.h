@@ -1,7 +1,8 @@
 /// How tile kernels become modules of SPIR-V: first programs of threads with addresses as in the
 /// LLVM dialect, for the machine below, then arrays of words in place of addresses
 /// (LowerAddresses.cpp), which share bindings where there are too many (ShareBindings.cpp), then
-/// the spirv dialect by upstream's conversions (Codegen.cpp).
+/// the spirv dialect by upstream's conversions (Codegen.cpp), in which variables get what the
+/// memory model and readers of other elements want (Variables.cpp).
 #pragma once
 
 #include "ssmc/Target/Vulkan.h"
@@ -15,6 +16,9 @@
 namespace mlir::func {
 class FuncOp;
 } // namespace mlir::func
+namespace mlir::spirv {
+class ModuleOp;
+} // namespace mlir::spirv
 
 namespace ssmc::vulkan {
 
@@ -46,10 +50,23 @@ struct LoweredKernel {
 };
 
 /// Makes a gpu.module, with a function for the device, of a function of simt::lowerKernel; the
-/// kernel's arrays are known. Each pointer has a binding of its own. Fails, with a message, on what
-/// has no such form.
+/// kernel's arrays are known. Each pointer has a binding of its own. With `hasViews` one memory may
+/// be seen as arrays of different elements: what the block shares is variables of the spirv
+/// dialect then, and an array of which that is wanted is cast to a pointer. Fails, with a message,
+/// on what has no such form.
 mlir::LogicalResult lowerAddresses(mlir::func::FuncOp function, const simt::KernelInfo& info,
-                                   LoweredKernel& kernel);
+                                   bool hasViews, LoweredKernel& kernel);
+
+/// Every gpu.module as a spirv.module in its place.
+mlir::LogicalResult convertToSPIRV(mlir::ModuleOp module);
+
+/// Makes pointers of such casts: to variables of their own, which are aliases of the arrays'. Of
+/// modules of the spirv dialect whose entry points have arguments still.
+void resolveViews(mlir::spirv::ModuleOp module);
+
+/// Says of the variables of a module without such arguments, and of what accesses them, who else
+/// does.
+void describeMemory(mlir::spirv::ModuleOp module);
 
 /// Lets arrays share bindings until all kernels of a module have no more of them than a target, or
 /// nothing is left to be shared.

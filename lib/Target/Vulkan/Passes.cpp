@@ -30,6 +30,7 @@ struct LowerTileToGroups : PassWrapper<LowerTileToGroups, OperationPass<ModuleOp
     target.bindings = bindings;
     target.storage16 = storage16;
     target.subgroup = subgroup;
+    target.matrices = matrices;
     simt::Limits limits;
     limits.sharedBytes = sharedBytes;
     limits.threads = threads;
@@ -51,6 +52,9 @@ struct LowerTileToGroups : PassWrapper<LowerTileToGroups, OperationPass<ModuleOp
   Option<int64_t> subgroup{*this, "subgroup",
                            llvm::cl::desc("invocations that exchange values; 1: none"),
                            llvm::cl::init(vulkan::TargetSpec().subgroup)};
+  Option<bool> matrices{*this, "matrices",
+                        llvm::cl::desc("subgroups of 32 multiply matrices of bf16"),
+                        llvm::cl::init(vulkan::TargetSpec().matrices)};
 };
 } // namespace
 

@@ -81,6 +81,37 @@ static int64_t subgroupOf(const json::Value& value, int64_t size) {
   return std::clamp<int64_t>(llvm::bit_floor(uint64_t(std::max<int64_t>(size, 1))), 1, 32);
 }
 
+/// Whether an object, wherever it is, is a kind of matrices that kernels multiply; nothing where
+/// there are no kinds.
+static std::optional<bool> listsMatrices(const json::Value& value) {
+  std::optional<bool> found;
+  auto look = [&](const json::Value& one) {
+    if (std::optional<bool> inside = listsMatrices(one))
+      found = found.value_or(false) || *inside;
+  };
+  if (const json::Array* array = value.getAsArray())
+    llvm::for_each(*array, look);
+  const json::Object* object = value.getAsObject();
+  if (!object)
+    return found;
+  if (object->getInteger("MSize")) {
+    auto is = [&](llvm::StringRef name, llvm::StringRef kind) {
+      return object->getString(name) == kind;
+    };
+    bool fits = true;
+    for (const char* size : {"MSize", "NSize", "KSize"})
+      fits &= object->getInteger(size) == 16;
+    for (const char* factor : {"AType", "BType"})
+      fits &= is(factor, "VK_COMPONENT_TYPE_BFLOAT16_KHR");
+    for (const char* sum : {"CType", "ResultType"})
+      fits &= is(sum, "VK_COMPONENT_TYPE_FLOAT32_KHR");
+    return fits;
+  }
+  for (const auto& member : *object)
+    look(member.second);
+  return found;
+}
+
 static bool readFile(llvm::StringRef path, TargetSpec& spec, std::string& error) {
   auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/true);
   if (!buffer) {
@@ -116,12 +147,19 @@ static bool readFile(llvm::StringRef path, TargetSpec& spec, std::string& error)
   spec.storage16 = findNumber(*value, "storageBuffer16BitAccess").value_or(0) &&
                    findNumber(*value, "shaderInt16").value_or(0);
   spec.subgroup = subgroupOf(*value, spec.subgroup);
+  spec.matrices = spec.storage16 && spec.subgroup == 32 && listsMatrices(*value).value_or(true);
+  for (const char* feature :
+       {"cooperativeMatrix", "shaderBFloat16Type", "shaderBFloat16CooperativeMatrix",
+        "vulkanMemoryModel", "workgroupMemoryExplicitLayout",
+        "workgroupMemoryExplicitLayout16BitAccess"})
+    spec.matrices &= findNumber(*value, feature).value_or(0) != 0;
   return true;
 }
 
 std::optional<TargetSpec> TargetSpec::parse(std::string_view text, std::string& error) {
   llvm::StringRef rest(text.data(), text.size());
   TargetSpec spec;
+  bool asksVersion = false;
   if (!rest.consume_front("vulkan") ||
       (!rest.empty() && !rest.starts_with(":") && !rest.starts_with(","))) {
     error = "no target of Vulkan: '" + std::string(text) + "'";
@@ -146,6 +184,7 @@ std::optional<TargetSpec> TargetSpec::parse(std::string_view text, std::string& 
       return std::nullopt;
     }
     spec.version = 10 + (version[0] - '0');
+    asksVersion = true;
     profile = rest.take_front(comma);
   }
   spec.profile = profile.str();
@@ -156,8 +195,13 @@ std::optional<TargetSpec> TargetSpec::parse(std::string_view text, std::string& 
     spec.processors = 132;
     spec.subgroup = 32;
     spec.storage16 = true;
+    spec.matrices = true;
   } else if (!profile.empty() && !readFile(profile, spec, error)) {
     return std::nullopt;
   }
+  // Matrices are of the last version alone.
+  if (spec.matrices && !asksVersion)
+    spec.version = 16;
+  spec.matrices &= spec.version >= 16;
   return spec;
 }

@@ -290,7 +290,8 @@ TEST(vulkanRefusesKernels) {
     code.subgroup = limits.subgroupSize + 1;
   };
   // (The first instruction is a capability.)
-  auto unknown = [](KernelCode& code, const DeviceLimits&) { code.words[6] = 6022; };
+  auto unknown = [](KernelCode& code, const DeviceLimits&) { code.words[6] = 5297; };
+  auto matrices = [](KernelCode& code, const DeviceLimits&) { code.words[6] = 6022; };
   auto halves = [](KernelCode& code, const DeviceLimits&) { code.words[6] = 4433; };
   CHECK_MESSAGE(refusal(*device, threads), "threads in a workgroup, and the Vulkan device");
   CHECK_MESSAGE(refusal(*device, shared), "bytes of shared memory, and the Vulkan device");
@@ -302,7 +303,9 @@ TEST(vulkanRefusesKernels) {
   CHECK_MESSAGE(refusal(*device, empty), "compute of a whole SPIR-V module");
   CHECK_MESSAGE(refusal(*device, version), "is of SPIR-V 1.7, and the Vulkan device");
   CHECK_MESSAGE(refusal(*device, subgroup), "of a subgroup, and the Vulkan device");
-  CHECK_MESSAGE(refusal(*device, unknown), "needs the capability 6022 of SPIR-V, which is not");
+  CHECK_MESSAGE(refusal(*device, unknown), "needs the capability 5297 of SPIR-V, which is not");
+  if (!device->limits().cooperativeMatrix)
+    CHECK_MESSAGE(refusal(*device, matrices), "lacks the feature cooperativeMatrix");
   if (!device->limits().storage16)
     CHECK_MESSAGE(refusal(*device, halves), "lacks the feature storageBuffer16BitAccess");
 }
