@@ -272,12 +272,21 @@ bool tile::isExactAsBF16(Value value) {
          operand.getRole() != Role::ChunkTemp;
 }
 
+/// Whether a value is made of operands and numbers, element by element.
+static bool isOfOperands(Value value) {
+  Operation* op = value.getDefiningOp();
+  if (isa_and_nonnull<LoadOp, ssm::ConstantOp>(op))
+    return true;
+  return op && !op->getNumRegions() && op->hasTrait<ssm::Pointwise>() &&
+         llvm::all_of(op->getOperands(), isOfOperands);
+}
+
 bool tile::isDifference(Value value) {
   Operation* op = value.getDefiningOp();
   if (isa_and_nonnull<ssm::MulOp, ssm::NegOp, ssm::RelabelOp>(op))
     return llvm::any_of(op->getOperands(), tile::isDifference);
   // (Two loads are a number in two parts.)
-  return isa_and_nonnull<ssm::AddOp, ssm::SubOp>(op) &&
+  return isa_and_nonnull<ssm::AddOp, ssm::SubOp>(op) && isOfOperands(value) &&
          !llvm::all_of(op->getOperands(),
                        [](Value operand) { return operand.getDefiningOp<LoadOp>(); });
 }

@@ -78,8 +78,9 @@ void KernelEmitter::dealNumbers(int64_t total, llvm::function_ref<void(Value)> b
 void KernelEmitter::deal(ArrayRef<ssm::AxisAttr> axes,
                          llvm::function_ref<void(const Point&)> body) {
   int64_t total = countOf(axes);
-  // Where steps that do not exist are the last numbers, nobody goes there.
-  bool isCut = total > limits.threads && isPartial(axes.front().getName()) &&
+  // Where steps that do not exist are the last numbers, nobody goes there: a step of decoding is
+  // all there is of its tile. (Elsewhere the last tile is one of many, and loops cost registers.)
+  bool isCut = !heldFolds.empty() && total > limits.threads && isPartial(axes.front().getName()) &&
                llvm::none_of(axes.drop_front(),
                              [&](ssm::AxisAttr axis) { return isPartial(axis.getName()); });
   if (isCut) {

@@ -105,11 +105,12 @@ static int64_t opsOf(ssm::FoldOp fold, const Labels& labels) {
 }
 
 /// Registers of a processor, and those of a thread for all but what it holds and reads.
-static constexpr int64_t registersOfProcessor = 65536, otherRegisters = 40, mostBlocks = 3;
+static constexpr int64_t registersOfProcessor = 65536, otherRegisters = 40, mostBlocks = 3,
+                         longStep = 1500;
 
 /// Blocks of a processor that its registers are for: a thread has what it holds and, one after the
 /// other, about half of the elements along held labels that a step reads.
-static int64_t chooseBlocks(ssm::FoldOp fold, const Labels& labels, int64_t sharers,
+static int64_t chooseBlocks(ssm::FoldOp fold, const Labels& labels, int64_t ops, int64_t sharers,
                             int64_t threads) {
   llvm::SetVector<Value> read;
   fold.getBody().walk([&](Operation* op) {
@@ -125,7 +126,8 @@ static int64_t chooseBlocks(ssm::FoldOp fold, const Labels& labels, int64_t shar
       elements += count;
   int64_t registers = (labels.held + elements / 2) / sharers + otherRegisters;
   int64_t blocks = llvm::divideNearest(registersOfProcessor, threads * registers);
-  return std::clamp<int64_t>(blocks, 1, mostBlocks);
+  // (Of long steps more is on its way at a time than is held and read.)
+  return ops > longStep * sharers ? 1 : std::clamp<int64_t>(blocks, 1, mostBlocks);
 }
 
 bool simt::planHeldFold(HeldFold& held, int64_t threads, int64_t lanes) {
@@ -138,8 +140,9 @@ bool simt::planHeldFold(HeldFold& held, int64_t threads, int64_t lanes) {
     bool isWide = labels.longest.getSize() % (vectorWidth * sharers) == 0;
     held.sharing = {labels.longest.getName(), sharers, isWide ? vectorWidth : 1, {}};
   }
-  held.blocks = chooseBlocks(held.fold, labels, sharers, threads);
-  return canHold(labels, opsOf(held.fold, labels), dealt, sharers, threads);
+  int64_t ops = opsOf(held.fold, labels);
+  held.blocks = chooseBlocks(held.fold, labels, ops, sharers, threads);
+  return canHold(labels, ops, dealt, sharers, threads);
 }
 
 Slice simt::chooseHeldSlice(tile::KernelOp kernel, const Limits& limits, int64_t lanes) {

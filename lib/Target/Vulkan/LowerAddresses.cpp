@@ -84,6 +84,7 @@ private:
   llvm::BitVector halves; ///< parameters that are arrays of 16-bit elements
   ImplicitLocOpBuilder b;
   IRMapping values;
+  llvm::DenseMap<unsigned, Value> numbers; ///< parameters that have been read
   llvm::DenseMap<Value, Place> places;
   llvm::DenseMap<Value, SmallVector<Value>> vectors; ///< their elements
   gpu::GPUFuncOp made;
@@ -108,8 +109,15 @@ Type Lowering::narrow(Type type) {
 }
 
 Value Lowering::number(unsigned parameter) {
+  // Each is read once, where the kernel begins: an access may be in the innermost loop, and what
+  // the caller's memory is for may be written by others in between, for all that a compiler knows.
+  Value& known = numbers[parameter];
+  if (known)
+    return known;
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(&made.getBody().front());
   Value index = arith::ConstantIndexOp::create(b, parameter);
-  return memref::LoadOp::create(b, made.getArgument(0), ValueRange{index});
+  return known = memref::LoadOp::create(b, made.getArgument(0), ValueRange{index});
 }
 
 Value Lowering::indexOf(const Place& place, int64_t bytes) {
