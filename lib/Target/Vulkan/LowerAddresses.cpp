@@ -85,6 +85,7 @@ private:
   ImplicitLocOpBuilder b;
   IRMapping values;
   llvm::DenseMap<unsigned, Value> numbers; ///< parameters that have been read
+  Operation* lastNumber = nullptr;         ///< the last of those reads
   llvm::DenseMap<Value, Place> places;
   llvm::DenseMap<Value, SmallVector<Value>> vectors; ///< their elements
   gpu::GPUFuncOp made;
@@ -115,9 +116,14 @@ Value Lowering::number(unsigned parameter) {
   if (known)
     return known;
   OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(&made.getBody().front());
+  if (lastNumber)
+    b.setInsertionPointAfter(lastNumber);
+  else
+    b.setInsertionPointToStart(&made.getBody().front());
   Value index = arith::ConstantIndexOp::create(b, parameter);
-  return known = memref::LoadOp::create(b, made.getArgument(0), ValueRange{index});
+  auto load = memref::LoadOp::create(b, made.getArgument(0), ValueRange{index});
+  lastNumber = load;
+  return known = load;
 }
 
 Value Lowering::indexOf(const Place& place, int64_t bytes) {

@@ -10,10 +10,12 @@
 // CHECK-SAME:    %[[X:[a-z0-9]+]]: memref<?xi32,
 // CHECK-SAME:    %[[O:[a-z0-9]+]]: memref<?xi32, {{[^,]*}}) kernel
 // CHECK-SAME:    workgroup_size = [128, 1, 1]
+// Parameters are read where the kernel begins, each once.
+// CHECK:       %[[PACKED:.*]] = memref.load %[[PARAMETERS]][%c5]
+// CHECK:       %[[START:.*]] = memref.load %[[PARAMETERS]][%c7]
 // The work group's memory, of words too: 256 f32.
 // CHECK:       %[[SHARED:.*]] = memref.alloc() : memref<256xi32, #spirv.storage_class<Workgroup>>
 // A pointer is null where its word has all bits set. Offsets are numbers of 64 bits, of which the low words are read.
-// CHECK:       %[[PACKED:.*]] = memref.load %[[PARAMETERS]][%c5]
 // CHECK:       arith.cmpi ne, %[[PACKED]], %c-1_i32
 // CHECK:         %[[FIRST:.*]] = arith.muli %{{.*}}, %c2_i32
 // CHECK:         %[[AT:.*]] = arith.index_castui %[[FIRST]]
@@ -21,7 +23,7 @@
 // Elements of two bytes, from the byte on that the parameter says: which word, and how far up in it. A bf16 is the
 // upper half of an f32.
 // CHECK:       scf.for
-// CHECK:         %[[START:.*]] = memref.load %[[PARAMETERS]][%c7]
+// CHECK-NOT:     memref.load %[[PARAMETERS]]
 // CHECK:         %[[BEFORE:.*]] = arith.shrui %[[START]], %c1_i32
 // CHECK:         %[[INDEX:.*]] = arith.addi %{{.*}}, %[[BEFORE]]
 // CHECK:         %[[WORD:.*]] = arith.shrui %[[INDEX]], %c1_i32
