@@ -13,8 +13,10 @@
 // be. The first is at binding 2, the others share binding 3 under parameters of their own: 7 + 5 n is the n-th array's.
 // TEN:          gpu.func @left(%arg0: {{.*}}, %arg9: {{[^,]*, [^,]*}}) kernel
 // TEN:            %[[SECOND:.*]] = memref.load %arg0[%c12]
-// TEN:            memref.store %{{.*}}, %arg3[
 // TEN:            %[[THIRD:.*]] = memref.load %arg0[%c17]
+// TEN:            arith.shrui %[[SECOND]], %c2_i32
+// TEN:            memref.store %{{.*}}, %arg3[
+// TEN:            arith.shrui %[[THIRD]], %c2_i32
 // TEN:            memref.store %{{.*}}, %arg3[
 
 // All three are.
