@@ -355,24 +355,6 @@ bool KernelEmitter::emitMatrices(Value root, ArrayRef<Operation*> sums,
     privates = std::move(savedPrivates);
   };
 
-  std::function<void(size_t, Point)> eachOther = [&](size_t depth, Point point) {
-    if (depth < others.size()) {
-      ssm::AxisAttr axis = others[depth];
-      loop(i32(0), i32(axis.getSize()), i32(1), {}, [&](Value index, ValueRange) {
-        Point inside = point;
-        inside.set(axis.getName(), {index, 0});
-        eachOther(depth + 1, inside);
-        return SmallVector<Value>();
-      });
-      return;
-    }
-    if (tasks == warps)
-      return emitTask(warp, point);
-    loop(warp, i32(tasks), i32(warps), {}, [&](Value task, ValueRange) {
-      emitTask(task, point);
-      return SmallVector<Value>();
-    });
-  };
-  eachOther(0, Point());
+  dealTasks(others, warp, warps, tasks, emitTask);
   return true;
 }

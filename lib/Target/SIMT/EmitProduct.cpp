@@ -463,24 +463,27 @@ void KernelEmitter::emitProducts(Value root, ArrayRef<Operation*> sums,
     privates = std::move(savedPrivates);
   };
 
-  std::function<void(size_t, Point)> outer = [&](size_t depth, Point point) {
-    if (depth < others.size()) {
-      ssm::AxisAttr axis = others[depth];
-      loop(i32(0), extentOf(axis.getName(), axis.getSize()), i32(1), {},
-           [&](Value index, ValueRange) {
-             Point inner = point;
-             inner.set(axis.getName(), {index, 0});
-             outer(depth + 1, inner);
-             return SmallVector<Value>();
-           });
-      return;
-    }
-    if (tasks == warps)
-      return emitTask(warp, point);
-    loop(warp, i32(tasks), i32(warps), {}, [&](Value task, ValueRange) {
-      emitTask(task, point);
-      return SmallVector<Value>();
-    });
-  };
-  outer(0, Point());
+  dealTasks(others, warp, warps, tasks, emitTask);
+}
+
+void KernelEmitter::dealTasks(ArrayRef<ssm::AxisAttr> others, Value warp, int64_t warps,
+                              int64_t tasks, llvm::function_ref<void(Value, const Point&)> emitTask,
+                              const Point& point) {
+  if (!others.empty()) {
+    StringRef name = others.front().getName();
+    loop(i32(0), extentOf(name, others.front().getSize()), i32(1), {},
+         [&](Value index, ValueRange) {
+           Point inner = point;
+           inner.set(name, {index, 0});
+           dealTasks(others.drop_front(), warp, warps, tasks, emitTask, inner);
+           return SmallVector<Value>();
+         });
+    return;
+  }
+  if (tasks == warps)
+    return emitTask(warp, point);
+  loop(warp, i32(tasks), i32(warps), {}, [&](Value task, ValueRange) {
+    emitTask(task, point);
+    return SmallVector<Value>();
+  });
 }

@@ -286,6 +286,10 @@ private:
   void emitElements(Value root, ArrayRef<ssm::AxisAttr> axes, Finish finish,
                     const Buffer* target = nullptr);
   void dealElements(Value root, ArrayRef<ssm::AxisAttr> axes, Finish finish);
+  /// Deals tasks out to warps, for all positions of other labels one after the other.
+  void dealTasks(ArrayRef<ssm::AxisAttr> others, Value warp, int64_t warps, int64_t tasks,
+                 llvm::function_ref<void(Value, const Point&)> emitTask,
+                 const Point& point = Point());
   void emitProducts(Value root, ArrayRef<Operation*> sums, ArrayRef<ssm::AxisAttr> axes,
                     Finish finish);
   /// A side of a product in memory as bf16: what rounding gives and, where wanted, what it leaves.
