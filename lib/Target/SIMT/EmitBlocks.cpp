@@ -117,14 +117,11 @@ void KernelEmitter::readRuns(Value value, StringRef kept, StringRef reduced, boo
       return;
     touch(buffer);
     if (buffer.storage.isBF16()) {
-      // A bf16 is the upper half of an f32.
       Value pairs = LLVM::LoadOp::create(b, VectorType::get(elementsAtOnce / 2, b.getI32Type()),
                                          address(buffer, at(0)), elementsAtOnce * 2);
       for (int64_t i = 0; i < elementsAtOnce; ++i) {
         Value pair = LLVM::ExtractElementOp::create(b, pairs, i32(i / 2));
-        Value bits = i % 2 ? arith::AndIOp::create(b, pair, i32(int32_t(0xffff0000))).getResult()
-                           : arith::ShLIOp::create(b, pair, i32(16)).getResult();
-        memo.back()[keyOf(value, at(i))] = arith::BitcastOp::create(b, b.getF32Type(), bits);
+        memo.back()[keyOf(value, at(i))] = halfOf(pair, i % 2);
       }
       return;
     }

@@ -19,52 +19,60 @@ static constexpr int64_t mostWritten = 1500, mostTriangular = 30000;
 /// Stacked elements that wait in registers to be written.
 static constexpr size_t mostWaiting = 64;
 
-int64_t simt::countOps(ssm::FoldOp fold, llvm::function_ref<int64_t(Value)> elements) {
-  int64_t count = 0;
+//===-- how the labels of a fold are dealt with ----------------------------------------------===//
+
+bool FoldLabels::isDealt(StringRef label) const {
+  return llvm::any_of(dealt, [&](ssm::AxisAttr axis) { return axis.getName() == label; });
+}
+
+int64_t FoldLabels::count(Value value) const {
+  int64_t count = 1;
+  for (ssm::AxisAttr axis : arrayType(value).getAxes())
+    count *= isDealt(axis.getName()) ? 1 : axis.getSize();
+  return count;
+}
+
+FoldLabels simt::labelsOf(ssm::FoldOp fold) {
+  FoldLabels labels;
+  llvm::StringSet<> mixed = mixedLabels(fold), moved = mixedLabels(fold, /*reduced=*/false);
+  for (Value value : fold.getYield().getValues())
+    for (ssm::AxisAttr axis : arrayType(value).getAxes())
+      if (!mixed.contains(axis.getName()) && !labels.isDealt(axis.getName()))
+        labels.dealt.push_back(axis);
+  for (Value init : fold.getInits()) {
+    labels.held += labels.count(init);
+    for (ssm::AxisAttr axis : arrayType(init).getAxes())
+      if (!moved.contains(axis.getName()) && !labels.isDealt(axis.getName()) &&
+          (!labels.longest || axis.getSize() > labels.longest.getSize()))
+        labels.longest = axis;
+  }
   fold.getBody().walk([&](Operation* op) {
     int64_t times = 1;
     for (Operation* parent = op->getParentOp(); parent != fold; parent = parent->getParentOp())
       if (auto nested = dyn_cast<ssm::FoldOp>(parent))
         times *= nested.getAxis().getSize();
     if (op->getNumResults())
-      count += times * elements(isReduction(op) ? op->getOperand(0) : op->getResult(0));
+      labels.ops += times * labels.count(isReduction(op) ? op->getOperand(0) : op->getResult(0));
   });
-  return count;
+  return labels;
 }
 
-bool KernelEmitter::planPrivate(ssm::FoldOp fold, SmallVector<ssm::AxisAttr>& dealt) {
-  llvm::StringSet<> mixed = mixedLabels(fold), seen;
-  auto deals = [&](Value value) {
-    for (ssm::AxisAttr axis : arrayType(value).getAxes())
-      if (!mixed.contains(axis.getName()) && seen.insert(axis.getName()).second)
-        dealt.push_back(axis);
-  };
-  for (Value value : fold.getYield().getValues())
-    deals(value);
-  auto heldCount = [&](Value value) {
-    int64_t count = 1;
-    for (ssm::AxisAttr axis : arrayType(value).getAxes())
-      if (!seen.contains(axis.getName()))
-        count *= axis.getSize();
-    return count;
-  };
-  int64_t held = 0, unrolled = countOps(fold, heldCount);
-  for (Value init : fold.getInits())
-    held += heldCount(init);
-  if (held > mostCarried || unrolled > mostUnrolled)
-    return false;
-  return countOf(dealt) * 4 >= limits.threads || unrolled <= fewUnrolled;
+/// Whether threads can run folds of their own, and enough of them have one.
+static bool isPrivate(const FoldLabels& labels, int64_t threads) {
+  return labels.held <= mostCarried && labels.ops <= mostUnrolled &&
+         (countOf(labels.dealt) * 4 >= threads || labels.ops <= fewUnrolled);
 }
 
 void KernelEmitter::emitFold(ssm::FoldOp fold) {
+  if (HeldFold* held = heldFolds.lookup(fold))
+    return emitPrivateFold(*held);
+  FoldLabels labels = labelsOf(fold);
+  if (!isPrivate(labels, limits.threads))
+    return emitSharedFold(fold);
   HeldFold alone;
   alone.fold = fold;
-  if (HeldFold* held = heldFolds.lookup(fold))
-    emitPrivateFold(*held);
-  else if (planPrivate(fold, alone.dealt))
-    emitPrivateFold(alone);
-  else
-    emitSharedFold(fold);
+  alone.dealt = std::move(labels.dealt);
+  emitPrivateFold(alone);
 }
 
 /// Whether all steps of a private fold are written out: where they are few and short, or where what
@@ -227,9 +235,7 @@ void KernelEmitter::emitPrivateFold(HeldFold& held) {
     deal(dealt, [&](const Point& point) { takeSteps(point); });
   } else {
     auto take = [&] { return takeSteps(heldPoint(held)); };
-    SmallVector<Value> before, after;
-    for (const Private& one : held.values)
-      llvm::append_range(before, one.elements);
+    SmallVector<Value> before = held.elements(), after;
     if (Value mine = holds(held))
       after = choose(mine, take, [&] { return before; });
     else

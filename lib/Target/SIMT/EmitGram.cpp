@@ -312,16 +312,12 @@ void KernelEmitter::emitGrams(MutableArrayRef<ssm::GramOp> grams) {
   };
   auto emitTiles = [&](int64_t count, llvm::function_ref<std::pair<Value, Value>(Value)> firsts) {
     int64_t all = grams.size();
-    if (machine.matrices()) {
-      loop(warp, i32(count), i32(warps), {}, [&](Value task, ValueRange) {
-        auto [row, column] = firsts(task);
-        emitMatrixTile(row, column);
-        return SmallVector<Value>();
-      });
-      return;
-    }
     loop(warp, i32(count), i32(warps), {}, [&](Value task, ValueRange) {
       auto [row, column] = firsts(task);
+      if (machine.matrices()) {
+        emitMatrixTile(row, column);
+        return SmallVector<Value>();
+      }
       auto fragment = [&](const Buffer& buffer, Value first, Value from, bool isRight) {
         return loadFragmentOf(buffer, /*transposed=*/false, rows, key.getName(), Point(),
                               {first, 0}, {from, 0}, isRight);

@@ -121,32 +121,17 @@ Value KernelEmitter::evaluateMatrix(Value value, const llvm::DenseMap<Operation*
 
 //===-- products -----------------------------------------------------------------------------===//
 
-namespace {
-/// Matrices of sums that a warp has at a time.
-struct WarpTile {
-  int64_t rows = 1, lanes = 1;
-};
-} // namespace
-
-/// The tile with the least work for the busiest warp: a product of two matrices takes about as long
-/// as reading one.
-static WarpTile chooseTile(int64_t rowTiles, int64_t laneTiles, int64_t warps, int64_t sums,
-                           int64_t sumsOfThread) {
-  WarpTile best;
-  int64_t least = INT64_MAX;
-  for (int64_t a : {1, 2, 4})
-    for (int64_t c : {1, 2, 4}) {
-      // (Beyond the last one there is nothing to be read.)
-      if (rowTiles % a || laneTiles % c || (a * c > 1 && a * c * sums * sumsOfThread > mostSums))
-        continue;
-      int64_t tasks = rowTiles / a * (laneTiles / c);
-      int64_t cost = int64_t(llvm::divideCeil(tasks, warps)) * (a * c + a + c);
-      if (cost < least) {
-        least = cost;
-        best = {a, c};
-      }
-    }
-  return best;
+/// A product of two matrices takes about as long as reading one.
+static WarpTile chooseMatrices(int64_t rowTiles, int64_t laneTiles, int64_t warps, int64_t sums,
+                               int64_t sumsOfThread) {
+  return chooseWarpTile(rowTiles, laneTiles, warps,
+                        [&](int64_t a, int64_t c) -> std::optional<int64_t> {
+                          // (Beyond the last one there is nothing to be read.)
+                          if (c > 4 || rowTiles % a || laneTiles % c ||
+                              (a * c > 1 && a * c * sums * sumsOfThread > mostSums))
+                            return {};
+                          return a * c + a + c;
+                        });
 }
 
 bool KernelEmitter::emitMatrices(Value root, ArrayRef<Operation*> sums,
@@ -202,7 +187,7 @@ bool KernelEmitter::emitMatrices(Value root, ArrayRef<Operation*> sums,
   int64_t warpSize = machine.lanes(), warps = limits.threads / warpSize;
   int64_t rowTiles = rowAxis.getSize() / shape.rows, laneTiles = laneAxis.getSize() / shape.lanes;
   int64_t sumsOfThread = shape.rows * shape.lanes / warpSize;
-  WarpTile tile = chooseTile(rowTiles, laneTiles, warps, sums.size(), sumsOfThread);
+  WarpTile tile = chooseMatrices(rowTiles, laneTiles, warps, sums.size(), sumsOfThread);
   int64_t laneTasks = laneTiles / tile.lanes, tasks = rowTiles / tile.rows * laneTasks;
   SmallVector<Buffer> scratch;
   if (!isStored)

@@ -62,54 +62,58 @@ void KernelEmitter::emitElements(Value root, ArrayRef<ssm::AxisAttr> axes, Finis
     emitBlocks(root, sums, axes, finish);
 }
 
-namespace {
-/// Tiles of a warp: rows of 16, lanes of 8.
-struct WarpTile {
-  int64_t rows = 1, lanes = 1;
-};
-} // namespace
-
-/// The tile with the least work for the busiest warp: a tile's products take about 8 cycles, what
-/// is read for them twice as long from where it is as from tiles of bf16, of which two are read at
-/// once.
-static WarpTile chooseTile(int64_t rows, int64_t lanes, int64_t warps, int64_t products,
-                           bool fromTiles) {
-  int64_t rowTiles = llvm::divideCeil(rows, 16), laneTiles = llvm::divideCeil(lanes, 8);
+WarpTile simt::chooseWarpTile(int64_t rowTiles, int64_t laneTiles, int64_t warps,
+                              llvm::function_ref<std::optional<int64_t>(int64_t, int64_t)> cost) {
   WarpTile best;
   int64_t least = INT64_MAX;
-  for (int64_t a : {1, 2, 4})
-    for (int64_t b : {1, 2, 4, 8}) {
-      if (a * b * 4 * products > 96 || a > rowTiles || b > laneTiles || (fromTiles && b == 1))
+  for (int64_t rows : {1, 2, 4})
+    for (int64_t lanes : {1, 2, 4, 8}) {
+      std::optional<int64_t> each = cost(rows, lanes);
+      if (!each)
         continue;
-      int64_t tasks = llvm::divideCeil(rowTiles, a) * llvm::divideCeil(laneTiles, b);
-      int64_t cost = int64_t(llvm::divideCeil(tasks, warps)) *
-                     (8 * a * b + (fromTiles ? 8 : 16) * (2 * a + b) / 2);
-      if (cost < least) {
-        least = cost;
-        best = {a, b};
+      int64_t tasks = llvm::divideCeil(rowTiles, rows) * llvm::divideCeil(laneTiles, lanes);
+      int64_t all = int64_t(llvm::divideCeil(tasks, warps)) * *each;
+      if (all < least) {
+        least = all;
+        best = {rows, lanes};
       }
     }
   return best;
+}
+
+/// Tiles of 16 x 8: a tile's products take about 8 cycles, what is read for them twice as long from
+/// where it is as from tiles of bf16, of which two are read at once.
+static WarpTile chooseTile(int64_t rows, int64_t lanes, int64_t warps, int64_t products,
+                           bool fromTiles) {
+  int64_t rowTiles = llvm::divideCeil(rows, 16), laneTiles = llvm::divideCeil(lanes, 8);
+  return chooseWarpTile(
+      rowTiles, laneTiles, warps, [&](int64_t a, int64_t b) -> std::optional<int64_t> {
+        if (a * b * 4 * products > 96 || a > rowTiles || b > laneTiles || (fromTiles && b == 1))
+          return {};
+        return 8 * a * b + (fromTiles ? 8 : 16) * (2 * a + b) / 2;
+      });
 }
 
 KernelEmitter::Pair KernelEmitter::roundedPair(Value low, Value high, bool wantsRest) {
   Pair made{machine.roundPair(b, low, high), Value()};
   if (!wantsRest)
     return made;
-  // A bf16 is the upper half of an f32.
-  auto left = [&](Value value, Value bits) -> Value {
-    return arith::SubFOp::create(b, value, arith::BitcastOp::create(b, b.getF32Type(), bits));
-  };
-  Value lower = arith::ShLIOp::create(b, made.value, i32(16));
-  Value upper = arith::AndIOp::create(b, made.value, i32(int32_t(0xffff0000)));
-  made.rest = machine.roundPair(b, left(low, lower), left(high, upper));
+  Value lower = halfOf(made.value, /*upper=*/false), upper = halfOf(made.value, /*upper=*/true);
+  Value fromLow = arith::SubFOp::create(b, low, lower);
+  Value fromHigh = arith::SubFOp::create(b, high, upper);
+  made.rest = machine.roundPair(b, fromLow, fromHigh);
   return made;
+}
+
+Value KernelEmitter::halfOf(Value pair, bool upper) {
+  Value bits = upper ? arith::AndIOp::create(b, pair, i32(int32_t(0xffff0000))).getResult()
+                     : arith::ShLIOp::create(b, pair, i32(16)).getResult();
+  return arith::BitcastOp::create(b, b.getF32Type(), bits);
 }
 
 Value KernelEmitter::restOf(Value value) {
   Value pair = machine.roundPair(b, value, value);
-  Value lower = arith::ShLIOp::create(b, pair, i32(16));
-  return arith::SubFOp::create(b, value, arith::BitcastOp::create(b, b.getF32Type(), lower));
+  return arith::SubFOp::create(b, value, halfOf(pair, /*upper=*/false));
 }
 
 //===-- sides in memory as bf16 --------------------------------------------------------------===//

@@ -124,15 +124,11 @@ Value KernelEmitter::readPrivate(const Private& held, const Point& point) {
     const Index* index = point.find(axis.getName());
     assert(index && "a label of a private value has no index");
     int64_t extent = axis.getSize();
-    // (Of what lanes share a thread is asked for its own positions alone.)
-    bool isShared = sharing.sharers > 1 && axis.getName() == sharing.label;
     SmallVector<Value> next;
     for (size_t row = 0; row < elements.size(); row += extent) {
-      if (!index->dynamic || isShared) {
-        int64_t at = index->constant;
-        if (isShared)
-          at = at / (sharing.width * sharing.sharers) * sharing.width + at % sharing.width;
-        next.push_back(elements[row + at]);
+      // (Of what lanes share a thread is asked for its own positions alone.)
+      if (!index->dynamic || isShared(axis.getName())) {
+        next.push_back(elements[row + heldNumber(axis.getName(), index->constant)]);
         continue;
       }
       Value at = indexValue(*index), chosen = elements[row];

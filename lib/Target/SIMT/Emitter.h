@@ -22,6 +22,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace ssmc::simt {
@@ -94,6 +95,8 @@ struct HeldFold {
   Sharing sharing;
   int64_t blocks = 1;          ///< of a processor, whose registers they share
   SmallVector<Private> values; ///< of `carried`, where the program is
+  /// The elements of all of `values`.
+  SmallVector<Value> elements() const;
 };
 
 /// A value that a block yields, and where it goes.
@@ -112,11 +115,31 @@ struct Place {
   int64_t position = 0;
 };
 
+/// Columns of a block below which products would run empty.
+inline constexpr int64_t fewestColumns = 16;
+
 /// A part of a label for each block.
 struct Slice {
   StringRef label;
   int64_t parts = 1, size = 0;
+  void halve() {
+    size /= 2;
+    parts *= 2;
+  }
+  /// Whether there are too few blocks for nearly all processors, if that is known.
+  bool leavesIdle(const Limits& limits) const {
+    return limits.items > 0 && limits.items * parts * 4 < limits.processors * 3;
+  }
 };
+
+/// What of a product's result a warp computes at a time, in tiles.
+struct WarpTile {
+  int64_t rows = 1, lanes = 1;
+};
+/// The one with the least work for the busiest warp: of so many tiles of its own a warp's task
+/// costs `cost`, which is nothing where it cannot have so many.
+WarpTile chooseWarpTile(int64_t rowTiles, int64_t laneTiles, int64_t warps,
+                        llvm::function_ref<std::optional<int64_t>(int64_t, int64_t)> cost);
 
 /// Whether a gram is computed by products, with sides rounded as those are.
 bool lowersGram(ssm::GramOp gram);
@@ -144,8 +167,19 @@ HeldFold findHeldFold(tile::SequenceOp sequence);
 bool planHeldFold(HeldFold& held, int64_t threads, int64_t lanes);
 /// A part of a label such that the threads of a block can hold the state of a kernel.
 Slice chooseHeldSlice(tile::KernelOp kernel, const Limits& limits, int64_t lanes);
-/// Ops of a fold's step that one thread computes, by the elements that it has of a value.
-int64_t countOps(ssm::FoldOp fold, llvm::function_ref<int64_t(Value)> elements);
+
+/// How the labels of a fold are dealt with.
+struct FoldLabels {
+  SmallVector<ssm::AxisAttr> dealt; ///< of folds side by side
+  ssm::AxisAttr longest;            ///< of those that it does nothing with but sum
+  /// For each position of `dealt`: numbers that it carries, and ops of a step.
+  int64_t held = 0, ops = 0;
+
+  bool isDealt(StringRef label) const;
+  /// The elements of a value for each position of `dealt`.
+  int64_t count(Value value) const;
+};
+FoldLabels labelsOf(ssm::FoldOp fold);
 
 /// The store of what rounding leaves of the value that a store rounds, if there is one.
 tile::StoreOp restStoreOf(tile::StoreOp store);
@@ -275,6 +309,8 @@ private:
   /// Two f32 as bf16, and what rounding them leaves.
   Pair roundedPair(Value low, Value high, bool wantsRest);
   Value restOf(Value value);
+  /// One of two bf16, as an f32: a bf16 is its upper half.
+  Value halfOf(Value pair, bool upper);
   SmallVector<std::pair<Point, Value>> restsOf(Run run);
   /// Whether a sum is a product for the machine's units.
   bool usesPairs(Operation* op);
@@ -370,7 +406,6 @@ private:
   void needsAligned(int index, int64_t elementBytes);
 
   //===-- folds (EmitFold.cpp) ----------------------------------------------------------------===//
-  bool planPrivate(ssm::FoldOp fold, SmallVector<ssm::AxisAttr>& dealt);
   void emitFold(ssm::FoldOp fold);
   void emitPrivateFold(HeldFold& held);
   void emitSharedFold(ssm::FoldOp fold);
@@ -404,7 +439,11 @@ private:
   SmallVector<Value> readState(tile::LoadOp load, ArrayRef<ssm::AxisAttr> axes, const Point& point);
   Value isFirstOf(const HeldFold& held, Value value, const Point& point);
   SmallVector<Value> zerosFor(Value value, int64_t count);
+  /// Whether lanes share a label.
+  bool isShared(StringRef label) const;
   int64_t heldPosition(StringRef label, int64_t number) const;
+  /// The number of a position among those that a thread holds.
+  int64_t heldNumber(StringRef label, int64_t position) const;
   /// The part of a label that a thread holds.
   ssm::AxisAttr heldPart(ssm::AxisAttr axis);
   /// All positions that a thread holds, the last label fastest.

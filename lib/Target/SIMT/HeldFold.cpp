@@ -18,8 +18,6 @@ using namespace ssmc::simt;
 
 /// Numbers of a state that a thread should hold, and the fewest for which lanes share it.
 static constexpr int64_t wantedHeld = 64, fewestHeld = 8;
-/// Columns of a slice below which blocks are not made just to have more of them.
-static constexpr int64_t fewestSliced = 16;
 /// Positions of a shared label that a lane has side by side: 16 bytes of what lies in memory.
 static constexpr int64_t vectorWidth = 4;
 
@@ -43,46 +41,9 @@ HeldFold simt::findHeldFold(tile::SequenceOp sequence) {
   return found;
 }
 
-namespace {
-/// How the labels of a fold are dealt with.
-struct Labels {
-  SmallVector<ssm::AxisAttr> dealt; ///< of folds side by side
-  ssm::AxisAttr longest;            ///< of those that it does nothing with but sum
-  int64_t held = 0;                 ///< numbers that it carries for each position of `dealt`
-};
-} // namespace
-
-static bool isDealt(const Labels& labels, StringRef name) {
-  return llvm::any_of(labels.dealt, [&](ssm::AxisAttr axis) { return axis.getName() == name; });
-}
-
-/// The product of a value's sizes but those of labels that are dealt out.
-static int64_t countHeld(const Labels& labels, Value value) {
-  int64_t count = 1;
-  for (ssm::AxisAttr axis : arrayType(value).getAxes())
-    count *= isDealt(labels, axis.getName()) ? 1 : axis.getSize();
-  return count;
-}
-
-static Labels labelsOf(ssm::FoldOp fold) {
-  Labels labels;
-  llvm::StringSet<> mixed = mixedLabels(fold), moved = mixedLabels(fold, /*reduced=*/false), seen;
-  for (Value value : fold.getYield().getValues())
-    for (ssm::AxisAttr axis : arrayType(value).getAxes())
-      if (!mixed.contains(axis.getName()) && seen.insert(axis.getName()).second)
-        labels.dealt.push_back(axis);
-  for (Value init : fold.getInits()) {
-    labels.held += countHeld(labels, init);
-    for (ssm::AxisAttr axis : arrayType(init).getAxes())
-      if (!moved.contains(axis.getName()) && !isDealt(labels, axis.getName()) &&
-          (!labels.longest || axis.getSize() > labels.longest.getSize()))
-        labels.longest = axis;
-  }
-  return labels;
-}
-
 /// Lanes that share the longest label, if folds are so many.
-static int64_t chooseSharers(const Labels& labels, int64_t dealt, int64_t threads, int64_t lanes) {
+static int64_t chooseSharers(const FoldLabels& labels, int64_t dealt, int64_t threads,
+                             int64_t lanes) {
   int64_t sharers = 1;
   // (Lanes exchange values, so that all of a warp have to come along.)
   for (int64_t more = 2; labels.longest && more <= lanes && dealt * more <= threads; more *= 2)
@@ -93,15 +54,10 @@ static int64_t chooseSharers(const Labels& labels, int64_t dealt, int64_t thread
 }
 
 /// Whether threads have room for their parts, and enough of them have one.
-static bool canHold(const Labels& labels, int64_t ops, int64_t dealt, int64_t sharers,
-                    int64_t threads) {
+static bool canHold(const FoldLabels& labels, int64_t dealt, int64_t sharers, int64_t threads) {
   return dealt <= threads && labels.held <= mostCarried * sharers &&
-         ops <= mostUnrolled * sharers &&
-         (dealt * sharers * 2 >= threads || ops <= fewUnrolled * sharers);
-}
-
-static int64_t opsOf(ssm::FoldOp fold, const Labels& labels) {
-  return countOps(fold, [&](Value value) { return countHeld(labels, value); });
+         labels.ops <= mostUnrolled * sharers &&
+         (dealt * sharers * 2 >= threads || labels.ops <= fewUnrolled * sharers);
 }
 
 /// Registers of a processor, and those of a thread for all but what it holds and reads.
@@ -110,7 +66,7 @@ static constexpr int64_t registersOfProcessor = 65536, otherRegisters = 40, most
 
 /// Blocks of a processor that its registers are for: a thread has what it holds and, one after the
 /// other, about half of the elements along held labels that a step reads.
-static int64_t chooseBlocks(ssm::FoldOp fold, const Labels& labels, int64_t ops, int64_t sharers,
+static int64_t chooseBlocks(ssm::FoldOp fold, const FoldLabels& labels, int64_t sharers,
                             int64_t threads) {
   llvm::SetVector<Value> read;
   fold.getBody().walk([&](Operation* op) {
@@ -122,16 +78,23 @@ static int64_t chooseBlocks(ssm::FoldOp fold, const Labels& labels, int64_t ops,
   });
   int64_t elements = 0;
   for (Value value : read)
-    if (int64_t count = countHeld(labels, value); count > 1)
+    if (int64_t count = labels.count(value); count > 1)
       elements += count;
   int64_t registers = (labels.held + elements / 2) / sharers + otherRegisters;
   int64_t blocks = llvm::divideNearest(registersOfProcessor, threads * registers);
   // (Of long steps more is on its way at a time than is held and read.)
-  return ops > longStep * sharers ? 1 : std::clamp<int64_t>(blocks, 1, mostBlocks);
+  return labels.ops > longStep * sharers ? 1 : std::clamp<int64_t>(blocks, 1, mostBlocks);
+}
+
+SmallVector<Value> HeldFold::elements() const {
+  SmallVector<Value> all;
+  for (const Private& one : values)
+    llvm::append_range(all, one.elements);
+  return all;
 }
 
 bool simt::planHeldFold(HeldFold& held, int64_t threads, int64_t lanes) {
-  Labels labels = labelsOf(held.fold);
+  FoldLabels labels = labelsOf(held.fold);
   int64_t dealt = countOf(labels.dealt);
   int64_t sharers = chooseSharers(labels, dealt, threads, lanes);
   held.dealt = labels.dealt;
@@ -140,9 +103,8 @@ bool simt::planHeldFold(HeldFold& held, int64_t threads, int64_t lanes) {
     bool isWide = labels.longest.getSize() % (vectorWidth * sharers) == 0;
     held.sharing = {labels.longest.getName(), sharers, isWide ? vectorWidth : 1, {}};
   }
-  int64_t ops = opsOf(held.fold, labels);
-  held.blocks = chooseBlocks(held.fold, labels, ops, sharers, threads);
-  return canHold(labels, ops, dealt, sharers, threads);
+  held.blocks = chooseBlocks(held.fold, labels, sharers, threads);
+  return canHold(labels, dealt, sharers, threads);
 }
 
 Slice simt::chooseHeldSlice(tile::KernelOp kernel, const Limits& limits, int64_t lanes) {
@@ -153,7 +115,7 @@ Slice simt::chooseHeldSlice(tile::KernelOp kernel, const Limits& limits, int64_t
       held = one;
   if (!held.fold)
     return slice;
-  Labels labels = labelsOf(held.fold);
+  FoldLabels labels = labelsOf(held.fold);
   llvm::StringSet<> mixed = mixedLabels(kernel);
   ssm::AxisAttr best;
   for (ssm::AxisAttr axis : labels.dealt)
@@ -170,17 +132,15 @@ Slice simt::chooseHeldSlice(tile::KernelOp kernel, const Limits& limits, int64_t
   int64_t dealt = countOf(labels.dealt);
   auto isTooMuch = [&] {
     return dealt * sharers > limits.threads ||
-           (limits.items > 0 && slice.size / 2 >= fewestSliced &&
-            limits.items * slice.parts * 4 < limits.processors * 3);
+           (slice.size / 2 >= fewestColumns && slice.leavesIdle(limits));
   };
   while (slice.size % 2 == 0 && isTooMuch()) {
-    slice.size /= 2;
-    slice.parts *= 2;
+    slice.halve();
     dealt /= 2;
   }
   // A fold that is not held in the end gains nothing.
   sharers = chooseSharers(labels, dealt, limits.threads, lanes);
-  if (!canHold(labels, opsOf(held.fold, labels), dealt, sharers, limits.threads))
+  if (!canHold(labels, dealt, sharers, limits.threads))
     return {};
   return slice;
 }
@@ -379,11 +339,21 @@ Value KernelEmitter::isFirstOf(const HeldFold& held, Value value, const Point& p
 
 //===-- shared labels ------------------------------------------------------------------------===//
 
+bool KernelEmitter::isShared(StringRef label) const {
+  return sharing.sharers > 1 && label == sharing.label;
+}
+
 /// The positions of a held label, of which a lane has `width` side by side in every round.
 int64_t KernelEmitter::heldPosition(StringRef label, int64_t number) const {
-  if (sharing.sharers == 1 || label != sharing.label)
+  if (!isShared(label))
     return number;
   return number / sharing.width * sharing.width * sharing.sharers + number % sharing.width;
+}
+
+int64_t KernelEmitter::heldNumber(StringRef label, int64_t position) const {
+  if (!isShared(label))
+    return position;
+  return position / (sharing.width * sharing.sharers) * sharing.width + position % sharing.width;
 }
 
 void KernelEmitter::forHeld(ArrayRef<ssm::AxisAttr> axes, Point point,
@@ -391,15 +361,15 @@ void KernelEmitter::forHeld(ArrayRef<ssm::AxisAttr> axes, Point point,
   if (axes.empty())
     return body(point);
   StringRef label = axes.front().getName();
-  bool isShared = sharing.sharers > 1 && label == sharing.label;
+  Value first = isShared(label) ? sharing.first : Value();
   for (int64_t i = 0; i < axes.front().getSize(); ++i) {
-    point.set(label, {isShared ? sharing.first : Value(), heldPosition(label, i)});
+    point.set(label, {first, heldPosition(label, i)});
     forHeld(axes.drop_front(), point, body);
   }
 }
 
 ssm::AxisAttr KernelEmitter::heldPart(ssm::AxisAttr axis) {
-  if (sharing.sharers == 1 || axis.getName() != sharing.label)
+  if (!isShared(axis.getName()))
     return axis;
   return ssm::AxisAttr::get(b.getContext(), axis.getLabel(),
                             b.getI64IntegerAttr(axis.getSize() / sharing.sharers));

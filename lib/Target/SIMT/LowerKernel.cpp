@@ -312,12 +312,6 @@ void KernelEmitter::emitSequence(tile::SequenceOp op) {
     inits = beginHeld(op, held);
     heldFolds[held.fold] = &held;
   }
-  auto heldNow = [&] {
-    SmallVector<Value> values;
-    for (const Private& one : held.values)
-      llvm::append_range(values, one.elements);
-    return values;
-  };
   Value total = times[axis];
   Value count =
       arith::DivSIOp::create(b, arith::AddIOp::create(b, total, i64(tile - 1)), i64(tile));
@@ -372,7 +366,7 @@ void KernelEmitter::emitSequence(tile::SequenceOp op) {
     timeStarts[axis] = start;
     if (tile == 1) {
       emitBlock(op.getBlock(), carried, {});
-      return heldNow();
+      return held.elements();
     }
     // Whole tiles and the last one, which may be partial, have code of their own: in the first
     // nothing asks which steps there are.
@@ -383,7 +377,7 @@ void KernelEmitter::emitSequence(tile::SequenceOp op) {
     auto emitWhole = [&] {
       if (staged.empty()) {
         emitBlock(op.getBlock(), carried, {});
-        return heldNow();
+        return held.elements();
       }
       machine.waitForCopies(b);
       barrier();
@@ -398,7 +392,7 @@ void KernelEmitter::emitSequence(tile::SequenceOp op) {
       timeStarts[axis] = start;
       emitBlock(op.getBlock(), carried, {});
       finishStaging(staged, other);
-      return heldNow();
+      return held.elements();
     };
     auto emitPart = [&] {
       buffers = savedBuffers;
@@ -415,7 +409,7 @@ void KernelEmitter::emitSequence(tile::SequenceOp op) {
         stageNow(next);
         timeStarts[axis] = start;
       }
-      return heldNow();
+      return held.elements();
     };
     SmallVector<Value> carriedOn = choose(isWhole, emitWhole, emitPart);
     buffers = std::move(savedBuffers);
@@ -474,8 +468,6 @@ void KernelEmitter::run(const llvm::DenseSet<int>& away) {
 static constexpr int64_t fewestBlocks = 3;
 /// Blocks of a processor that have to share its registers, where tiles wait for none.
 static constexpr int64_t mostResident = 4;
-/// Columns of a block below which products would run empty.
-static constexpr int64_t fewestColumns = 16;
 /// Threads that bring in what warps with columns read.
 static constexpr int64_t copyThreads = 64;
 
@@ -527,8 +519,7 @@ FailureOr<KernelInfo> simt::lowerKernel(tile::KernelOp kernel, const Machine& ma
       // share for it.
       if (!inWorkspace.empty() && hasColumns && machine.matrices() &&
           slice.size % (2 * fewestColumns) == 0) {
-        slice.size /= 2;
-        slice.parts *= 2;
+        slice.halve();
         applySlice(kernel, slice);
         inWorkspace.clear();
         kernel->getPrevNode()->erase();

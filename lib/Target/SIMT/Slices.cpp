@@ -9,8 +9,6 @@ using namespace mlir;
 using namespace ssmc;
 using namespace ssmc::simt;
 
-/// Positions of a part below which products would run empty.
-static constexpr int64_t fewestColumns = 16;
 /// Columns that the warps of a block have registers for.
 static constexpr int64_t mostColumns = 128;
 
@@ -63,14 +61,10 @@ Slice simt::chooseSlice(tile::KernelOp kernel, const Limits& limits) {
   if (!best)
     return slice;
   slice.label = best.getName();
-  int64_t size = best.getSize();
+  slice.size = best.getSize();
   // (Nearly all of them: twice the blocks do the shared work twice as often.)
-  while (size % 2 == 0 && size / 2 >= fewestColumns &&
-         limits.items * slice.parts * 4 < limits.processors * 3) {
-    size /= 2;
-    slice.parts *= 2;
-  }
-  slice.size = size;
+  while (slice.size % 2 == 0 && slice.size / 2 >= fewestColumns && slice.leavesIdle(limits))
+    slice.halve();
   return slice;
 }
 
@@ -81,14 +75,9 @@ Slice simt::chooseColumns(tile::KernelOp kernel, const Limits& limits) {
     for (ssm::AxisAttr axis : operand.getAxes())
       if (axis.getName() == slice.label)
         slice.size = axis.getSize();
-  auto wantsMore = [&] {
-    return slice.size > mostColumns ||
-           (limits.items && limits.items * slice.parts * 4 < limits.processors * 3);
-  };
-  while (slice.size % (2 * fewestColumns) == 0 && wantsMore()) {
-    slice.size /= 2;
-    slice.parts *= 2;
-  }
+  while (slice.size % (2 * fewestColumns) == 0 &&
+         (slice.size > mostColumns || slice.leavesIdle(limits)))
+    slice.halve();
   return slice;
 }
 
