@@ -144,11 +144,7 @@ bool KernelEmitter::emitMatrices(Value root, ArrayRef<Operation*> sums,
   const Product& model = products.find(sums.front())->second;
   StringRef row = model.row, lane = model.lane;
   ssm::AxisAttr rowAxis, laneAxis;
-  SmallVector<ssm::AxisAttr> others;
-  for (ssm::AxisAttr axis : axes)
-    (axis.getName() == row    ? rowAxis
-     : axis.getName() == lane ? laneAxis
-                              : others.emplace_back()) = axis;
+  SmallVector<ssm::AxisAttr> others = takeOut(axes, row, lane, rowAxis, laneAxis);
 
   // A sum's sides, and the products of what rounding gives and leaves that it is the sum of.
   struct Factors {
@@ -207,14 +203,7 @@ bool KernelEmitter::emitMatrices(Value root, ArrayRef<Operation*> sums,
 
   Scope scope(*this);
   // What a stage has for few warps they do side by side.
-  Value number = thread;
-  if (tasks < warps && llvm::isPowerOf2_64(limits.threads)) {
-    if (firstFree)
-      number = arith::AndIOp::create(
-          b, arith::AddIOp::create(b, thread, i32(limits.threads - firstFree)),
-          i32(limits.threads - 1));
-    firstFree = (llvm::alignTo(firstFree, warpSize) + tasks * warpSize) % limits.threads;
-  }
+  Value number = tasks < warps ? takeThreads(tasks * warpSize) : thread;
   Value warp = arith::DivUIOp::create(b, number, i32(warpSize));
   Value inWarp = arith::RemUIOp::create(b, thread, i32(warpSize));
   int64_t runs = innerSize / atOnce, outersAtOnce = warpSize / runs;

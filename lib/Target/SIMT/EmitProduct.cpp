@@ -62,6 +62,17 @@ void KernelEmitter::emitElements(Value root, ArrayRef<ssm::AxisAttr> axes, Finis
     emitBlocks(root, sums, axes, finish);
 }
 
+SmallVector<ssm::AxisAttr> simt::takeOut(ArrayRef<ssm::AxisAttr> axes, StringRef row,
+                                         StringRef lane, ssm::AxisAttr& rowAxis,
+                                         ssm::AxisAttr& laneAxis) {
+  SmallVector<ssm::AxisAttr> others;
+  for (ssm::AxisAttr axis : axes)
+    (axis.getName() == row    ? rowAxis
+     : axis.getName() == lane ? laneAxis
+                              : others.emplace_back()) = axis;
+  return others;
+}
+
 WarpTile simt::chooseWarpTile(int64_t rowTiles, int64_t laneTiles, int64_t warps,
                               llvm::function_ref<std::optional<int64_t>(int64_t, int64_t)> cost) {
   WarpTile best;
@@ -295,11 +306,7 @@ void KernelEmitter::emitProducts(Value root, ArrayRef<Operation*> sums,
   const Product& model = products.find(sums.front())->second;
   StringRef row = model.row, lane = model.lane;
   ssm::AxisAttr rowAxis, laneAxis;
-  SmallVector<ssm::AxisAttr> others;
-  for (ssm::AxisAttr axis : axes)
-    (axis.getName() == row    ? rowAxis
-     : axis.getName() == lane ? laneAxis
-                              : others.emplace_back()) = axis;
+  SmallVector<ssm::AxisAttr> others = takeOut(axes, row, lane, rowAxis, laneAxis);
   int64_t rows = rowAxis.getSize(), lanes = laneAxis.getSize();
   int64_t warps = limits.threads / 32;
   bool fromTiles = llvm::all_of(sums, [&](Operation* sum) { return usesTiles(sum); });

@@ -19,11 +19,15 @@ void KernelEmitter::barrier() {
 /// among them have larger numbers. (Blocks that share a processor are side by side anyway, and
 /// numbers cost registers.)
 Value KernelEmitter::numberAmong(int64_t count) {
-  int64_t threads = limits.threads, lanes = machine.lanes();
-  int64_t taken = llvm::alignTo(count, lanes), first = firstFree;
-  if (!ownsProcessor || !llvm::isPowerOf2_64(threads) || taken >= threads)
+  int64_t taken = llvm::alignTo(count, machine.lanes());
+  return ownsProcessor && taken < limits.threads ? takeThreads(taken) : thread;
+}
+
+Value KernelEmitter::takeThreads(int64_t count) {
+  int64_t threads = limits.threads, first = firstFree;
+  if (!llvm::isPowerOf2_64(threads))
     return thread;
-  firstFree = (first + taken) % threads;
+  firstFree = (first + count) % threads;
   if (first == 0)
     return thread;
   Value turned = arith::AddIOp::create(b, thread, i32(threads - first));

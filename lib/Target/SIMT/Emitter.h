@@ -132,6 +132,10 @@ struct Slice {
   }
 };
 
+/// The axes of a product's rows and lanes, and those that are neither.
+SmallVector<ssm::AxisAttr> takeOut(ArrayRef<ssm::AxisAttr> axes, StringRef row, StringRef lane,
+                                   ssm::AxisAttr& rowAxis, ssm::AxisAttr& laneAxis);
+
 /// What of a product's result a warp computes at a time, in tiles.
 struct WarpTile {
   int64_t rows = 1, lanes = 1;
@@ -274,6 +278,9 @@ private:
   Type storageOf(Operation* op);
   void barrier();
   Value numberAmong(int64_t count);
+  /// The number of a thread among the next `count`, whole warps, counted from the first thread that
+  /// has had no work since threads met.
+  Value takeThreads(int64_t count);
   using LoopBody = llvm::function_ref<SmallVector<Value>(Value index, mlir::ValueRange carried)>;
   SmallVector<Value> loop(Value lower, Value upper, Value step, mlir::ValueRange inits,
                           LoopBody body);

@@ -111,6 +111,30 @@ std::optional<std::vector<simt::KernelInfo>> vulkan::plan(ModuleOp module, const
   return infos;
 }
 
+/// The feature of Vulkan that a capability of SPIR-V needs to be enabled; empty: none.
+static StringRef featureOf(spirv::Capability capability) {
+  switch (capability) {
+  case spirv::Capability::StorageBuffer16BitAccess:
+    return "storageBuffer16BitAccess";
+  case spirv::Capability::Int16:
+    return "shaderInt16";
+  case spirv::Capability::VulkanMemoryModel:
+    return "vulkanMemoryModel";
+  case spirv::Capability::CooperativeMatrixKHR:
+    return "cooperativeMatrix";
+  case spirv::Capability::BFloat16TypeKHR:
+    return "shaderBFloat16Type";
+  case spirv::Capability::BFloat16CooperativeMatrixKHR:
+    return "shaderBFloat16CooperativeMatrix";
+  case spirv::Capability::WorkgroupMemoryExplicitLayoutKHR:
+    return "workgroupMemoryExplicitLayout";
+  case spirv::Capability::WorkgroupMemoryExplicitLayout16BitAccessKHR:
+    return "workgroupMemoryExplicitLayout16BitAccess";
+  default:
+    return "";
+  }
+}
+
 /// What a module asks of a device: the least, as it has been found by what is in it.
 static Requirements requirementsOf(spirv::ModuleOp shader, const TargetSpec& target) {
   Requirements made;
@@ -118,42 +142,14 @@ static Requirements requirementsOf(spirv::ModuleOp shader, const TargetSpec& tar
     made.extensions.push_back(spirv::stringifyExtension(extension).str());
   for (spirv::Capability capability : shader.getVceTriple()->getCapabilities()) {
     made.capabilities.push_back(spirv::stringifyCapability(capability).str());
-    switch (capability) {
-    case spirv::Capability::StorageBuffer16BitAccess:
-      made.features.push_back("storageBuffer16BitAccess");
-      break;
-    case spirv::Capability::Int16:
-      made.features.push_back("shaderInt16");
-      break;
-    case spirv::Capability::VulkanMemoryModel:
-      made.features.push_back("vulkanMemoryModel");
-      break;
-    case spirv::Capability::CooperativeMatrixKHR:
-      made.features.push_back("cooperativeMatrix");
+    if (StringRef feature = featureOf(capability); !feature.empty())
+      made.features.push_back(feature.str());
+    bool isShuffle = capability == spirv::Capability::GroupNonUniformShuffle;
+    if (isShuffle || capability == spirv::Capability::GroupNonUniform)
+      made.operations.push_back(isShuffle ? "shuffle" : "basic");
+    // Subgroups must be of the size that the code is for.
+    if (isShuffle || capability == spirv::Capability::CooperativeMatrixKHR)
       made.subgroup = target.subgroup;
-      break;
-    case spirv::Capability::BFloat16TypeKHR:
-      made.features.push_back("shaderBFloat16Type");
-      break;
-    case spirv::Capability::BFloat16CooperativeMatrixKHR:
-      made.features.push_back("shaderBFloat16CooperativeMatrix");
-      break;
-    case spirv::Capability::WorkgroupMemoryExplicitLayoutKHR:
-      made.features.push_back("workgroupMemoryExplicitLayout");
-      break;
-    case spirv::Capability::WorkgroupMemoryExplicitLayout16BitAccessKHR:
-      made.features.push_back("workgroupMemoryExplicitLayout16BitAccess");
-      break;
-    case spirv::Capability::GroupNonUniform:
-      made.operations.push_back("basic");
-      break;
-    case spirv::Capability::GroupNonUniformShuffle:
-      made.operations.push_back("shuffle");
-      made.subgroup = target.subgroup;
-      break;
-    default:
-      break;
-    }
   }
   for (auto* list : {&made.capabilities, &made.extensions, &made.features, &made.operations})
     llvm::sort(*list);
