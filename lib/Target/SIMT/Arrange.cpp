@@ -5,6 +5,8 @@
 //   enough for all warps.
 // - A sum that a fold merely stacks leaves the fold: its terms are stacked, which are folds side by
 //   side as long as nothing in the fold adds them up, and all threads take the sums afterwards.
+// - A product whose result is renamed is one of renamed sides, which costs nothing: what is added to
+//   it is then of the same rows and lanes.
 #include "lib/Target/SIMT/Emitter.h"
 
 #include "mlir/Interfaces/SideEffectInterfaces.h"
@@ -86,6 +88,50 @@ static void stackTerms(ssm::FoldOp fold, int64_t threads) {
   }
 }
 
+/// A value with labels changed, those of it that are.
+static Value renamed(OpBuilder& b, Value value, const llvm::StringMap<StringRef>& names) {
+  SmallVector<StringRef> from, to;
+  for (ssm::AxisAttr axis : arrayType(value).getAxes())
+    if (auto found = names.find(axis.getName()); found != names.end()) {
+      from.push_back(found->first());
+      to.push_back(found->second);
+    }
+  if (from.empty())
+    return value;
+  return ssm::RelabelOp::create(b, value.getLoc(), value, b.getStrArrayAttr(from),
+                                b.getStrArrayAttr(to));
+}
+
+static void renameSides(ssm::RelabelOp relabel) {
+  auto sum = relabel.getOperand().getDefiningOp<ssm::SumOp>();
+  auto product = sum ? sum.getOperand().getDefiningOp<ssm::MulOp>() : ssm::MulOp();
+  if (!product || !sum->hasOneUse() || !product->hasOneUse() ||
+      arrayType(sum).getRank() >= arrayType(product).getRank() ||
+      relabel->getParentOfType<ssm::FoldOp>())
+    return;
+  // What is summed takes the old name if its own is wanted.
+  llvm::StringMap<StringRef> names;
+  for (auto [from, to] : llvm::zip(ssm::strings(relabel.getFrom()), ssm::strings(relabel.getTo()))) {
+    names[from] = to;
+    if (!arrayType(sum).has(to) && arrayType(product).has(to))
+      names[to] = from;
+  }
+  OpBuilder b(relabel);
+  Value terms =
+      ssm::MulOp::create(b, product.getLoc(), renamed(b, product.getLhs(), names),
+                         renamed(b, product.getRhs(), names));
+  SmallVector<StringRef> summed;
+  for (StringRef label : reducedLabels(sum)) {
+    auto found = names.find(label);
+    summed.push_back(found == names.end() ? label : found->second);
+  }
+  relabel.replaceAllUsesWith(
+      ssm::SumOp::create(b, sum.getLoc(), terms, b.getStrArrayAttr(summed)).getResult());
+  relabel.erase();
+  sum.erase();
+  product.erase();
+}
+
 void simt::arrangeForThreads(tile::KernelOp kernel, int64_t threads, int64_t lanes) {
   SmallVector<ssm::FoldOp> folds;
   kernel->walk([&](ssm::FoldOp fold) { folds.push_back(fold); });
@@ -98,4 +144,8 @@ void simt::arrangeForThreads(tile::KernelOp kernel, int64_t threads, int64_t lan
   });
   for (ssm::SumOp sum : sums)
     sumLabelByLabel(sum, threads, lanes);
+  SmallVector<ssm::RelabelOp> relabels;
+  kernel->walk([&](ssm::RelabelOp relabel) { relabels.push_back(relabel); });
+  for (ssm::RelabelOp relabel : relabels)
+    renameSides(relabel);
 }

@@ -57,7 +57,7 @@ void KernelEmitter::emitElements(Value root, ArrayRef<ssm::AxisAttr> axes, Finis
   if (sums.empty())
     dealElements(root, axes, finish);
   else if (roundsProducts && machine.hasPairs())
-    emitProducts(root, sums, axes, finish);
+    emitProducts(sums, axes, {{root, finish}});
   else if (!emitMatrices(root, sums, axes, target, finish))
     emitBlocks(root, sums, axes, finish);
 }
@@ -301,16 +301,58 @@ KernelEmitter::Pair KernelEmitter::pairAt(Value value, const Point& point, Strin
   return roundedPair(elements[0], elements[1], wantsRest);
 }
 
-void KernelEmitter::emitProducts(Value root, ArrayRef<Operation*> sums,
-                                 ArrayRef<ssm::AxisAttr> axes, Finish finish) {
+WarpTile KernelEmitter::tileOf(ArrayRef<Operation*> sums, ArrayRef<ssm::AxisAttr> axes) {
+  const Product& model = products.find(sums.front())->second;
+  ssm::AxisAttr row, lane;
+  takeOut(axes, model.row, model.lane, row, lane);
+  bool fromTiles = llvm::all_of(sums, [&](Operation* sum) { return usesTiles(sum); });
+  return chooseTile(row.getSize(), lane.getSize(), limits.threads / 32, sums.size(), fromTiles);
+}
+
+/// The label that numbers the parts of a sum.
+static constexpr StringLiteral partLabel = "part of a sum";
+
+Buffer KernelEmitter::makeParts(Operation* total, ArrayRef<Operation*> sums,
+                                ArrayRef<ssm::AxisAttr> axes) {
+  const Product& model = products.find(sums.front())->second;
+  WarpTile tile = tileOf(sums, axes);
+  StringRef label = reducedLabels(total).front();
+  int64_t extent = arrayType(total->getOperand(0)).find(label).getSize();
+  int64_t each = label == model.row ? 16 * tile.rows : 8 * tile.lanes;
+  auto part = ssm::AxisAttr::get(b.getContext(), b.getStringAttr(partLabel),
+                                 b.getI64IntegerAttr(llvm::divideCeil(extent, each)));
+  ssm::ArrayType type = arrayType(total->getResult(0));
+  SmallVector<StringRef> order;
+  for (ssm::AxisAttr axis : type.getAxes())
+    order.push_back(axis.getName());
+  return makeBuffer(type.withAxis(part), order);
+}
+
+void KernelEmitter::addParts(Operation* total, const Buffer& parts, const Buffer& target) {
+  int64_t count = 1;
+  for (const Dim& dim : parts.dims)
+    count = dim.label == partLabel ? dim.extent : count;
+  deal(axesOf(arrayType(total->getResult(0)), target), [&](const Point& point) {
+    Point at = point;
+    Value sum;
+    for (int64_t i = 0; i < count; ++i) {
+      at.set(partLabel, {Value(), i});
+      Value part = load(parts, at);
+      sum = sum ? arith::AddFOp::create(b, sum, part).getResult() : part;
+    }
+    store(target, point, sum);
+  });
+}
+
+void KernelEmitter::emitProducts(ArrayRef<Operation*> sums, ArrayRef<ssm::AxisAttr> axes,
+                                 ArrayRef<Root> roots, ArrayRef<Total> totals) {
   const Product& model = products.find(sums.front())->second;
   StringRef row = model.row, lane = model.lane;
   ssm::AxisAttr rowAxis, laneAxis;
   SmallVector<ssm::AxisAttr> others = takeOut(axes, row, lane, rowAxis, laneAxis);
   int64_t rows = rowAxis.getSize(), lanes = laneAxis.getSize();
   int64_t warps = limits.threads / 32;
-  bool fromTiles = llvm::all_of(sums, [&](Operation* sum) { return usesTiles(sum); });
-  WarpTile tile = chooseTile(rows, lanes, warps, sums.size(), fromTiles);
+  WarpTile tile = tileOf(sums, axes);
   int64_t laneTasks = llvm::divideCeil(lanes, 8 * tile.lanes);
   int64_t tasks = llvm::divideCeil(rows, 16 * tile.rows) * laneTasks;
 
@@ -437,12 +479,22 @@ void KernelEmitter::emitProducts(Value root, ArrayRef<Operation*> sums,
               return step({arith::AddIOp::create(b, first, c), 0}, carried);
             }));
     }
-    SmallVector<std::pair<Point, Value>> done;
+    std::vector<SmallVector<std::pair<Point, Value>>> done(roots.size());
+    size_t held = 0;
     auto finishAll = [&] {
-      for (size_t i = 0; i < done.size(); i += 2) // Two lanes side by side.
-        finish(ArrayRef(done).slice(i, 2));
-      done.clear();
+      for (auto [root, elements] : llvm::zip(roots, done)) {
+        for (size_t i = 0; i < elements.size(); i += 2) // Two lanes side by side.
+          root.finish(ArrayRef(elements).slice(i, 2));
+        elements.clear();
+      }
+      held = 0;
     };
+    // Of sums over rows a thread has two for each tile of lanes, of sums over lanes two for each of
+    // rows.
+    std::vector<SmallVector<Value>> totalsHere;
+    for (const Total& total : totals)
+      totalsHere.emplace_back(2 * (total.label == row ? tile.lanes : tile.rows));
+    Value zero = arith::ConstantOp::create(b, b.getF32FloatAttr(0));
     for (int64_t i = 0; i < tile.rows; ++i)
       for (int64_t j = 0; j < tile.lanes; ++j)
         for (int64_t e = 0; e < 4; ++e) {
@@ -462,15 +514,61 @@ void KernelEmitter::emitProducts(Value root, ArrayRef<Operation*> sums,
           };
           bound(row, rows, 16 * tile.rows);
           bound(lane, lanes, 8 * tile.lanes);
+          // (Steps that do not exist have something in memory too, which nobody keeps.)
+          for (auto [total, sum] : llvm::zip(totals, totalsHere)) {
+            Value term = evaluate(total.terms, p);
+            if (exists)
+              term = arith::SelectOp::create(b, exists, term, zero);
+            Value& place = sum[total.label == row ? 2 * j + e % 2 : 2 * i + e / 2];
+            place = place ? arith::AddFOp::create(b, place, term).getResult() : term;
+          }
           if (exists) {
-            when(exists, [&] { finish(std::pair(p, evaluate(root, p))); });
+            SmallVector<Value> elements;
+            for (const Root& root : roots)
+              elements.push_back(evaluate(root.value, p));
+            when(exists, [&] {
+              for (auto [root, element] : llvm::zip(roots, elements))
+                root.finish(std::pair(p, element));
+            });
             continue;
           }
-          done.push_back({p, evaluate(root, p)});
-          if (done.size() == readAtOnce)
+          for (auto [root, elements] : llvm::zip(roots, done))
+            elements.push_back({p, evaluate(root.value, p)});
+          if (++held == readAtOnce)
             finishAll();
         }
     finishAll();
+    for (auto [total, sum] : llvm::zip(totals, totalsHere)) {
+      bool overRows = total.label == row;
+      // Threads of other rows, or lanes, have the other terms.
+      SmallVector<int64_t> masks =
+          overRows ? SmallVector<int64_t>{4, 8, 16} : SmallVector<int64_t>{1, 2};
+      for (Value& value : sum)
+        for (int64_t mask : masks)
+          value = arith::AddFOp::create(b, value, machine.exchange(b, value, mask));
+      Value number = i32(0);
+      if (tasks > 1)
+        number = overRows ? arith::DivUIOp::create(b, task, i32(laneTasks)).getResult()
+                          : arith::RemUIOp::create(b, task, i32(laneTasks)).getResult();
+      Value isFirst = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, overRows ? r : c, i32(0));
+      when(isFirst, [&] {
+        for (auto [i, value] : llvm::enumerate(sum)) {
+          Point p = point;
+          p.set(partLabel, {number, 0});
+          if (overRows)
+            p.set(lane, {myLane, int64_t(8 * (i / 2) + i % 2)});
+          else
+            p.set(row, {myRow, int64_t(16 * (i / 2) + 8 * (i % 2))});
+          int64_t extent = overRows ? lanes : rows;
+          Value inside;
+          if (extent % (overRows ? 8 * tile.lanes : 16 * tile.rows) != 0)
+            inside = arith::CmpIOp::create(b, arith::CmpIPredicate::slt,
+                                           indexValue(*p.find(overRows ? lane : row)),
+                                           i32(extent));
+          when(inside, [&] { store(total.parts, p, value); });
+        }
+      });
+    }
     privates = std::move(savedPrivates);
   };
 

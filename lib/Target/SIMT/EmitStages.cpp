@@ -275,41 +275,58 @@ static bool isWithAnother(tile::StoreOp store) {
          });
 }
 
-void KernelEmitter::emitStore(tile::StoreOp op) {
+Buffer KernelEmitter::storedBuffer(tile::StoreOp op) {
+  int number = kernel.findStored(op.getName());
+  Buffer buffer = userBuffer(op, number, op.getPart(),
+                             arrayType(op.getValue()).getElementType(), /*row=*/0);
+  // Rows of whole multiples of 16 bytes are asked to begin at such.
+  tile::OperandAttr operand = kernel.getOperandAt(number);
+  if (roundsProducts && operand.getRole() == tile::Role::Out && !operand.getAxes().empty() &&
+      isa<FloatType>(operand.getStorage()) &&
+      operand.getAxes().back().getSize() * operand.getStorage().getIntOrFloatBitWidth() % 128 ==
+          0) {
+    needsAligned(number, operand.getStorage().getIntOrFloatBitWidth() / 8);
+    buffer.isAligned = true;
+  }
+  return buffer;
+}
+
+std::function<void(KernelEmitter::Run)> KernelEmitter::writerOf(tile::StoreOp op) {
   if (isWithAnother(op))
-    return;
+    return {};
+  Buffer target = storedBuffer(op), rest;
+  bool isRest = op.getRest(), hasRest = false;
+  if (tile::StoreOp other = restStoreOf(op)) {
+    hasRest = true;
+    rest = storedBuffer(other);
+  }
+  return [=, this](Run run) {
+    SmallVector<std::pair<Point, Value>> rests;
+    if (hasRest || isRest)
+      rests = restsOf(run);
+    storeRun(target, isRest ? Run(rests) : run);
+    if (hasRest)
+      storeRun(rest, rests);
+  };
+}
+
+bool KernelEmitter::storesAnywhere(tile::StoreOp op) {
+  return kernel.getOperandAt(kernel.findStored(op.getName())).getRole() != tile::Role::StateOut &&
+         !heldResults.contains(op.getValue()) &&
+         (!isFirstSlice || arrayType(op.getValue()).has(slice.label));
+}
+
+void KernelEmitter::emitStore(tile::StoreOp op) {
   Value value = op.getValue();
   int index = kernel.findStored(op.getName());
-  auto bufferOf = [&](tile::StoreOp store) {
-    int number = kernel.findStored(store.getName());
-    Buffer buffer = userBuffer(store, number, store.getPart(), arrayType(value).getElementType(),
-                               /*row=*/0);
-    // Rows of whole multiples of 16 bytes are asked to begin at such.
-    tile::OperandAttr operand = kernel.getOperandAt(number);
-    if (roundsProducts && operand.getRole() == tile::Role::Out && !operand.getAxes().empty() &&
-        isa<FloatType>(operand.getStorage()) &&
-        operand.getAxes().back().getSize() * operand.getStorage().getIntOrFloatBitWidth() % 128 ==
-            0) {
-      needsAligned(number, operand.getStorage().getIntOrFloatBitWidth() / 8);
-      buffer.isAligned = true;
-    }
-    return buffer;
-  };
-  Buffer target = bufferOf(op), rest;
-  tile::StoreOp other = restStoreOf(op);
-  if (other)
-    rest = bufferOf(other);
   auto write = [&] {
-    if (heldResults.contains(value))
-      return storeHeld(value, target, index);
-    emitElements(value, axesOf(arrayType(value), target), [&](Run run) {
-      SmallVector<std::pair<Point, Value>> rests;
-      if (other || op.getRest())
-        rests = restsOf(run);
-      storeRun(target, op.getRest() ? Run(rests) : run);
-      if (other)
-        storeRun(rest, rests);
-    });
+    if (heldResults.contains(value)) {
+      if (!isWithAnother(op))
+        storeHeld(value, storedBuffer(op), index);
+      return;
+    }
+    if (auto finish = writerOf(op))
+      emitElements(value, axesOf(arrayType(value), storedBuffer(op)), finish);
   };
   auto isWanted = [&] {
     if (kernel.getOperandAt(index).getRole() == tile::Role::StateOut)

@@ -20,6 +20,7 @@
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringSet.h"
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -206,6 +207,8 @@ struct Columns {
 /// The ways to try for a kernel, the best one first.
 std::vector<Columns> columnsOf(tile::KernelOp kernel, const Slice& slice, const Limits& limits);
 
+struct JointProducts;
+
 class KernelEmitter {
 public:
   KernelEmitter(tile::KernelOp kernel, mlir::ImplicitLocOpBuilder& b, const Machine& machine,
@@ -266,6 +269,14 @@ private:
   /// Emits the ops of a block; then what it carries on (its arguments' next values, to where these
   /// lie) and, in between, what its fold stacks.
   void emitBlock(Block* block, ArrayRef<Result> carried, ArrayRef<Result> stacked);
+  /// What joint products are to give, by its value and, of copies, by what they copy.
+  struct JointResults {
+    SmallVector<std::pair<Value, Buffer>> kept;
+    SmallVector<std::pair<std::pair<void*, bool>, Buffer>> copies;
+    SmallVector<std::pair<Operation*, Buffer>> parts; ///< of sums
+  };
+  JointResults emitJoint(const JointProducts& joint,
+                         llvm::function_ref<bool(Value)> wantsRest);
   Point pointAt(Value number, ArrayRef<ssm::AxisAttr> axes, Point point = {});
   /// Numbers below `total`, each for one thread.
   void dealNumbers(int64_t total, llvm::function_ref<void(Value)> body);
@@ -275,6 +286,11 @@ private:
   void emitGroupReduction(Operation* op, const Buffer& target, int64_t group);
   void emitResult(const Result& result);
   void emitStore(tile::StoreOp store);
+  Buffer storedBuffer(tile::StoreOp store);
+  /// What writes elements to where a store's are, rests included; none if another store's does.
+  std::function<void(Run)> writerOf(tile::StoreOp store);
+  /// Whether a store needs no condition of its own.
+  bool storesAnywhere(tile::StoreOp store);
   Type storageOf(Operation* op);
   void barrier();
   Value numberAmong(int64_t count);
@@ -333,8 +349,24 @@ private:
   void dealTasks(ArrayRef<ssm::AxisAttr> others, Value warp, int64_t warps, int64_t tasks,
                  llvm::function_ref<void(Value, const Point&)> emitTask,
                  const Point& point = Point());
-  void emitProducts(Value root, ArrayRef<Operation*> sums, ArrayRef<ssm::AxisAttr> axes,
-                    Finish finish);
+  /// What is made of products where they are in registers, and what is done with its elements.
+  struct Root {
+    Value value;
+    std::function<void(Run)> finish;
+  };
+  /// A sum of what is made of products over their rows or lanes: a part for each tile.
+  struct Total {
+    Value terms;
+    StringRef label; ///< that is summed
+    Buffer parts;    ///< with a label for the number of the part
+  };
+  void emitProducts(ArrayRef<Operation*> sums, ArrayRef<ssm::AxisAttr> axes, ArrayRef<Root> roots,
+                    ArrayRef<Total> totals = {});
+  /// A warp's tile of products of an array.
+  WarpTile tileOf(ArrayRef<Operation*> sums, ArrayRef<ssm::AxisAttr> axes);
+  /// Room for the parts of a sum over a label of products, and the sum of the parts.
+  Buffer makeParts(Operation* total, ArrayRef<Operation*> sums, ArrayRef<ssm::AxisAttr> axes);
+  void addParts(Operation* total, const Buffer& parts, const Buffer& target);
   /// A side of a product in memory as bf16: what rounding gives and, where wanted, what it leaves.
   struct Side {
     Value base;              ///< the side without changes of names

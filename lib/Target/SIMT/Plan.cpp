@@ -3,7 +3,7 @@
 // Reductions, folds and what is read many times over lie in memory; the rest is computed where it
 // is used. What lies in memory is computed in stages: all that needs nothing of the same stage. All
 // threads meet after each.
-#include "lib/Target/SIMT/Emitter.h"
+#include "lib/Target/SIMT/JointProducts.h"
 
 using namespace mlir;
 using namespace ssmc;
@@ -161,8 +161,77 @@ struct BlockPlan {
     int64_t stage = 0;
     if (auto found = sides.find(sum); found != sides.end())
       for (Value base : found->second)
-        stage = std::max(stage, readyAfter(base) + 1);
+        stage = std::max(stage, copyStage(base));
     return stage;
+  }
+
+  /// The stage in which a value is copied for products.
+  int64_t copyStage(Value base) {
+    auto found = jointCopies.find(base);
+    return found == jointCopies.end() ? readyAfter(base) + 1 : jointStage(found->second);
+  }
+
+  /// The stage in which joint products are computed: all that is made of them has what it needs.
+  int64_t jointStage(int number) {
+    if (int64_t stage = jointStages[number])
+      return stage;
+    int64_t stage = 0;
+    for (Operation* op : joint[number].ops)
+      stage = std::max(stage, stageOf(op));
+    for (Value base : joint[number].copied)
+      stage = std::max(stage, readyAfter(base) + 1);
+    return jointStages[number] = stage;
+  }
+
+  bool isTotal(Operation* op) {
+    return isReduction(op) && !joint[joints.lookup(op)].products.contains(op);
+  }
+
+  /// The stage of an op that is computed with joint products. (Parts of a sum are added up after.)
+  int64_t stageTogether(Operation* op) {
+    return jointStage(joints.lookup(op)) + isTotal(op);
+  }
+
+  /// Takes from memory what joint products and what is made of them need no place for.
+  void join() {
+    auto isProduct = [&](Operation* op) { return live.contains(op) && e.usesPairs(op); };
+    auto isLive = [&](Operation* op) { return live.contains(op); };
+    auto isKept = [&](Operation* op) { return inMemory.contains(op->getResult(0)); };
+    auto isCopied = [&](Value value, Operation* user) {
+      return wanted.contains(value) && isSideOnly(value, user);
+    };
+    auto isStorable = [&](tile::StoreOp store) { return e.storesAnywhere(store); };
+    joint = findJointProducts(
+        {block, isLive, isProduct, isKept, isCopied, isStorable, e.products});
+    jointStages.assign(joint.size(), 0);
+    for (auto [i, one] : llvm::enumerate(joint)) {
+      for (Operation* op : one.ops)
+        joints[op] = i;
+      for (Value base : one.copied)
+        jointCopies[base] = i;
+      std::function<void(Operation*)> release = [&](Operation* op) {
+        for (Operation* user : op->getUsers()) {
+          if (user->getBlock() != block || !live.contains(user) || one.ops.contains(user) ||
+              !user->hasTrait<ssm::Pointwise>() ||
+              arrayType(user->getResult(0)).getRank() != arrayType(op->getResult(0)).getRank())
+            continue;
+          inMemory.erase(user->getResult(0));
+          release(user);
+        }
+      };
+      for (Operation* product : one.products) {
+        e.fused.insert(product);
+        if (one.ops.contains(product)) {
+          inMemory.insert(product->getResult(0));
+          continue;
+        }
+        inMemory.erase(product->getResult(0));
+        release(product);
+      }
+      for (Operation* op : one.ops)
+        if (op->getNumResults())
+          inMemory.insert(op->getResult(0));
+    }
   }
 
   /// The stage after which a value can be read.
@@ -174,6 +243,11 @@ struct BlockPlan {
       return 0;
     if (auto found = stages.find(op); found != stages.end())
       return found->second;
+    // (Joint products may need what is computed further down.)
+    if (inMemory.contains(value) && !joint.empty()) {
+      int64_t stage = joints.contains(op) ? stageTogether(op) : stageOf(op);
+      return stages[op] = stage;
+    }
     if (auto found = ready.find(op); found != ready.end())
       return found->second;
     // What an earlier sequence wrote may be read.
@@ -205,19 +279,28 @@ struct BlockPlan {
       if (live.contains(&op) && isKept(&op))
         for (Value value : op.getResults())
           inMemory.insert(value);
-    for (Operation& op : *block)
-      if (live.contains(&op) && (e.usesPairs(&op) || e.usesMatrices(&op) || e.usesBlocks(&op)) &&
-          isFusible(&op)) {
-        inMemory.erase(op.getResult(0));
-        e.fused.insert(&op);
-      }
+    // (What is carried or stacked has stages of its own, and a sequence may write what is loaded.)
+    bool isFree = carried.empty() && stacked.empty() && block->getOps<tile::SequenceOp>().empty();
+    bool isJoined = isFree && e.roundsProducts && e.machine.hasPairs();
+    if (!isJoined)
+      for (Operation& op : *block)
+        if (live.contains(&op) && (e.usesPairs(&op) || e.usesMatrices(&op) || e.usesBlocks(&op)) &&
+            isFusible(&op)) {
+          inMemory.erase(op.getResult(0));
+          e.fused.insert(&op);
+        }
     planOperands();
+    if (isJoined)
+      join();
     for (Operation& op : *block) {
       if (!live.contains(&op))
         continue;
       loadsAfter[&op] = lastSequence;
       bool kept = op.getNumResults() && inMemory.contains(op.getResult(0));
-      if (isa<tile::StoreOp>(op)) {
+      if (joints.contains(&op)) {
+        if (!stages.contains(&op))
+          stages[&op] = stageTogether(&op);
+      } else if (isa<tile::StoreOp>(op)) {
         stages[&op] = stageOf(&op);
       } else if (isa<tile::SequenceOp>(op)) {
         // After everything before it, which may write what it reads.
@@ -226,17 +309,17 @@ struct BlockPlan {
           last = std::max(last, stage);
         lastSequence = stages[&op] = last + 1;
       } else if (kept) {
-        stages[&op] = stageOf(&op);
+        if (!stages.contains(&op))
+          stages[&op] = stageOf(&op);
       } else {
         continue;
       }
       ordered.push_back(&op);
     }
     for (auto& [base, rest] : wanted)
-      copyStages[base] = readyAfter(base) + 1;
-    // (What is carried or stacked has stages of its own, and a sequence may write what is loaded.
-    // Where blocks share a processor one computes while another waits for what it loads.)
-    if (e.ownsProcessor && carried.empty() && stacked.empty() && !lastSequence)
+      copyStages[base] = copyStage(base);
+    // (Where blocks share a processor one computes while another waits for what it loads.)
+    if (e.ownsProcessor && isFree)
       delay();
   }
 
@@ -246,28 +329,31 @@ struct BlockPlan {
   struct Item {
     Operation* op = nullptr;
     Value copied;
-    llvm::SetVector<Value> reads; ///< kept values and (as their bases) copies
+    llvm::SetVector<Value> reads;  ///< kept values
+    llvm::SetVector<Value> copies; ///< of these
   };
 
   int64_t& stageOf(const Item& item) {
     return item.op ? stages[item.op] : copyStages.find(item.copied)->second;
   }
 
-  void findReads(Value value, llvm::SetVector<Value>& reads) {
+  void findReads(Value value, Item& item) {
     Operation* op = definedHere(value);
     if (!op || e.buffers.contains(value))
       return;
     if (inMemory.contains(value)) {
-      reads.insert(value);
+      item.reads.insert(value);
       return;
     }
-    findReads(op, reads);
+    findReads(op, item);
   }
 
-  void findReads(Operation* op, llvm::SetVector<Value>& reads) {
+  void findReads(Operation* op, Item& item) {
+    for (Value base : sides.lookup(op))
+      item.copies.insert(base);
     op->walk([&](Operation* inner) {
       for (Value operand : inner->getOperands())
-        findReads(operand, reads);
+        findReads(operand, item);
     });
   }
 
@@ -278,24 +364,23 @@ struct BlockPlan {
   void delay() {
     std::vector<Item> items;
     for (Operation* op : ordered) {
-      Item& item = items.emplace_back(Item{op, {}, {}});
-      findReads(op, item.reads);
+      Item& item = items.emplace_back(Item{op, {}, {}, {}});
+      findReads(op, item);
     }
     for (auto& [base, rest] : wanted) {
-      Item& item = items.emplace_back(Item{nullptr, base, {}});
+      Item& item = items.emplace_back(Item{nullptr, base, {}, {}});
       if (inMemory.contains(base))
         item.reads.insert(base);
       else if (Operation* op = definedHere(base))
-        findReads(op, item.reads);
+        findReads(op, item);
     }
     // Who reads a value that lies in memory, and who a copy.
     llvm::DenseMap<Value, SmallVector<Item*>> readers, copyReaders;
     for (Item& item : items) {
       for (Value value : item.reads)
         readers[value].push_back(&item);
-      if (item.op)
-        for (Value base : sides.lookup(item.op))
-          copyReaders[base].push_back(&item);
+      for (Value base : item.copies)
+        copyReaders[base].push_back(&item);
     }
     auto firstRead = [&](const Item& item) {
       int64_t first = INT64_MAX;
@@ -313,7 +398,9 @@ struct BlockPlan {
       byStage.push_back(&item);
     llvm::stable_sort(byStage, [&](Item* x, Item* y) { return stageOf(*x) > stageOf(*y); });
     for (Item* item : byStage) {
-      if (item->op && isa<tile::StoreOp>(item->op))
+      // (What is computed together stays so.)
+      if (item->op ? isa<tile::StoreOp>(item->op) || joints.contains(item->op)
+                   : jointCopies.contains(item->copied))
         continue;
       int64_t first = firstRead(*item);
       if (first == INT64_MAX || first - 1 <= stageOf(*item))
@@ -345,6 +432,10 @@ struct BlockPlan {
   llvm::MapVector<Value, bool> wanted; ///< to be copied, with what rounding leaves
   llvm::DenseMap<Value, int64_t> copyStages;
   llvm::DenseMap<Operation*, SmallVector<Value>> sides;
+  std::vector<JointProducts> joint;
+  SmallVector<int64_t> jointStages;
+  llvm::DenseMap<Operation*, int> joints; ///< of what is computed with joint products, their number
+  llvm::DenseMap<Value, int> jointCopies;
   int64_t lastSequence = 0;
   SmallVector<Operation*> ordered;
 };
@@ -374,6 +465,45 @@ Type KernelEmitter::storageOf(Operation* op) {
   if (!load || !roundsProducts || !isStoredAsBF16(load.getResult()))
     return {};
   return b.getBF16Type();
+}
+
+KernelEmitter::JointResults KernelEmitter::emitJoint(const JointProducts& joint,
+                                                     llvm::function_ref<bool(Value)> wantsRest) {
+  JointResults made;
+  SmallVector<Root> roots;
+  SmallVector<Total> totals;
+  ArrayRef<Operation*> sums = joint.products.getArrayRef();
+  ssm::ArrayType shape = arrayType(sums.front()->getResult(0));
+  for (Operation* op : joint.ops) {
+    if (auto store = dyn_cast<tile::StoreOp>(op)) {
+      if (auto finish = writerOf(store))
+        roots.push_back({store.getValue(), finish});
+      continue;
+    }
+    Value value = op->getResult(0);
+    if (arrayType(value).getRank() < shape.getRank()) {
+      Buffer parts = makeParts(op, sums, shape.getAxes());
+      totals.push_back({op->getOperand(0), reducedLabels(op).front(), parts});
+      made.parts.push_back({op, parts});
+      continue;
+    }
+    Buffer target = makeBuffer(arrayType(value));
+    roots.push_back({value, [=, this](Run run) { storeRun(target, run); }});
+    made.kept.push_back({value, target});
+  }
+  for (Value base : joint.copied) {
+    Buffer high = makeBuffer(arrayType(base), {}, b.getBF16Type()), low;
+    made.copies.push_back({{base.getAsOpaquePointer(), false}, high});
+    bool hasRest = wantsRest(base);
+    if (hasRest) {
+      low = makeBuffer(arrayType(base), {}, b.getBF16Type());
+      made.copies.push_back({{base.getAsOpaquePointer(), true}, low});
+    }
+    roots.push_back(
+        {base, [=, this](Run run) { storeRounded(high, hasRest ? &low : nullptr, run); }});
+  }
+  emitProducts(sums, shape.getAxes(), roots, totals);
+  return made;
 }
 
 void KernelEmitter::emitBlock(Block* block, ArrayRef<Result> carried, ArrayRef<Result> stacked) {
@@ -418,17 +548,46 @@ void KernelEmitter::emitBlock(Block* block, ArrayRef<Result> carried, ArrayRef<R
     return alike;
   };
   llvm::DenseMap<size_t, Buffer> computed;
+  llvm::DenseMap<Operation*, Buffer> partsOf;
   // What a stage loads is asked for first.
   llvm::stable_sort(plan.ordered, [](Operation* x, Operation* y) {
     return isa<tile::LoadOp>(x) && !isa<tile::LoadOp>(y);
   });
   for (int64_t stage = 1; stage <= last; ++stage) {
     SmallVector<std::pair<Value, Buffer>> made;
+    SmallVector<std::pair<std::pair<void*, bool>, Buffer>> copiesMade;
     bool isOnItsWay = false;
+    auto emitJoints = [&] {
+      for (auto [i, joint] : llvm::enumerate(plan.joint)) {
+        if (plan.jointStages[i] != stage)
+          continue;
+        Scope scope(*this);
+        JointResults results =
+            emitJoint(joint, [&](Value base) { return plan.wanted.lookup(base); });
+        made.append(results.kept);
+        copiesMade.append(results.copies);
+        for (auto& [total, parts] : results.parts)
+          partsOf[total] = parts;
+      }
+    };
+    bool isJoined = false;
     for (Operation* op : plan.ordered) {
       if (plan.stages[op] != stage)
         continue;
+      // (What a stage loads is asked for first.)
+      if (!isJoined && !isa<tile::LoadOp>(op)) {
+        emitJoints();
+        isJoined = true;
+      }
       Scope scope(*this);
+      if (plan.joints.contains(op)) {
+        if (auto found = partsOf.find(op); found != partsOf.end() && plan.isTotal(op)) {
+          Buffer target = makeBuffer(arrayType(op->getResult(0)));
+          addParts(op, found->second, target);
+          made.push_back({op->getResult(0), target});
+        }
+        continue;
+      }
       if (auto sequence = dyn_cast<tile::SequenceOp>(op)) {
         emitSequence(sequence);
       } else if (auto fold = dyn_cast<ssm::FoldOp>(op)) {
@@ -458,8 +617,11 @@ void KernelEmitter::emitBlock(Block* block, ArrayRef<Result> carried, ArrayRef<R
         made.push_back({op->getResult(0), target});
       }
     }
-    SmallVector<std::pair<std::pair<void*, bool>, Buffer>> copiesMade;
+    if (!isJoined)
+      emitJoints();
     for (auto [base, rest] : copied[stage]) {
+      if (plan.jointCopies.contains(base))
+        continue;
       Scope scope(*this);
       Buffer high = makeBuffer(arrayType(base), {}, b.getBF16Type()), low;
       if (rest)
