@@ -5,7 +5,8 @@
 //   enough for all warps.
 // - A sum that a fold merely stacks leaves the fold: its terms are stacked, which are folds side by
 //   side as long as nothing in the fold adds them up, and all threads take the sums afterwards.
-// - A product whose result is renamed is one of renamed sides, which costs nothing: what is added to
+// - A product whose result is renamed is one of renamed sides, which costs nothing: what is added
+// to
 //   it is then of the same rows and lanes.
 #include "lib/Target/SIMT/Emitter.h"
 
@@ -111,15 +112,15 @@ static void renameSides(ssm::RelabelOp relabel) {
     return;
   // What is summed takes the old name if its own is wanted.
   llvm::StringMap<StringRef> names;
-  for (auto [from, to] : llvm::zip(ssm::strings(relabel.getFrom()), ssm::strings(relabel.getTo()))) {
+  for (auto [from, to] :
+       llvm::zip(ssm::strings(relabel.getFrom()), ssm::strings(relabel.getTo()))) {
     names[from] = to;
     if (!arrayType(sum).has(to) && arrayType(product).has(to))
       names[to] = from;
   }
   OpBuilder b(relabel);
-  Value terms =
-      ssm::MulOp::create(b, product.getLoc(), renamed(b, product.getLhs(), names),
-                         renamed(b, product.getRhs(), names));
+  Value terms = ssm::MulOp::create(b, product.getLoc(), renamed(b, product.getLhs(), names),
+                                   renamed(b, product.getRhs(), names));
   SmallVector<StringRef> summed;
   for (StringRef label : reducedLabels(sum)) {
     auto found = names.find(label);

@@ -16,6 +16,8 @@ using namespace ssmc::simt;
 
 /// Ops that all steps may unroll to, and those of which positions rule most out.
 static constexpr int64_t mostWritten = 1500, mostTriangular = 30000;
+/// Ops of folds of which a kernel may have many.
+static constexpr int64_t mostShort = 2000;
 /// Stacked elements that wait in registers to be written.
 static constexpr size_t mostWaiting = 64;
 
@@ -90,8 +92,15 @@ bool KernelEmitter::unrolls(ssm::FoldOp fold) {
     work += count;
     selects += isa<ssm::SelectOp>(op) ? count : 0;
   });
-  int64_t steps = fold.getAxis().getSize();
-  return work * steps <= (selects * 4 >= work ? mostTriangular : mostWritten);
+  int64_t all = work * fold.getAxis().getSize();
+  if (all > (selects * 4 >= work ? mostTriangular : mostWritten))
+    return false;
+  if (all > mostShort)
+    return true;
+  if (written + all > mostInAll)
+    return false;
+  written += all;
+  return true;
 }
 
 //===-- private folds ------------------------------------------------------------------------===//

@@ -563,8 +563,7 @@ void KernelEmitter::emitProducts(ArrayRef<Operation*> sums, ArrayRef<ssm::AxisAt
           Value inside;
           if (extent % (overRows ? 8 * tile.lanes : 16 * tile.rows) != 0)
             inside = arith::CmpIOp::create(b, arith::CmpIPredicate::slt,
-                                           indexValue(*p.find(overRows ? lane : row)),
-                                           i32(extent));
+                                           indexValue(*p.find(overRows ? lane : row)), i32(extent));
           when(inside, [&] { store(total.parts, p, value); });
         }
       });

@@ -277,8 +277,8 @@ static bool isWithAnother(tile::StoreOp store) {
 
 Buffer KernelEmitter::storedBuffer(tile::StoreOp op) {
   int number = kernel.findStored(op.getName());
-  Buffer buffer = userBuffer(op, number, op.getPart(),
-                             arrayType(op.getValue()).getElementType(), /*row=*/0);
+  Buffer buffer =
+      userBuffer(op, number, op.getPart(), arrayType(op.getValue()).getElementType(), /*row=*/0);
   // Rows of whole multiples of 16 bytes are asked to begin at such.
   tile::OperandAttr operand = kernel.getOperandAt(number);
   if (roundsProducts && operand.getRole() == tile::Role::Out && !operand.getAxes().empty() &&

@@ -213,10 +213,11 @@ class KernelEmitter {
 public:
   KernelEmitter(tile::KernelOp kernel, mlir::ImplicitLocOpBuilder& b, const Machine& machine,
                 const Limits& limits, const Slice& slice, const ProductMap& products,
-                bool roundsProducts, bool stagesAhead, bool ownsProcessor, const Columns& columns)
+                bool roundsProducts, bool stagesAhead, bool ownsProcessor, const Columns& columns,
+                int64_t mostInAll = INT64_MAX)
       : kernel(kernel), b(b), machine(machine), limits(limits), slice(slice), products(products),
         roundsProducts(roundsProducts), stagesAhead(stagesAhead), ownsProcessor(ownsProcessor),
-        columns(columns) {
+        columns(columns), mostInAll(mostInAll) {
     for (const auto& [op, product] : products)
       hasBlocks |= usesBlocks(op);
   }
@@ -226,6 +227,8 @@ public:
   /// After a run: the places, packed; whether they fit, and if not which should move.
   bool pack(llvm::DenseSet<int>& inWorkspace);
   KernelInfo info;
+  /// After a run: ops of short private folds whose steps are written out.
+  int64_t written = 0;
 
 private:
   //===-- values (EmitValues.cpp) -------------------------------------------------------------===//
@@ -275,8 +278,7 @@ private:
     SmallVector<std::pair<std::pair<void*, bool>, Buffer>> copies;
     SmallVector<std::pair<Operation*, Buffer>> parts; ///< of sums
   };
-  JointResults emitJoint(const JointProducts& joint,
-                         llvm::function_ref<bool(Value)> wantsRest);
+  JointResults emitJoint(const JointProducts& joint, llvm::function_ref<bool(Value)> wantsRest);
   Point pointAt(Value number, ArrayRef<ssm::AxisAttr> axes, Point point = {});
   /// Numbers below `total`, each for one thread.
   void dealNumbers(int64_t total, llvm::function_ref<void(Value)> body);
@@ -527,6 +529,8 @@ private:
   /// Whether no other block has room on the processor.
   bool ownsProcessor;
   Columns columns;
+  /// What `written` may reach.
+  int64_t mostInAll;
   /// Products that are computed where their one reader is.
   llvm::DenseSet<Operation*> fused;
   /// Copies of values for products: as bf16, and (true) what that leaves.

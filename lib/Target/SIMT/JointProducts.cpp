@@ -1,11 +1,11 @@
 // Which products are computed together.
 //
 // A product whose sums are read by one op alone is computed where that op is. One that several ops
-// read would have to lie in memory, 32 KB for 64 steps of 128 keys in f32, and be read again by each;
-// gradients are full of such: of what flows to a query its product with the query is summed for the
-// decay. So ops that are pointwise in products of the same rows and lanes form a group with these:
-// a warp computes a tile of all the products and then all that is made of them. A sum over rows or
-// lanes is among it, in parts, one for each tile.
+// read would have to lie in memory, 32 KB for 64 steps of 128 keys in f32, and be read again by
+// each; gradients are full of such: of what flows to a query its product with the query is summed
+// for the decay. So ops that are pointwise in products of the same rows and lanes form a group with
+// these: a warp computes a tile of all the products and then all that is made of them. A sum over
+// rows or lanes is among it, in parts, one for each tile.
 //
 // A group needs all its products at once. Where one of them is made from what another one gives
 // (the solution of a triangular system), values between them are kept, and there are two groups.
@@ -34,9 +34,7 @@ private:
   /// The labels of rows and lanes of the products that a value is made of.
   using Labels = std::pair<StringRef, StringRef>;
 
-  static Labels labelsOf(const Product& product) {
-    return std::minmax(product.row, product.lane);
-  }
+  static Labels labelsOf(const Product& product) { return std::minmax(product.row, product.lane); }
 
   bool isPointwise(Operation* op) {
     return op->getBlock() == c.block && c.isLive(op) && op->hasTrait<ssm::Pointwise>() &&
@@ -45,8 +43,7 @@ private:
 
   /// Whether an op makes elements of its result of those of one operand, one of one.
   bool follows(Operation* op, Value value) {
-    return isPointwise(op) &&
-           arrayType(op->getResult(0)).getRank() == arrayType(value).getRank();
+    return isPointwise(op) && arrayType(op->getResult(0)).getRank() == arrayType(value).getRank();
   }
 
   bool isTotal(Operation* op, Labels labels) {

@@ -18,7 +18,8 @@ struct JointProducts {
 /// What a block of ops offers to joint products.
 struct JointContext {
   Block* block;
-  /// Whether an op is computed at all, is a product that warps hold in registers, is kept in memory.
+  /// Whether an op is computed at all, is a product that warps hold in registers, is kept in
+  /// memory.
   llvm::function_ref<bool(Operation*)> isLive, isProduct, isKept;
   /// Whether products that read a value as a side read a copy of it.
   llvm::function_ref<bool(Value, Operation*)> isCopied;

@@ -468,6 +468,9 @@ void KernelEmitter::run(const llvm::DenseSet<int>& away) {
 static constexpr int64_t fewestBlocks = 3;
 /// Blocks of a processor that have to share its registers, where tiles wait for none.
 static constexpr int64_t mostResident = 4;
+/// Ops of short folds with all steps written out: more than the first do not stay in the cache of
+/// instructions from one tile to the next; then there are no more than the second.
+static constexpr int64_t mostCached = 8000, fewCached = 1600;
 /// Threads that bring in what warps with columns read.
 static constexpr int64_t copyThreads = 64;
 
@@ -508,11 +511,18 @@ FailureOr<KernelInfo> simt::lowerKernel(tile::KernelOp kernel, const Machine& ma
   findProducts(kernel, roundsProducts, products, readAlong);
   Limits sized = limits;
   bool ownsProcessor = false;
+  int64_t mostWritten = INT64_MAX;
   for (;;) {
     ImplicitLocOpBuilder b(kernel.getLoc(), kernel);
     KernelEmitter emitter(kernel, b, machine, sized, slice, products, roundsProducts, stagesAhead,
-                          ownsProcessor, Columns());
+                          ownsProcessor, Columns(), mostWritten);
     emitter.run(inWorkspace);
+    if (emitter.written > mostCached) {
+      mostWritten = fewCached;
+      inWorkspace.clear();
+      kernel->getPrevNode()->erase();
+      continue;
+    }
     size_t moved = inWorkspace.size();
     if (emitter.pack(inWorkspace)) {
       // What fits of half as many columns is nearer than a workspace: blocks do twice what they

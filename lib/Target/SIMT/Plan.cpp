@@ -188,9 +188,7 @@ struct BlockPlan {
   }
 
   /// The stage of an op that is computed with joint products. (Parts of a sum are added up after.)
-  int64_t stageTogether(Operation* op) {
-    return jointStage(joints.lookup(op)) + isTotal(op);
-  }
+  int64_t stageTogether(Operation* op) { return jointStage(joints.lookup(op)) + isTotal(op); }
 
   /// Takes from memory what joint products and what is made of them need no place for.
   void join() {
@@ -201,8 +199,7 @@ struct BlockPlan {
       return wanted.contains(value) && isSideOnly(value, user);
     };
     auto isStorable = [&](tile::StoreOp store) { return e.storesAnywhere(store); };
-    joint = findJointProducts(
-        {block, isLive, isProduct, isKept, isCopied, isStorable, e.products});
+    joint = findJointProducts({block, isLive, isProduct, isKept, isCopied, isStorable, e.products});
     jointStages.assign(joint.size(), 0);
     for (auto [i, one] : llvm::enumerate(joint)) {
       for (Operation* op : one.ops)
