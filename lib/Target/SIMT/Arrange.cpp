@@ -7,7 +7,7 @@
 //   side as long as nothing in the fold adds them up, and all threads take the sums afterwards.
 // - A product whose result is renamed is one of renamed sides, which costs nothing: what is added
 // to
-//   it is then of the same rows and lanes.
+//   it is then of the same rows and lanes. (Of those that warps hold in registers.)
 #include "lib/Target/SIMT/Emitter.h"
 
 #include "mlir/Interfaces/SideEffectInterfaces.h"
@@ -108,7 +108,9 @@ static void renameSides(ssm::RelabelOp relabel) {
   auto product = sum ? sum.getOperand().getDefiningOp<ssm::MulOp>() : ssm::MulOp();
   if (!product || !sum->hasOneUse() || !product->hasOneUse() ||
       arrayType(sum).getRank() >= arrayType(product).getRank() ||
-      relabel->getParentOfType<ssm::FoldOp>())
+      relabel->getParentOfType<ssm::FoldOp>() ||
+      llvm::any_of(arrayType(product).getAxes(),
+                   [](ssm::AxisAttr axis) { return axis.getSize() < fewestPositions; }))
     return;
   // What is summed takes the old name if its own is wanted.
   llvm::StringMap<StringRef> names;
@@ -133,7 +135,8 @@ static void renameSides(ssm::RelabelOp relabel) {
   product.erase();
 }
 
-void simt::arrangeForThreads(tile::KernelOp kernel, int64_t threads, int64_t lanes) {
+void simt::arrangeForThreads(tile::KernelOp kernel, int64_t threads, int64_t lanes,
+                             bool joinsProducts) {
   SmallVector<ssm::FoldOp> folds;
   kernel->walk([&](ssm::FoldOp fold) { folds.push_back(fold); });
   for (ssm::FoldOp fold : folds)
@@ -145,6 +148,8 @@ void simt::arrangeForThreads(tile::KernelOp kernel, int64_t threads, int64_t lan
   });
   for (ssm::SumOp sum : sums)
     sumLabelByLabel(sum, threads, lanes);
+  if (!joinsProducts)
+    return;
   SmallVector<ssm::RelabelOp> relabels;
   kernel->walk([&](ssm::RelabelOp relabel) { relabels.push_back(relabel); });
   for (ssm::RelabelOp relabel : relabels)

@@ -19,7 +19,6 @@ using namespace mlir;
 using namespace ssmc;
 using namespace ssmc::simt;
 
-static constexpr int64_t fewestPositions = 16; ///< positions of each label that tiles pay for
 static constexpr size_t readAtOnce = 8; ///< elements that are read before the first is written
 
 bool KernelEmitter::usesPairs(Operation* op) {

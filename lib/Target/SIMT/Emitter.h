@@ -154,7 +154,9 @@ Slice chooseSlice(tile::KernelOp kernel, const Limits& limits);
 void applySlice(tile::KernelOp kernel, const Slice& slice);
 
 /// Rewrites what would leave most threads without work (Arrange.cpp).
-void arrangeForThreads(tile::KernelOp kernel, int64_t threads, int64_t lanes);
+void arrangeForThreads(tile::KernelOp kernel, int64_t threads, int64_t lanes, bool joinsProducts);
+/// Positions of each label that tiles of pairs pay for.
+inline constexpr int64_t fewestPositions = 16;
 
 /// The name that a label has in what is renamed.
 StringRef nameBelow(ssm::RelabelOp relabel, StringRef label);

@@ -507,7 +507,8 @@ FailureOr<KernelInfo> simt::lowerKernel(tile::KernelOp kernel, const Machine& ma
     inWorkspace.clear();
     kernel->getPrevNode()->erase();
   }
-  arrangeForThreads(kernel, limits.threads, machine.lanes());
+  arrangeForThreads(kernel, limits.threads, machine.lanes(),
+                    /*joinsProducts=*/roundsProducts && machine.hasPairs());
   findProducts(kernel, roundsProducts, products, readAlong);
   Limits sized = limits;
   bool ownsProcessor = false;
