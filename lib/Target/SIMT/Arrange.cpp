@@ -5,9 +5,8 @@
 //   enough for all warps.
 // - A sum that a fold merely stacks leaves the fold: its terms are stacked, which are folds side by
 //   side as long as nothing in the fold adds them up, and all threads take the sums afterwards.
-// - A product whose result is renamed is one of renamed sides, which costs nothing: what is added
-// to
-//   it is then of the same rows and lanes. (Of those that warps hold in registers.)
+// - A product whose result is renamed, if warps hold it in registers, becomes one of renamed sides,
+//   which costs nothing: what is added to it is then of the same rows and lanes.
 #include "lib/Target/SIMT/Emitter.h"
 
 #include "mlir/Interfaces/SideEffectInterfaces.h"

@@ -267,8 +267,7 @@ tile::StoreOp simt::restStoreOf(tile::StoreOp store) {
   return {};
 }
 
-/// Whether a store of what rounding leaves is emitted with that of what it gives.
-static bool isWithAnother(tile::StoreOp store) {
+bool simt::isWithAnother(tile::StoreOp store) {
   return store.getRest() && llvm::any_of(store.getValue().getUsers(), [&](Operation* user) {
            auto other = dyn_cast<tile::StoreOp>(user);
            return other && restStoreOf(other) == store;
@@ -291,10 +290,9 @@ Buffer KernelEmitter::storedBuffer(tile::StoreOp op) {
   return buffer;
 }
 
-std::function<void(KernelEmitter::Run)> KernelEmitter::writerOf(tile::StoreOp op) {
-  if (isWithAnother(op))
-    return {};
-  Buffer target = storedBuffer(op), rest;
+std::function<void(KernelEmitter::Run)> KernelEmitter::writerOf(tile::StoreOp op,
+                                                                const Buffer& target) {
+  Buffer rest;
   bool isRest = op.getRest(), hasRest = false;
   if (tile::StoreOp other = restStoreOf(op)) {
     hasRest = true;
@@ -317,16 +315,15 @@ bool KernelEmitter::storesAnywhere(tile::StoreOp op) {
 }
 
 void KernelEmitter::emitStore(tile::StoreOp op) {
+  if (isWithAnother(op))
+    return;
   Value value = op.getValue();
   int index = kernel.findStored(op.getName());
   auto write = [&] {
-    if (heldResults.contains(value)) {
-      if (!isWithAnother(op))
-        storeHeld(value, storedBuffer(op), index);
-      return;
-    }
-    if (auto finish = writerOf(op))
-      emitElements(value, axesOf(arrayType(value), storedBuffer(op)), finish);
+    Buffer target = storedBuffer(op);
+    if (heldResults.contains(value))
+      return storeHeld(value, target, index);
+    emitElements(value, axesOf(arrayType(value), target), writerOf(op, target));
   };
   auto isWanted = [&] {
     if (kernel.getOperandAt(index).getRole() == tile::Role::StateOut)

@@ -190,6 +190,8 @@ FoldLabels labelsOf(ssm::FoldOp fold);
 
 /// The store of what rounding leaves of the value that a store rounds, if there is one.
 tile::StoreOp restStoreOf(tile::StoreOp store);
+/// Whether a store of what rounding leaves is emitted with that of what it gives.
+bool isWithAnother(tile::StoreOp store);
 
 /// A value that is kept as two bf16, which are loaded: what rounding gave, and what it left. Null
 /// where it is none.
@@ -291,8 +293,8 @@ private:
   void emitResult(const Result& result);
   void emitStore(tile::StoreOp store);
   Buffer storedBuffer(tile::StoreOp store);
-  /// What writes elements to where a store's are, rests included; none if another store's does.
-  std::function<void(Run)> writerOf(tile::StoreOp store);
+  /// What writes elements to where a store's are, and what rounding leaves of them.
+  std::function<void(Run)> writerOf(tile::StoreOp store, const Buffer& target);
   /// Whether a store needs no condition of its own.
   bool storesAnywhere(tile::StoreOp store);
   Type storageOf(Operation* op);

@@ -26,13 +26,19 @@ public:
     for (;;) {
       group();
       if (!splitAtCycle())
-        return ordered();
+        return joints;
     }
   }
 
 private:
   /// The labels of rows and lanes of the products that a value is made of.
   using Labels = std::pair<StringRef, StringRef>;
+
+  /// A value that is made of products.
+  struct Flow {
+    Labels labels;
+    bool isKept = false; ///< in memory, where others than those of its group find it
+  };
 
   static Labels labelsOf(const Product& product) { return std::minmax(product.row, product.lane); }
 
@@ -70,6 +76,13 @@ private:
     });
   }
 
+  /// What an operand is to an op that makes something of it in registers; null if it does not.
+  const Flow* flowInto(Operation* op, Value operand) {
+    auto found = flows.find(operand);
+    bool isRead = found != flows.end() && !found->second.isKept && follows(op, operand);
+    return isRead ? &found->second : nullptr;
+  }
+
   void group() {
     flows.clear();
     leaders.clear();
@@ -84,32 +97,22 @@ private:
         add(op.getResult(0), labelsOf(c.products.find(&op)->second));
         continue;
       }
-      if (!isPointwise(&op))
+      SmallVector<Value> read;
+      for (Value operand : op.getOperands())
+        if (flowInto(&op, operand))
+          read.push_back(operand);
+      if (read.empty())
         continue;
-      std::optional<Labels> labels;
-      bool agree = true;
-      for (Value operand : op.getOperands()) {
-        auto found = flows.find(operand);
-        if (found == flows.end() || found->second.second || !follows(&op, operand))
-          continue;
-        agree &= !labels || *labels == found->second.first;
-        labels = found->second.first;
-      }
-      if (!labels)
-        continue;
-      if (!agree) {
+      Labels labels = flowInto(&op, read.front())->labels;
+      if (llvm::any_of(read, [&](Value one) { return flowInto(&op, one)->labels != labels; })) {
         // Made of products of different labels: of values that are kept.
-        for (Value operand : op.getOperands())
-          if (flows.count(operand))
-            placed.insert(operand);
+        placed.insert(read.begin(), read.end());
         return group();
       }
       Value result = op.getResult(0);
-      add(result, *labels);
-      for (Value operand : op.getOperands())
-        if (auto found = flows.find(operand);
-            found != flows.end() && !found->second.second && follows(&op, operand))
-          leaders[leaderOf(operand)] = leaderOf(result);
+      add(result, labels);
+      for (Value operand : read)
+        leaders[leaderOf(operand)] = leaderOf(result);
     }
     collect();
   }
@@ -128,33 +131,34 @@ private:
       JointProducts& joint = byLeader[leaderOf(value)];
       if (c.isProduct(op))
         joint.products.insert(op);
-      if (flow.second) {
+      if (flow.isKept) {
         joint.ops.insert(op);
         continue;
       }
+      joint.inside.insert(value);
       for (Operation* user : value.getUsers()) {
         if (!c.isLive(user) || follows(user, value))
           continue;
-        if (isa<tile::StoreOp>(user) || isTotal(user, flow.first))
+        if (isa<tile::StoreOp>(user))
           joint.ops.insert(user);
+        else if (isTotal(user, flow.labels))
+          joint.totals.insert(user);
         else
           joint.copied.insert(value);
       }
     }
-    for (auto& [leader, joint] : byLeader) {
-      // (A product that is kept as it is needs nobody's company.)
-      bool isItself = joint.copied.empty() && joint.ops == joint.products;
-      if (!isItself)
+    // (A product that is kept as it is needs nobody's company.)
+    for (auto& [leader, joint] : byLeader)
+      if (!joint.inside.empty())
         joints.push_back(joint);
-    }
   }
 
-  //===-- order ------------------------------------------------------------------------------===//
+  //===-- who waits for whom -----------------------------------------------------------------===//
 
   /// The group that an op is computed with.
   int groupOf(Operation* op) {
     for (auto [i, joint] : llvm::enumerate(joints))
-      if (joint.products.contains(op) || joint.ops.contains(op))
+      if (joint.products.contains(op) || joint.ops.contains(op) || joint.totals.contains(op))
         return i;
     return -1;
   }
@@ -172,33 +176,20 @@ private:
     });
   }
 
-  /// Groups that products and what is made of them need, through ops that are not the group's own.
-  llvm::DenseSet<int> needsOf(int number) {
-    const JointProducts& joint = joints[number];
+  /// Groups that products and what is made of them need, but for what they read in registers.
+  llvm::DenseSet<int> needsOf(const JointProducts& joint) {
     llvm::DenseSet<Operation*> reached;
     llvm::DenseSet<int> needs;
-    // The group's own ops first: what they read of each other in registers needs nothing.
-    SmallVector<Value> outside;
-    llvm::DenseSet<Operation*> own;
-    SmallVector<Operation*> open(joint.products.begin(), joint.products.end());
-    open.append(joint.ops.begin(), joint.ops.end());
-    for (Value value : joint.copied)
-      open.push_back(value.getDefiningOp());
-    while (!open.empty()) {
-      Operation* op = open.pop_back_val();
-      if (!own.insert(op).second)
-        continue;
-      for (Value operand : op->getOperands()) {
-        auto found = flows.find(operand);
-        bool inside = found != flows.end() && !found->second.second && !c.isProduct(op);
-        if (inside && operand.getDefiningOp())
-          open.push_back(operand.getDefiningOp());
-        else
-          outside.push_back(operand);
-      }
-    }
-    for (Value value : outside)
-      findNeeds(value, reached, needs);
+    auto look = [&](Operation* op) {
+      for (Value operand : op->getOperands())
+        if (joint.products.contains(op) || !joint.inside.contains(operand))
+          findNeeds(operand, reached, needs);
+    };
+    llvm::for_each(joint.products, look);
+    llvm::for_each(joint.ops, look);
+    llvm::for_each(joint.totals, look);
+    for (Value value : joint.inside)
+      look(value.getDefiningOp());
     return needs;
   }
 
@@ -206,8 +197,8 @@ private:
   bool splitAtCycle() {
     size_t count = joints.size();
     std::vector<llvm::DenseSet<int>> needs;
-    for (size_t i = 0; i < count; ++i)
-      needs.push_back(needsOf(i));
+    for (const JointProducts& joint : joints)
+      needs.push_back(needsOf(joint));
     for (size_t i = 0; i < count; ++i)
       if (needs[i].contains(i)) {
         if (!split(i))
@@ -224,15 +215,6 @@ private:
         leaveAlone(joints[i]);
         return true;
       }
-    order.clear();
-    llvm::DenseSet<int> done;
-    while (done.size() < count) {
-      for (size_t i = 0; i < count; ++i)
-        if (!done.contains(i) && llvm::all_of(needs[i], [&](int j) { return done.contains(j); })) {
-          done.insert(i);
-          order.push_back(i);
-        }
-    }
     return false;
   }
 
@@ -260,39 +242,29 @@ private:
         late[value] = isLate.lookup(op);
         continue;
       }
-      bool some = false, all = true;
+      SmallVector<Value> early;
+      bool meetsLate = false;
       for (Value operand : op->getOperands())
-        if (auto found = late.find(operand);
-            found != late.end() && !flows.find(operand)->second.second) {
-          some |= found->second;
-          all &= found->second;
+        if (flowInto(op, operand)) {
+          if (late.lookup(operand))
+            meetsLate = true;
+          else
+            early.push_back(operand);
         }
-      late[value] = some;
-      if (!some || all)
-        continue;
-      for (Value operand : op->getOperands())
-        if (auto found = late.find(operand);
-            found != late.end() && !found->second && follows(op, operand))
+      late[value] = meetsLate;
+      if (meetsLate)
+        for (Value operand : early)
           any |= placed.insert(operand).second;
     }
     return any;
   }
 
-  std::vector<JointProducts> ordered() {
-    std::vector<JointProducts> result;
-    for (int i : order)
-      result.push_back(joints[i]);
-    return result;
-  }
-
   const JointContext& c;
-  /// Values made of products: of which labels, and whether they are kept.
-  llvm::MapVector<Value, std::pair<Labels, bool>> flows;
+  llvm::MapVector<Value, Flow> flows;
   llvm::DenseMap<Value, Value> leaders;
   llvm::DenseSet<Value> placed;
   llvm::DenseSet<Operation*> alone;
   std::vector<JointProducts> joints;
-  std::vector<int> order;
 };
 
 } // namespace

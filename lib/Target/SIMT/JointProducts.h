@@ -9,9 +9,11 @@ namespace ssmc::simt {
 /// while they are in registers. No other op needs to find them in memory.
 struct JointProducts {
   llvm::SetVector<Operation*> products;
-  /// Ops that are computed of the products: values to be kept, stores, and sums over rows or lanes.
-  llvm::SetVector<Operation*> ops;
-  /// Values that other products read as bf16.
+  /// Values that never leave registers, products among them.
+  llvm::SetVector<Value> inside;
+  /// Ops that are computed of these: values to be kept, stores, and sums over rows or lanes.
+  llvm::SetVector<Operation*> ops, totals;
+  /// Those of `inside` that other products read as bf16.
   llvm::SetVector<Value> copied;
 };
 
@@ -28,7 +30,7 @@ struct JointContext {
   const ProductMap& products;
 };
 
-/// All joint products of a block, in an order such that each needs only those before it.
+/// All joint products of a block, none of which wait for each other.
 std::vector<JointProducts> findJointProducts(const JointContext& context);
 
 } // namespace ssmc::simt

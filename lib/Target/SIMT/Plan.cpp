@@ -176,19 +176,19 @@ struct BlockPlan {
     if (int64_t stage = jointStages[number])
       return stage;
     int64_t stage = 0;
-    for (Operation* op : joint[number].ops)
-      stage = std::max(stage, stageOf(op));
+    for (const auto& ops : {joint[number].ops, joint[number].totals})
+      for (Operation* op : ops)
+        stage = std::max(stage, stageOf(op));
     for (Value base : joint[number].copied)
       stage = std::max(stage, readyAfter(base) + 1);
     return jointStages[number] = stage;
   }
 
-  bool isTotal(Operation* op) {
-    return isReduction(op) && !joint[joints.lookup(op)].products.contains(op);
-  }
-
   /// The stage of an op that is computed with joint products. (Parts of a sum are added up after.)
-  int64_t stageTogether(Operation* op) { return jointStage(joints.lookup(op)) + isTotal(op); }
+  int64_t stageTogether(Operation* op) {
+    int number = joints.lookup(op);
+    return jointStage(number) + joint[number].totals.contains(op);
+  }
 
   /// Takes from memory what joint products and what is made of them need no place for.
   void join() {
@@ -202,32 +202,18 @@ struct BlockPlan {
     joint = findJointProducts({block, isLive, isProduct, isKept, isCopied, isStorable, e.products});
     jointStages.assign(joint.size(), 0);
     for (auto [i, one] : llvm::enumerate(joint)) {
-      for (Operation* op : one.ops)
+      e.fused.insert(one.products.begin(), one.products.end());
+      for (Value value : one.inside)
+        inMemory.erase(value);
+      for (Operation* op : one.ops) {
         joints[op] = i;
-      for (Value base : one.copied)
-        jointCopies[base] = i;
-      std::function<void(Operation*)> release = [&](Operation* op) {
-        for (Operation* user : op->getUsers()) {
-          if (user->getBlock() != block || !live.contains(user) || one.ops.contains(user) ||
-              !user->hasTrait<ssm::Pointwise>() ||
-              arrayType(user->getResult(0)).getRank() != arrayType(op->getResult(0)).getRank())
-            continue;
-          inMemory.erase(user->getResult(0));
-          release(user);
-        }
-      };
-      for (Operation* product : one.products) {
-        e.fused.insert(product);
-        if (one.ops.contains(product)) {
-          inMemory.insert(product->getResult(0));
-          continue;
-        }
-        inMemory.erase(product->getResult(0));
-        release(product);
-      }
-      for (Operation* op : one.ops)
         if (op->getNumResults())
           inMemory.insert(op->getResult(0));
+      }
+      for (Operation* total : one.totals)
+        joints[total] = i;
+      for (Value base : one.copied)
+        jointCopies[base] = i;
     }
   }
 
@@ -473,20 +459,19 @@ KernelEmitter::JointResults KernelEmitter::emitJoint(const JointProducts& joint,
   ssm::ArrayType shape = arrayType(sums.front()->getResult(0));
   for (Operation* op : joint.ops) {
     if (auto store = dyn_cast<tile::StoreOp>(op)) {
-      if (auto finish = writerOf(store))
-        roots.push_back({store.getValue(), finish});
+      if (!isWithAnother(store))
+        roots.push_back({store.getValue(), writerOf(store, storedBuffer(store))});
       continue;
     }
     Value value = op->getResult(0);
-    if (arrayType(value).getRank() < shape.getRank()) {
-      Buffer parts = makeParts(op, sums, shape.getAxes());
-      totals.push_back({op->getOperand(0), reducedLabels(op).front(), parts});
-      made.parts.push_back({op, parts});
-      continue;
-    }
     Buffer target = makeBuffer(arrayType(value));
     roots.push_back({value, [=, this](Run run) { storeRun(target, run); }});
     made.kept.push_back({value, target});
+  }
+  for (Operation* op : joint.totals) {
+    Buffer parts = makeParts(op, sums, shape.getAxes());
+    totals.push_back({op->getOperand(0), reducedLabels(op).front(), parts});
+    made.parts.push_back({op, parts});
   }
   for (Value base : joint.copied) {
     Buffer high = makeBuffer(arrayType(base), {}, b.getBF16Type()), low;
@@ -578,7 +563,7 @@ void KernelEmitter::emitBlock(Block* block, ArrayRef<Result> carried, ArrayRef<R
       }
       Scope scope(*this);
       if (plan.joints.contains(op)) {
-        if (auto found = partsOf.find(op); found != partsOf.end() && plan.isTotal(op)) {
+        if (auto found = partsOf.find(op); found != partsOf.end()) {
           Buffer target = makeBuffer(arrayType(op->getResult(0)));
           addParts(op, found->second, target);
           made.push_back({op->getResult(0), target});
