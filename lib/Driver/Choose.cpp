@@ -230,7 +230,11 @@ Error driver::settleForm(ssm::RecurrenceOp recurrence, LoweringOptions& options,
     return Error::success();
   if (situation.target.isDevice())
     return settleOnDevice(recurrence, options, situation.target);
-  Expected<Choice> choice = chooseForm(recurrence, options, situation);
+  // The length of blocks is found by their forward pass alone.
+  LoweringOptions considered = options;
+  if (options.form != Form::Auto)
+    considered.adjoint = 0;
+  Expected<Choice> choice = chooseForm(recurrence, considered, situation);
   if (!choice)
     return choice.takeError();
   if (choice->candidates.empty())

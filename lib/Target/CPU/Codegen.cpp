@@ -6,6 +6,7 @@
 #include "lib/Target/Values/Optimise.h"
 
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/Verifier.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
@@ -58,8 +59,11 @@ std::optional<std::string> ssmc::cpu::compile(ModuleOp module, const TargetSpec&
   context->appendDialectRegistry(registry);
 
   PassManager manager(context);
+  // Once, at the end: after each pass it would be a tenth of the time that a kernel takes. Passes run one by one verify
+  // theirs.
+  manager.enableVerifier(false);
   buildPipeline(manager, target);
-  if (failed(manager.run(module))) {
+  if (failed(manager.run(module)) || failed(verify(module))) {
     error = module->hasAttr(refusedAttr) ? "" : "lowering to the LLVM dialect failed";
     return std::nullopt;
   }

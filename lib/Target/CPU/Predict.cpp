@@ -104,6 +104,8 @@ std::optional<Cost> ssmc::cpu::predict(ModuleOp module, const TargetSpec& target
         call.add(operand, sizes, tile);
   }
   PassManager manager(module.getContext());
+  // What is chosen is lowered once more, and verified then.
+  manager.enableVerifier(false);
   buildLoopPipeline(manager, target);
   if (failed(manager.run(module)))
     return std::nullopt;
