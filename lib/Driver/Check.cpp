@@ -247,9 +247,9 @@ Expected<Line> Checker::check(const FormChoice& form, const CheckedTarget& targe
     return signature.takeError();
   Line line = {declared.getSymName().str(), target.name, runtime::name(dtype).str(), "", form,
                boundsOf(dtype).results,     {}};
-  Expected<bool> segments = target.brief || target.spec.isDevice()
-                                ? false
-                                : checksSegments(declared, options, form, dtype);
+  // (Of devices only when asked for: the driver translates all of their kernels at each check.)
+  bool skips = target.brief || (target.spec.isDevice() && options.segments == 1);
+  Expected<bool> segments = skips ? false : checksSegments(declared, options, form, dtype);
   if (!segments)
     return segments.takeError();
   std::map<bool, std::optional<CompiledRecurrence>> compiled;
@@ -279,7 +279,9 @@ Expected<Line> Checker::check(const FormChoice& form, const CheckedTarget& targe
       }
       kernels = std::move(*result);
     }
-    kernels->setSegments(test.segments);
+    // (Devices do not cut packed sequences, which are the same as one by one all the same.)
+    bool isWhole = target.spec.isDevice() && !test.lengths.empty();
+    kernels->setSegments(isWhole ? 1 : test.segments);
     if (Error error = tryCase(test, *kernels, *signature, dtype, finding))
       finding.problem = toString(std::move(error));
   }

@@ -118,9 +118,9 @@ Error DeviceArrays::upload() {
   return Error::success();
 }
 
-int64_t DeviceArrays::deviceAddress(const void* host, int64_t allocation) const {
-  auto found = copies.find({const_cast<void*>(host), allocation});
-  return found == copies.end() ? 0 : reinterpret_cast<int64_t>(found->second.device);
+int64_t DeviceArrays::deviceAddress(ArrayPlace place, int64_t allocation) const {
+  auto found = copies.find({place.array, allocation});
+  return found == copies.end() ? 0 : reinterpret_cast<int64_t>(found->second.device) + place.bytes;
 }
 
 Error DeviceArrays::reserveWorkspace(int64_t bytes) {
@@ -151,50 +151,63 @@ static Error checkAligned(const simt::KernelInfo& info, const artifact::Kernel& 
   return Error::success();
 }
 
-Error DeviceArrays::launch(size_t number, const artifact::Kernel& kernel,
-                           const ssmc_kernel_args& args, ArrayRef<void*> operands,
-                           ArrayRef<int64_t> strides) {
-  const simt::KernelInfo& info = program->kernels()[number];
+Error DeviceArrays::launch(const DeviceCall& call) {
+  const simt::KernelInfo& info = program->kernels()[call.number];
+  const artifact::CallSizes& sizes = call.sizes;
   artifact::Grid grid = artifact::gridOf(info);
   if (Error error = reserveWorkspace(grid.workspaceAt(sizes)))
     return error;
   SmallVector<int64_t> addresses;
-  for (auto [index, operand] : enumerate(operands))
-    addresses.push_back(deviceAddress(operand, allocationOf(number, index)));
-  if (Error error = checkAligned(info, kernel, addresses, strides))
+  for (auto [index, operand] : enumerate(call.operands))
+    addresses.push_back(deviceAddress(operand, allocationOf(call.number, index)));
+  if (Error error = checkAligned(info, *call.kernel, addresses, call.strides))
     return error;
-  simt::Call call{grid.x.at(sizes), grid.y.at(sizes), {}};
-  if (call.x > program->device().mostBlocks())
+  simt::Call made{grid.x.at(sizes), grid.y.at(sizes), {}};
+  if (made.x > program->device().mostBlocks())
     return createStringError("more sequences times heads (times parts of each) than a grid of " +
-                             program->device().name() + " has blocks: " + Twine(call.x) +
+                             program->device().name() + " has blocks: " + Twine(made.x) +
                              ", at most " + Twine(program->device().mostBlocks()));
-  for (const artifact::Parameter& parameter : artifact::parametersOf(kernel))
+  for (const artifact::Parameter& parameter : artifact::parametersOf(*call.kernel))
     switch (parameter.kind) {
     case artifact::Parameter::Size:
-      call.parameters.push_back(
+      made.parameters.push_back(
           artifact::Factor{artifact::Factor::Kind(parameter.which)}.at(sizes));
       break;
     case artifact::Parameter::Offsets:
-      call.parameters.push_back(deviceAddress(args.offsets));
+      made.parameters.push_back(deviceAddress({const_cast<int64_t*>(call.offsets)}));
       break;
     case artifact::Parameter::Workspace:
-      call.parameters.push_back(reinterpret_cast<int64_t>(workspace));
+      made.parameters.push_back(reinterpret_cast<int64_t>(workspace));
       break;
     case artifact::Parameter::Pointer:
-      call.parameters.push_back(addresses[parameter.which]);
+      made.parameters.push_back(addresses[parameter.which]);
       break;
     case artifact::Parameter::Stride:
-      call.parameters.push_back(strides[4 * parameter.which + parameter.axis]);
+      made.parameters.push_back(call.strides[4 * parameter.which + parameter.axis]);
       break;
     }
   std::string message;
-  if (call.x && !program->launch(number, call, message))
+  if (made.x && !program->launch(call.number, made, message))
     return createStringError(message);
   return Error::success();
 }
 
-Error DeviceArrays::wait() {
+Error DeviceArrays::run() {
+  if (Error error = upload())
+    return error;
   std::string message;
+  for (const auto& step : steps) {
+    if (const auto* call = std::get_if<DeviceCall>(&step)) {
+      if (Error error = launch(*call))
+        return error;
+      continue;
+    }
+    const auto& copy = std::get<DeviceCopy>(step);
+    if (!program->device().copy(reinterpret_cast<void*>(deviceAddress(copy.to)),
+                                reinterpret_cast<void*>(deviceAddress(copy.from)), copy.bytes,
+                                message))
+      return createStringError(message);
+  }
   return program->device().wait(message) ? Error::success() : createStringError(message);
 }
 

@@ -1,6 +1,7 @@
 #include "Kernels.h"
 #include "Console.h"
 #include "DeviceArrays.h"
+#include "DeviceSegments.h"
 #include "OptionTable.h"
 #include "Segments.h"
 #include "VulkanDevice.h"
@@ -116,7 +117,8 @@ Expected<CompiledRecurrence> CompiledRecurrence::compile(ssm::RecurrenceOp decla
     if (info.name == name)
       name = first + "_" + std::to_string(++compiled.formKernels);
   if (target.isDevice()) {
-    Expected<std::shared_ptr<simt::Program>> gpu = loadOnDevice(*module, target, options.items);
+    Expected<std::shared_ptr<simt::Program>> gpu =
+        loadOnDevice(*module, target, options.items * options.segments);
     if (!gpu)
       return gpu.takeError();
     compiled.gpu = std::move(*gpu);
@@ -219,41 +221,51 @@ std::array<int64_t, 4> CompiledRecurrence::stridesOf(const OperandInfo& operand,
 Expected<CompiledRecurrence::Launch> CompiledRecurrence::prepare(const reference::Sizes& sizes,
                                                                  ArrayRef<int64_t> offsets,
                                                                  Find find, bool keepStates) const {
-  if (segments > 1)
+  // (Packed sequences are many already, and only the device knows where they begin.)
+  if (segments > 1 && gpu && offsets.empty())
+    return DeviceSegmentPlanner(*this, sizes, find, keepStates).plan();
+  if (segments > 1 && !gpu)
     return SegmentPlanner(*this, sizes, offsets, find, keepStates).plan();
+  artifact::CallSizes known = callSizes(sizes, offsets);
   Launch launch;
   if (gpu)
-    launch.device = std::make_unique<DeviceArrays>(gpu, callSizes(sizes, offsets));
+    launch.device = std::make_unique<DeviceArrays>(gpu);
+  const int64_t* begins = offsets.empty() ? nullptr : offsets.data();
   for (auto [number, info] : enumerate(ArrayRef(kernels).take_front(formKernels))) {
-    Launch::Call& call = launch.calls.emplace_back();
-    call.info = &info;
-    std::string message;
-    if (jit) {
-      call.kernel = jit->lookup(info.name, message);
-      if (!call.kernel.run)
-        return make_error<InternalError>(message);
-    }
+    SmallVector<void*> operands;
+    SmallVector<int64_t> strides;
     for (auto [index, operand] : enumerate(info.operands)) {
       int64_t allocation = launch.device ? launch.device->allocationOf(number, index) : 0;
       Expected<void*> data = place(operand, launch, sizes, offsets, find, keepStates, allocation);
       if (!data)
         return data.takeError();
-      call.operands.push_back(*data);
-      append_range(call.strides, stridesOf(operand, sizes, offsets));
+      operands.push_back(*data);
+      append_range(strides, stridesOf(operand, sizes, offsets));
     }
-  }
-  if (launch.device && !offsets.empty())
-    launch.device->add(const_cast<int64_t*>(offsets.data()), offsets.size() * sizeof(int64_t),
-                       /*isResult=*/false);
-  artifact::CallSizes known = callSizes(sizes, offsets);
-  for (Launch::Call& call : launch.calls)
+    if (gpu) {
+      launch.device->append(DeviceCall{
+          number, &info, known, begins,
+          to_vector(map_range(operands, [](void* array) { return ArrayPlace{array}; })), strides});
+      continue;
+    }
+    Launch::Call& call = launch.calls.emplace_back();
+    std::string message;
+    call.kernel = jit->lookup(info.name, message);
+    if (!call.kernel.run)
+      return make_error<InternalError>(message);
+    call.operands.assign(operands.begin(), operands.end());
+    call.strides.assign(strides.begin(), strides.end());
     call.args = {known.sequences,
-                 call.info->isOfGroups ? known.groups : known.heads,
+                 info.isOfGroups ? known.groups : known.heads,
                  known.groups,
                  {known.steps, known.columns},
                  call.operands.data(),
                  call.strides.data(),
-                 offsets.empty() ? nullptr : offsets.data()};
+                 begins};
+  }
+  if (launch.device && !offsets.empty())
+    launch.device->add(const_cast<int64_t*>(offsets.data()), offsets.size() * sizeof(int64_t),
+                       /*isResult=*/false);
   return std::move(launch);
 }
 
@@ -267,14 +279,8 @@ Error CompiledRecurrence::Launch::fetch() {
 }
 
 Error CompiledRecurrence::Launch::run(unsigned threads) {
-  if (device) {
-    if (Error error = device->upload())
-      return error;
-    for (auto [index, call] : enumerate(calls))
-      if (Error error = device->launch(index, *call.info, call.args, call.operands, call.strides))
-        return error;
-    return device->wait();
-  }
+  if (device)
+    return device->run();
   if (!stages.empty())
     return runStages(threads);
   std::string message;

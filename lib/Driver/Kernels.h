@@ -97,8 +97,8 @@ public:
   private:
     friend class CompiledRecurrence;
     friend class SegmentPlanner;
+    friend class DeviceSegmentPlanner;
     struct Call {
-      const artifact::Kernel* info = nullptr; ///< of the recurrence, which outlives its launches
       cpu::Kernel kernel;
       std::vector<void*> operands;
       std::vector<int64_t> strides;
@@ -142,6 +142,7 @@ public:
 
 private:
   friend class SegmentPlanner;
+  friend class DeviceSegmentPlanner;
   using OperandInfo = artifact::Operand;
   using KernelInfo = artifact::Kernel;
 

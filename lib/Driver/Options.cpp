@@ -126,8 +126,9 @@ Error Parser::checkTogether() {
     return createStringError(
         "--segments has no meaning for --target reference, which takes one step "
         "after the other");
-  if (options.target && options.target->isDevice() && options.segments > 1)
-    return notAvailable("--segments with --target " + options.target->text());
+  if (options.target && options.target->isDevice() && options.segments > 1 &&
+      (options.grad || !options.gradOut.empty()))
+    return notAvailable("--segments with gradients and --target " + options.target->text());
   if (options.specs.empty())
     return createStringError("no declaration: give a .ssm file; see ssmc --help");
   if (options.specs.size() > 1 && options.command != Command::Check &&

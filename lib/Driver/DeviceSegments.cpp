@@ -1,0 +1,319 @@
+#include "DeviceSegments.h"
+
+#include "ssmc/Driver/Driver.h"
+
+using namespace llvm;
+using namespace ssmc;
+using namespace ssmc::driver;
+using runtime::Array;
+using tile::Role;
+
+DeviceSegmentPlanner::DeviceSegmentPlanner(const CompiledRecurrence& compiled,
+                                           const reference::Sizes& sizes,
+                                           CompiledRecurrence::Find find, bool keepStates)
+    : compiled(compiled), sizes(sizes), given(find), keepStates(keepStates) {}
+
+ArrayPlace DeviceSegmentPlanner::Slots::at(int64_t slot) const {
+  return {array->getData(), slot * elements * runtime::byteWidth(array->getDType())};
+}
+
+/// The kernels NAME_summary and NAME_apply of a level, by NAME_apply.
+static std::string summaryOf(StringRef apply) {
+  auto [name, level] = apply.rsplit("_apply");
+  return (name + "_summary" + level).str();
+}
+
+/// The summaries of the states that a kernel carries, level by level: they come in that order.
+/// (Kernels of a form are numbered otherwise here than where its summaries were derived.)
+std::vector<DeviceSegmentPlanner::Level>
+DeviceSegmentPlanner::findLevels(const KernelInfo& kernel) const {
+  std::vector<Level> levels;
+  auto carries = [&](StringRef state) {
+    return any_of(kernel.operands, [&](const OperandInfo& operand) {
+      return operand.role == Role::StateOut && operand.name == state;
+    });
+  };
+  auto summaries = ArrayRef(compiled.kernels).drop_front(compiled.formKernels);
+  for (auto [number, apply] : enumerate(summaries)) {
+    auto summary = llvm::find(summaries, StringRef(summaryOf(apply.name)));
+    bool isOfKernel = summary != summaries.end() && &*summary != &apply &&
+                      all_of(apply.operands, [&](const OperandInfo& operand) {
+                        return operand.role != Role::StateIn || carries(operand.name);
+                      });
+    if (isOfKernel)
+      levels.push_back({compiled.formKernels + (summary - summaries.begin()),
+                        compiled.formKernels + number,
+                        {}});
+  }
+  return levels;
+}
+
+/// As many segments of whole tiles as were asked for, as long as they can be; false where there is
+/// but one.
+bool DeviceSegmentPlanner::cut() {
+  int64_t tile = 1;
+  for (const KernelInfo& kernel : ArrayRef(compiled.kernels).take_front(compiled.formKernels))
+    tile = std::max(tile, kernel.tile);
+  int64_t tiles = sizes.time[0] / tile;
+  count = std::min(compiled.segments, tiles);
+  if (count < 2)
+    return false;
+  steps = tiles / count * tile;
+  return true;
+}
+
+//===-- Arrays -------------------------------------------------------------------------------===//
+
+Expected<DeviceSegmentPlanner::Slots> DeviceSegmentPlanner::makeSlots(const std::string& key,
+                                                                      const OperandInfo& operand) {
+  int64_t heads = operand.scope == ssm::Scope::Shared  ? 1
+                  : operand.scope == ssm::Scope::Group ? std::max<int64_t>(sizes.groups, 1)
+                                                       : sizes.heads;
+  SmallVector<int64_t> shape = {sizes.batch * count, heads};
+  append_range(shape, operand.shape);
+  Array& made = launch.temporaries[key];
+  if (!made.getData()) {
+    Expected<Array> array = Array::create(operand.dtype, shape);
+    if (!array)
+      return createStringError("'" + operand.name +
+                               "' of segments: " + toString(array.takeError()));
+    made = std::move(*array);
+    launch.device->add(made.getData(), made.getNumBytes(), /*isResult=*/false);
+  }
+  int64_t inner = 1;
+  for (int64_t extent : operand.shape)
+    inner *= extent;
+  return Slots{&made, heads * inner, inner};
+}
+
+Expected<DeviceSegmentPlanner::Work> DeviceSegmentPlanner::makeWork(size_t number) {
+  Work work{number, {}, {}, {}};
+  const KernelInfo& kernel = compiled.kernels[number];
+  std::string key = std::to_string(number) + ":";
+  work.levels = findLevels(kernel);
+  for (Level& level : work.levels)
+    for (const OperandInfo& operand : compiled.kernels[level.apply].operands) {
+      StringRef name = operand.name;
+      bool isState = operand.role == Role::StateIn;
+      if (!isState && !name.consume_front("s:"))
+        continue;
+      auto found = makeSlots(key + operand.name, operand);
+      if (!found)
+        return found.takeError();
+      (isState ? work.starts : level.maps)[name.str()] = *found;
+    }
+  for (const OperandInfo& operand : kernel.operands) {
+    if (operand.role != Role::StateOut)
+      continue;
+    if (!work.starts.contains(operand.name))
+      return createStringError("'" + operand.name +
+                               "' only adds up, and is not cut into segments on GPUs");
+    auto found = makeSlots(key + operand.name + ">", operand);
+    if (!found)
+      return found.takeError();
+    work.ends[operand.name] = *found;
+  }
+  return std::move(work);
+}
+
+Expected<void*> DeviceSegmentPlanner::arrayOf(const OperandInfo& operand) {
+  return compiled.place(operand, launch, sizes, {}, given, keepStates);
+}
+
+std::array<int64_t, 4> DeviceSegmentPlanner::stridesOf(const OperandInfo& operand) const {
+  return CompiledRecurrence::stridesOf(operand, sizes, {});
+}
+
+//===-- Calls --------------------------------------------------------------------------------===//
+
+/// The strides of arrays of a state side by side.
+static std::array<int64_t, 4> stateStrides(int64_t sequence, int64_t step, int64_t head) {
+  return {sequence, step, 0, head};
+}
+
+/// A call for all segments of a span, each a sequence: one begins where the one before ends, also
+/// from one sequence to the next, which follows it in memory.
+Error DeviceSegmentPlanner::add(size_t number, const Span& span, StateAt stateAt) {
+  const KernelInfo& kernel = compiled.kernels[number];
+  int64_t sequences = span.count * span.segments;
+  DeviceCall call{number, &kernel, {}, nullptr, {}, {}};
+  call.sizes = {sequences, sequences, sizes.heads, std::max<int64_t>(sizes.groups, 1), span.steps};
+  for (const OperandInfo& operand : kernel.operands) {
+    if (operand.isState()) {
+      auto state = stateAt(operand);
+      if (!state)
+        return state.takeError();
+      call.operands.push_back(state->first);
+      append_range(call.strides, state->second);
+      continue;
+    }
+    Expected<void*> array = arrayOf(operand);
+    if (!array)
+      return array.takeError();
+    std::array<int64_t, 4> strides = stridesOf(operand);
+    ArrayPlace place{*array};
+    if (operand.role != Role::Param) {
+      // (Of a temporary with one array for each chunk, a step is a chunk.)
+      int64_t each = operand.role == Role::ChunkTemp ? operand.chunk : 1;
+      place.bytes = (span.first * strides[0] + span.begin / each * strides[1]) *
+                    runtime::byteWidth(operand.dtype);
+      if (span.segments > 1)
+        strides[0] = span.steps / each * strides[1];
+    }
+    call.operands.push_back(place);
+    append_range(call.strides, strides);
+  }
+  launch.device->append(std::move(call));
+  return Error::success();
+}
+
+/// Applies summaries to the initial state, one after the other: states before segments 1 … n-1. The
+/// state before segment 0 is what none of them leaves.
+Error DeviceSegmentPlanner::addApply(const Work& work, const Level& level, const Span& span,
+                                     bool isFirst) {
+  const KernelInfo& kernel = compiled.kernels[level.apply];
+  DeviceCall call{level.apply, &kernel, {}, nullptr, {}, {}};
+  call.sizes = {span.count, span.count, sizes.heads, std::max<int64_t>(sizes.groups, 1),
+                isFirst ? 0 : count - 1};
+  int64_t slot = span.first * count;
+  for (const OperandInfo& operand : kernel.operands) {
+    StringRef name = operand.name;
+    ArrayPlace place;
+    std::array<int64_t, 4> strides = {};
+    auto inSlots = [&](const Slots& slots, int64_t first) {
+      place = slots.at(first);
+      strides = stateStrides(count * slots.elements, slots.elements, slots.inner);
+    };
+    if (operand.role == Role::StateIn) {
+      Expected<void*> initial = arrayOf(operand);
+      if (!initial)
+        return initial.takeError();
+      strides = stridesOf(operand);
+      place = {*initial, span.first * strides[0] * runtime::byteWidth(operand.dtype)};
+    } else if (name.consume_front("s:")) {
+      inSlots(level.maps.find(name)->second, slot);
+    } else if (name.consume_back("+")) {
+      inSlots(work.starts.find(name)->second, slot + 1);
+    } else if (operand.role == Role::StateOut && isFirst) {
+      inSlots(work.starts.find(name)->second, slot);
+    }
+    call.operands.push_back(place);
+    append_range(call.strides, strides);
+  }
+  launch.device->append(std::move(call));
+  return Error::success();
+}
+
+Error DeviceSegmentPlanner::addSegments(const Work& work, const Span& span) {
+  int64_t slot = span.first * count;
+  auto inSlots = [&](const SlotMap& map, StringRef name) -> Strided {
+    auto found = map.find(name);
+    if (found == map.end())
+      return {};
+    const Slots& slots = found->second;
+    return {slots.at(slot), stateStrides(slots.elements, 0, slots.inner)};
+  };
+  for (const Level& level : work.levels) {
+    // The last segment's summary is nobody's; of several sequences it is made all the same, as
+    // segments are taken in one row.
+    Span summarised = span;
+    if (span.count == 1)
+      --summarised.segments;
+    if (Error error =
+            add(level.summary, summarised, [&](const OperandInfo& operand) -> Expected<Strided> {
+              bool isOwn = level.maps.contains(operand.name);
+              if (operand.role == Role::StateOut)
+                return inSlots(level.maps, operand.name);
+              if (isOwn)
+                return Strided();
+              return inSlots(work.starts, operand.name);
+            }))
+      return error;
+    for (bool isFirst : {true, false})
+      if (Error error = addApply(work, level, span, isFirst))
+        return error;
+  }
+  return add(work.kernel, span, [&](const OperandInfo& operand) -> Expected<Strided> {
+    return inSlots(operand.role == Role::StateIn ? work.starts : work.ends, operand.name);
+  });
+}
+
+/// The steps of one sequence after its segments.
+Error DeviceSegmentPlanner::addRest(const Work& work, const Span& rest, int64_t slot) {
+  return add(work.kernel, rest, [&](const OperandInfo& operand) -> Expected<Strided> {
+    if (operand.role == Role::StateIn) {
+      const Slots& ends = work.ends.find(operand.name)->second;
+      return Strided(ends.at(slot), stateStrides(ends.elements, 0, ends.inner));
+    }
+    Expected<void*> final = arrayOf(operand);
+    if (!final)
+      return final.takeError();
+    std::array<int64_t, 4> strides = stridesOf(operand);
+    int64_t bytes = rest.first * strides[0] * runtime::byteWidth(operand.dtype);
+    return Strided(ArrayPlace{*final, bytes}, strides);
+  });
+}
+
+//===-- The plan -----------------------------------------------------------------------------===//
+
+Error DeviceSegmentPlanner::planWork(const Work& work) {
+  int64_t left = sizes.time[0] - count * steps;
+  if (!left) {
+    // Sequences follow each other in memory, and so do their segments.
+    if (Error error = addSegments(work, {0, sizes.batch, 0, count, steps}))
+      return error;
+  }
+  for (int64_t sequence = 0; sequence < sizes.batch; ++sequence) {
+    int64_t last = sequence * count + count - 1;
+    if (left) {
+      if (Error error = addSegments(work, {sequence, 1, 0, count, steps}))
+        return error;
+      if (Error error = addRest(work, {sequence, 1, count * steps, 1, left}, last))
+        return error;
+      continue;
+    }
+    for (const OperandInfo& operand : compiled.kernels[work.kernel].operands) {
+      if (operand.role != Role::StateOut)
+        continue;
+      Expected<void*> final = arrayOf(operand);
+      if (!final)
+        return final.takeError();
+      const Slots& ends = work.ends.find(operand.name)->second;
+      int64_t bytes = ends.elements * runtime::byteWidth(operand.dtype);
+      if (*final)
+        launch.device->append(DeviceCopy{{*final, sequence * bytes}, ends.at(last), bytes});
+    }
+  }
+  return Error::success();
+}
+
+Expected<DeviceSegmentPlanner::Launch> DeviceSegmentPlanner::plan() {
+  launch.device = std::make_unique<DeviceArrays>(compiled.gpu);
+  for (const simt::KernelInfo& kernel : compiled.gpu->kernels())
+    if (!kernel.together.empty())
+      return createStringError("kernels have more arrays than " + compiled.gpu->device().name() +
+                               " has storage buffers, and such are not cut into segments");
+  bool isCut = cut();
+  for (size_t number = 0; number < compiled.formKernels; ++number) {
+    const KernelInfo& kernel = compiled.kernels[number];
+    bool carries = any_of(kernel.operands, [](const OperandInfo& each) { return each.isState(); });
+    if (isCut && carries) {
+      Expected<Work> work = makeWork(number);
+      if (!work)
+        return work.takeError();
+      if (Error error = planWork(*work))
+        return std::move(error);
+      continue;
+    }
+    Error error = add(number, {0, sizes.batch, 0, 1, sizes.time[0]},
+                      [&](const OperandInfo& operand) -> Expected<Strided> {
+                        Expected<void*> state = arrayOf(operand);
+                        if (!state)
+                          return state.takeError();
+                        return Strided(ArrayPlace{*state}, stridesOf(operand));
+                      });
+    if (error)
+      return std::move(error);
+  }
+  return std::move(launch);
+}

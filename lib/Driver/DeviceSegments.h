@@ -1,0 +1,85 @@
+/// Long sequences in segments on a device (DESIGN 4.6, ssmc/Derive/Segments.h): segments are
+/// sequences of their own to a kernel, all of them in one call.
+///
+/// A sequence of segments 0, 1 … n-1 of one length, and what is left over after them:
+///
+///   one call   the summaries of segments 0 … n-2
+///   one call   these summaries, one after the other, applied to the initial state: the states
+///              before segments 0 … n-1
+///   one call   the kernel on segments 0 … n-1
+///   one call   the kernel on what is left over, from the state after segment n-1
+///
+/// States whose coefficients depend on others come a level after them: two calls more. Kernels that
+/// carry no state take whole sequences. What is computed depends on the number of segments and the
+/// sizes alone.
+///
+/// For the forward pass of dense arrays: the stride of a sequence is that of its steps, times as
+/// many as there are. Sums of gradients over segments are not made here.
+#pragma once
+
+#include "DeviceArrays.h"
+
+namespace ssmc::driver {
+
+class DeviceSegmentPlanner {
+public:
+  using Launch = CompiledRecurrence::Launch;
+  DeviceSegmentPlanner(const CompiledRecurrence& compiled, const reference::Sizes& sizes,
+                       CompiledRecurrence::Find find, bool keepStates);
+  llvm::Expected<Launch> plan();
+
+private:
+  using KernelInfo = CompiledRecurrence::KernelInfo;
+  using OperandInfo = CompiledRecurrence::OperandInfo;
+  /// Arrays of one state of all heads, one for each segment of each sequence.
+  struct Slots {
+    runtime::Array* array = nullptr;
+    int64_t elements = 0; ///< of all heads
+    int64_t inner = 0;    ///< of one
+    ArrayPlace at(int64_t slot) const;
+  };
+  using SlotMap = std::map<std::string, Slots, std::less<>>;
+  struct Level {
+    size_t summary, apply; ///< numbers of kernels
+    SlotMap maps;          ///< of P and Q
+  };
+  /// One kernel and what its segments leave.
+  struct Work {
+    size_t kernel;
+    std::vector<Level> levels;
+    SlotMap starts; ///< states before each segment
+    SlotMap ends;   ///< states after each
+  };
+  /// Sequences that a call takes together, as segments of so many steps.
+  struct Span {
+    int64_t first, count;    ///< of sequences
+    int64_t begin, segments; ///< of steps before the first segment, and of segments of a sequence
+    int64_t steps;           ///< of a segment
+  };
+  /// Where an operand lies, and its four strides.
+  using Strided = std::pair<ArrayPlace, std::array<int64_t, 4>>;
+  using StateAt = llvm::function_ref<llvm::Expected<Strided>(const OperandInfo&)>;
+
+  bool cut();
+  std::vector<Level> findLevels(const KernelInfo& kernel) const;
+  llvm::Expected<Slots> makeSlots(const std::string& key, const OperandInfo& operand);
+  llvm::Expected<Work> makeWork(size_t number);
+  /// The array of an operand; null for a state that is not given or that nobody wants.
+  llvm::Expected<void*> arrayOf(const OperandInfo& operand);
+  std::array<int64_t, 4> stridesOf(const OperandInfo& operand) const;
+  llvm::Error add(size_t kernel, const Span& span, StateAt stateAt);
+  llvm::Error addApply(const Work& work, const Level& level, const Span& span, bool isFirst);
+  llvm::Error addSegments(const Work& work, const Span& span);
+  llvm::Error addRest(const Work& work, const Span& rest, int64_t slot);
+  llvm::Error planWork(const Work& work);
+
+  const CompiledRecurrence& compiled;
+  const reference::Sizes& sizes;
+  CompiledRecurrence::Find given;
+  bool keepStates;
+  Launch launch;
+  int64_t count = 1; ///< segments of a sequence
+  int64_t steps = 0; ///< of each
+};
+
+} // namespace ssmc::driver
