@@ -225,12 +225,12 @@ LogicalResult ChunkSegments::run(OpBuilder& builder, SpanMap& map) {
       map.sums.push_back(dependence.nameOf(state).str());
     }
   for (auto [number, level] : llvm::enumerate(findLevels(sums))) {
-    std::string suffix = number ? "_" + std::to_string(number) : "";
+    std::string suffix = number ? "_level" + std::to_string(number) : "";
     SpanLevel& made = map.levels.emplace_back();
-    if (failed(summarize(builder, level, (name + "_summary" + suffix).str(), made)))
+    if (failed(summarize(builder, level, (name + suffix + "_summary").str(), made)))
       return failure();
-    made.compose = makeCompose(builder, form, made, (name + "_compose" + suffix).str());
-    made.apply = makeApply(builder, form, made, (name + "_apply" + suffix).str());
+    made.compose = makeCompose(builder, form, made, (name + suffix + "_compose").str());
+    made.apply = makeApply(builder, form, made, (name + suffix + "_apply").str());
   }
   return success();
 }

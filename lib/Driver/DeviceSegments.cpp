@@ -2,6 +2,10 @@
 
 #include "ssmc/Driver/Driver.h"
 
+#include "llvm/ADT/StringExtras.h"
+
+#include <numeric>
+
 using namespace llvm;
 using namespace ssmc;
 using namespace ssmc::driver;
@@ -17,10 +21,14 @@ ArrayPlace DeviceSegmentPlanner::Slots::at(int64_t slot) const {
   return {array->getData(), slot * elements * runtime::byteWidth(array->getDType())};
 }
 
-/// The kernels NAME_summary and NAME_apply of a level, by NAME_apply.
-static std::string summaryOf(StringRef apply) {
-  auto [name, level] = apply.rsplit("_apply");
-  return (name + "_summary" + level).str();
+static bool carriesStates(const artifact::Kernel& kernel) {
+  return any_of(kernel.operands, [](const artifact::Operand& each) { return each.isState(); });
+}
+
+/// Whether a kernel is one of those of a summary: NAME_summary, NAME_summary_1 … are.
+static bool isOfSummary(StringRef kernel, StringRef summary) {
+  return kernel.consume_front(summary) &&
+         (kernel.empty() || (kernel.consume_front("_") && all_of(kernel, isDigit)));
 }
 
 /// The summaries of the states that a kernel carries, level by level: they come in that order.
@@ -33,17 +41,18 @@ DeviceSegmentPlanner::findLevels(const KernelInfo& kernel) const {
       return operand.role == Role::StateOut && operand.name == state;
     });
   };
-  auto summaries = ArrayRef(compiled.kernels).drop_front(compiled.formKernels);
-  for (auto [number, apply] : enumerate(summaries)) {
-    auto summary = llvm::find(summaries, StringRef(summaryOf(apply.name)));
-    bool isOfKernel = summary != summaries.end() && &*summary != &apply &&
-                      all_of(apply.operands, [&](const OperandInfo& operand) {
-                        return operand.role != Role::StateIn || carries(operand.name);
-                      });
-    if (isOfKernel)
-      levels.push_back({compiled.formKernels + (summary - summaries.begin()),
-                        compiled.formKernels + number,
-                        {}});
+  auto all = ArrayRef(compiled.kernels);
+  for (size_t apply = compiled.formKernels; apply < all.size(); ++apply) {
+    StringRef name = all[apply].name;
+    if (!name.consume_back("_apply") ||
+        !all_of(all[apply].operands, [&](const OperandInfo& operand) {
+          return operand.role != Role::StateIn || carries(operand.name);
+        }))
+      continue;
+    Level& level = levels.emplace_back(Level{{}, apply, {}});
+    for (size_t number = compiled.formKernels; number < all.size(); ++number)
+      if (isOfSummary(all[number].name, (name + "_summary").str()))
+        level.summaries.push_back(number);
   }
   return levels;
 }
@@ -52,8 +61,11 @@ DeviceSegmentPlanner::findLevels(const KernelInfo& kernel) const {
 /// but one.
 bool DeviceSegmentPlanner::cut() {
   int64_t tile = 1;
-  for (const KernelInfo& kernel : ArrayRef(compiled.kernels).take_front(compiled.formKernels))
-    tile = std::max(tile, kernel.tile);
+  for (auto [number, kernel] : enumerate(compiled.kernels)) {
+    StringRef name = kernel.name;
+    bool isOfSteps = number < compiled.formKernels || !name.ends_with("_apply");
+    tile = isOfSteps ? std::lcm(tile, kernel.tile) : tile;
+  }
   int64_t tiles = sizes.time[0] / tile;
   count = std::min(compiled.segments, tiles);
   if (count < 2)
@@ -116,8 +128,14 @@ Expected<DeviceSegmentPlanner::Work> DeviceSegmentPlanner::makeWork(size_t numbe
   return std::move(work);
 }
 
-Expected<void*> DeviceSegmentPlanner::arrayOf(const OperandInfo& operand) {
-  return compiled.place(operand, launch, sizes, {}, given, keepStates);
+Expected<void*> DeviceSegmentPlanner::arrayOf(size_t kernel, const OperandInfo& operand) {
+  if (kernel < compiled.formKernels || !operand.isTemporary())
+    return compiled.place(operand, launch, sizes, {}, given, keepStates);
+  // Kernels of each summary have temporaries of their own.
+  StringRef name = compiled.kernels[kernel].name;
+  OperandInfo own = operand;
+  own.name = (name.take_front(name.rfind("_summary")) + ":" + operand.name).str();
+  return compiled.place(own, launch, sizes, {}, given, keepStates);
 }
 
 std::array<int64_t, 4> DeviceSegmentPlanner::stridesOf(const OperandInfo& operand) const {
@@ -147,7 +165,7 @@ Error DeviceSegmentPlanner::add(size_t number, const Span& span, StateAt stateAt
       append_range(call.strides, state->second);
       continue;
     }
-    Expected<void*> array = arrayOf(operand);
+    Expected<void*> array = arrayOf(number, operand);
     if (!array)
       return array.takeError();
     std::array<int64_t, 4> strides = stridesOf(operand);
@@ -185,7 +203,7 @@ Error DeviceSegmentPlanner::addApply(const Work& work, const Level& level, const
       strides = stateStrides(count * slots.elements, slots.elements, slots.inner);
     };
     if (operand.role == Role::StateIn) {
-      Expected<void*> initial = arrayOf(operand);
+      Expected<void*> initial = arrayOf(level.apply, operand);
       if (!initial)
         return initial.takeError();
       strides = stridesOf(operand);
@@ -204,37 +222,58 @@ Error DeviceSegmentPlanner::addApply(const Work& work, const Level& level, const
   return Error::success();
 }
 
+/// A call for whole sequences.
+Error DeviceSegmentPlanner::addWhole(size_t number, int64_t first, int64_t sequences) {
+  return add(number, {first, sequences, 0, 1, sizes.time[0]},
+             [&](const OperandInfo& operand) -> Expected<Strided> {
+               Expected<void*> state = arrayOf(number, operand);
+               if (!state)
+                 return state.takeError();
+               return Strided(ArrayPlace{*state}, stridesOf(operand));
+             });
+}
+
+/// Where a state of a span's first segment lies, if it is one of those.
+DeviceSegmentPlanner::Strided DeviceSegmentPlanner::find(const SlotMap& map, StringRef name,
+                                                         const Span& span) const {
+  auto found = map.find(name);
+  if (found == map.end())
+    return {};
+  const Slots& slots = found->second;
+  return {slots.at(span.first * count), stateStrides(slots.elements, 0, slots.inner)};
+}
+
+Error DeviceSegmentPlanner::addSummaries(const Work& work, const Level& level, Span span) {
+  // The last segment's summary is nobody's; of several sequences it is made all the same, as
+  // segments are taken in one row.
+  if (span.count == 1)
+    --span.segments;
+  for (size_t number : level.summaries) {
+    Error error = carriesStates(compiled.kernels[number])
+                      ? add(number, span,
+                            [&](const OperandInfo& operand) -> Expected<Strided> {
+                              bool isOwn = level.maps.contains(operand.name);
+                              if (operand.role == Role::StateOut)
+                                return find(level.maps, operand.name, span);
+                              return isOwn ? Strided() : find(work.starts, operand.name, span);
+                            })
+                      : addWhole(number, span.first, span.count);
+    if (error)
+      return error;
+  }
+  return Error::success();
+}
+
 Error DeviceSegmentPlanner::addSegments(const Work& work, const Span& span) {
-  int64_t slot = span.first * count;
-  auto inSlots = [&](const SlotMap& map, StringRef name) -> Strided {
-    auto found = map.find(name);
-    if (found == map.end())
-      return {};
-    const Slots& slots = found->second;
-    return {slots.at(slot), stateStrides(slots.elements, 0, slots.inner)};
-  };
   for (const Level& level : work.levels) {
-    // The last segment's summary is nobody's; of several sequences it is made all the same, as
-    // segments are taken in one row.
-    Span summarised = span;
-    if (span.count == 1)
-      --summarised.segments;
-    if (Error error =
-            add(level.summary, summarised, [&](const OperandInfo& operand) -> Expected<Strided> {
-              bool isOwn = level.maps.contains(operand.name);
-              if (operand.role == Role::StateOut)
-                return inSlots(level.maps, operand.name);
-              if (isOwn)
-                return Strided();
-              return inSlots(work.starts, operand.name);
-            }))
+    if (Error error = addSummaries(work, level, span))
       return error;
     for (bool isFirst : {true, false})
       if (Error error = addApply(work, level, span, isFirst))
         return error;
   }
   return add(work.kernel, span, [&](const OperandInfo& operand) -> Expected<Strided> {
-    return inSlots(operand.role == Role::StateIn ? work.starts : work.ends, operand.name);
+    return find(operand.role == Role::StateIn ? work.starts : work.ends, operand.name, span);
   });
 }
 
@@ -245,7 +284,7 @@ Error DeviceSegmentPlanner::addRest(const Work& work, const Span& rest, int64_t 
       const Slots& ends = work.ends.find(operand.name)->second;
       return Strided(ends.at(slot), stateStrides(ends.elements, 0, ends.inner));
     }
-    Expected<void*> final = arrayOf(operand);
+    Expected<void*> final = arrayOf(work.kernel, operand);
     if (!final)
       return final.takeError();
     std::array<int64_t, 4> strides = stridesOf(operand);
@@ -275,7 +314,7 @@ Error DeviceSegmentPlanner::planWork(const Work& work) {
     for (const OperandInfo& operand : compiled.kernels[work.kernel].operands) {
       if (operand.role != Role::StateOut)
         continue;
-      Expected<void*> final = arrayOf(operand);
+      Expected<void*> final = arrayOf(work.kernel, operand);
       if (!final)
         return final.takeError();
       const Slots& ends = work.ends.find(operand.name)->second;
@@ -295,24 +334,15 @@ Expected<DeviceSegmentPlanner::Launch> DeviceSegmentPlanner::plan() {
                                " has storage buffers, and such are not cut into segments");
   bool isCut = cut();
   for (size_t number = 0; number < compiled.formKernels; ++number) {
-    const KernelInfo& kernel = compiled.kernels[number];
-    bool carries = any_of(kernel.operands, [](const OperandInfo& each) { return each.isState(); });
-    if (isCut && carries) {
-      Expected<Work> work = makeWork(number);
-      if (!work)
-        return work.takeError();
-      if (Error error = planWork(*work))
+    if (!isCut || !carriesStates(compiled.kernels[number])) {
+      if (Error error = addWhole(number, 0, sizes.batch))
         return std::move(error);
       continue;
     }
-    Error error = add(number, {0, sizes.batch, 0, 1, sizes.time[0]},
-                      [&](const OperandInfo& operand) -> Expected<Strided> {
-                        Expected<void*> state = arrayOf(operand);
-                        if (!state)
-                          return state.takeError();
-                        return Strided(ArrayPlace{*state}, stridesOf(operand));
-                      });
-    if (error)
+    Expected<Work> work = makeWork(number);
+    if (!work)
+      return work.takeError();
+    if (Error error = planWork(*work))
       return std::move(error);
   }
   return std::move(launch);

@@ -3,7 +3,7 @@
 ///
 /// A sequence of segments 0, 1 … n-1 of one length, and what is left over after them:
 ///
-///   one call   the summaries of segments 0 … n-2
+///   one call   the summaries of segments 0 … n-2 (or several: their kernels)
 ///   one call   these summaries, one after the other, applied to the initial state: the states
 ///              before segments 0 … n-1
 ///   one call   the kernel on segments 0 … n-1
@@ -40,8 +40,9 @@ private:
   };
   using SlotMap = std::map<std::string, Slots, std::less<>>;
   struct Level {
-    size_t summary, apply; ///< numbers of kernels
-    SlotMap maps;          ///< of P and Q
+    llvm::SmallVector<size_t> summaries; ///< numbers of kernels
+    size_t apply;
+    SlotMap maps; ///< of P and Q
   };
   /// One kernel and what its segments leave.
   struct Work {
@@ -65,10 +66,13 @@ private:
   llvm::Expected<Slots> makeSlots(const std::string& key, const OperandInfo& operand);
   llvm::Expected<Work> makeWork(size_t number);
   /// The array of an operand; null for a state that is not given or that nobody wants.
-  llvm::Expected<void*> arrayOf(const OperandInfo& operand);
+  llvm::Expected<void*> arrayOf(size_t kernel, const OperandInfo& operand);
   std::array<int64_t, 4> stridesOf(const OperandInfo& operand) const;
   llvm::Error add(size_t kernel, const Span& span, StateAt stateAt);
   llvm::Error addApply(const Work& work, const Level& level, const Span& span, bool isFirst);
+  Strided find(const SlotMap& map, llvm::StringRef name, const Span& span) const;
+  llvm::Error addWhole(size_t kernel, int64_t first, int64_t sequences);
+  llvm::Error addSummaries(const Work& work, const Level& level, Span span);
   llvm::Error addSegments(const Work& work, const Span& span);
   llvm::Error addRest(const Work& work, const Span& rest, int64_t slot);
   llvm::Error planWork(const Work& work);

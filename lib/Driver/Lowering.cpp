@@ -146,6 +146,13 @@ Error driver::lowerModule(mlir::ModuleOp module, Stage stage, const LoweringOpti
                            : options.dtype == DType::F16 ? mlir::Type(builder.getF16Type())
                                                          : mlir::Type(builder.getF32Type());
   for (ssm::RecurrenceOp form : recurrencesOf(module)) {
+    // Where a step is the summary of a span and that has a matrix, threads have no room for
+    // several.
+    bool isOfSummaries = form.getForm() == "apply" || form.getForm() == "compose";
+    bool multiplies =
+        isOfSummaries &&
+        form.walk([](ssm::SumOp) { return mlir::WalkResult::interrupt(); }).wasInterrupted();
+    scheduling.tokenTile = options.threads && multiplies ? 1 : schedule::Options().tokenTile;
     if (mlir::failed(schedule::scheduleForm(form, scheduling)))
       return make_error<InternalError>("stage 'schedule' failed");
     form.erase();

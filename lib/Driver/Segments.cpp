@@ -58,10 +58,8 @@ Expected<SegmentPlanner::Work> SegmentPlanner::makeWork(const KernelInfo& kernel
   Work work{kernel, {}, {}, {}};
   std::string key = std::to_string(number) + ":";
   for (unsigned level = 0;; ++level) {
-    std::string suffix = level ? "_" + std::to_string(level) : "";
-    Level made{this->find(kernel.name + "_summary" + suffix),
-               this->find(kernel.name + "_apply" + suffix),
-               {}};
+    std::string name = kernel.name + (level ? "_level" + std::to_string(level) : "");
+    Level made{this->find(name + "_summary"), this->find(name + "_apply"), {}};
     if (!made.summary || !made.apply)
       break;
     for (const OperandInfo& operand : made.apply->operands) {

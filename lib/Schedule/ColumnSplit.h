@@ -30,6 +30,12 @@ mlir::DictionaryAttr stepsOf(tile::SequenceOp sequence);
 /// nothing in it reads then. Stores in it have no part in what it carried.
 void carryNothing(tile::SequenceOp& sequence);
 
+/// Puts one that carries some of the values alone in place of a sequence that carries more, without
+/// the stores of the others.
+void keepCarried(tile::SequenceOp& sequence, llvm::ArrayRef<unsigned> kept);
+/// Adds the ops of a block that some values are made of.
+void addSlice(mlir::ValueRange values, mlir::Block* block, llvm::DenseSet<mlir::Operation*>& slice);
+
 class ColumnSplit {
 public:
   ColumnSplit(tile::KernelOp kernel, llvm::StringRef prefix)
@@ -54,7 +60,6 @@ private:
   void moveLateStores();
   llvm::SmallVector<tile::StoreOp> findLateStores();
   void takeTotals();
-  void keepCarried(tile::SequenceOp& old, llvm::ArrayRef<unsigned> kept);
   bool admits(mlir::Operation* op);
   void invert(ssm::SolveOp solve);
   std::optional<std::pair<llvm::StringRef, llvm::StringRef>> triangleOf(mlir::Value value);

@@ -63,8 +63,7 @@ bool ColumnSplit::admits(Operation* op) {
   return op->hasTrait<ssm::Pointwise>() || isa<ssm::BroadcastOp, tile::YieldOp>(op);
 }
 
-/// The ops of a block that some values are made of.
-static void addSlice(ValueRange values, Block* block, DenseSet<Operation*>& slice) {
+void schedule::addSlice(ValueRange values, Block* block, DenseSet<Operation*>& slice) {
   for (Value value : values)
     if (Operation* op = value.getDefiningOp();
         op && op->getBlock() == block && slice.insert(op).second) {
@@ -82,8 +81,10 @@ bool ColumnSplit::keepsColumnsApart() {
   DenseSet<Operation*> slice;
   addSlice(sequence.getYield().getValues(), sequence.getBlock(), slice);
   auto isApart = [&](Operation* op) { return !isOfColumns(op) || admits(op); };
+  // (What a state begins with where none is given may tell its positions, as an identity does.)
   return llvm::all_of(slice, isApart) && llvm::all_of(*kernel.getBlock(), [&](Operation& op) {
-           return &op == sequence || isApart(&op);
+           return &op == sequence || isApart(&op) || isa<ssm::PositionOp>(op) ||
+                  op.hasTrait<ssm::Pointwise>();
          });
 }
 

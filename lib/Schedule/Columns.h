@@ -11,6 +11,11 @@ namespace ssmc::schedule {
 /// passes between them is named after `prefix`. The kernel itself where it is no such.
 llvm::SmallVector<tile::KernelOp> splitColumns(tile::KernelOp kernel, llvm::StringRef prefix);
 
+/// Takes a kernel that writes nothing but what it ends with apart into one for each group of
+/// carried values that have no part in each other: a span's offset and its transition, say, which
+/// have columns of their own. The kernel itself where there is one group, or where it writes more.
+llvm::SmallVector<tile::KernelOp> splitCarried(tile::KernelOp kernel);
+
 /// Makes x + d u of a triangular system's solution u the solution of another one, where that spares
 /// a product (lib/Schedule/PushThrough.cpp says which). What is not wanted any more stays.
 void pushThrough(ssm::SolveOp solve);

@@ -22,10 +22,12 @@ FailureOr<SmallVector<tile::KernelOp>> schedule::scheduleForm(ssm::RecurrenceOp 
     if (failed(kernel))
       return failure();
     auto factors = kernel->getFactorType();
-    if (options.columns && factors && factors->isBF16())
-      kernels.append(splitColumns(*kernel, "pre" + std::to_string(kernels.size())));
-    else
+    if (!options.columns || !factors || !factors->isBF16()) {
       kernels.push_back(*kernel);
+      continue;
+    }
+    for (tile::KernelOp part : splitCarried(*kernel))
+      kernels.append(splitColumns(part, "pre" + std::to_string(kernels.size())));
   }
   // (All of a form or none: what one writes another reads.)
   if (options.columns && llvm::all_of(kernels, [](tile::KernelOp kernel) {

@@ -275,6 +275,24 @@ void KernelBuilder::buildTile() {
                               atEveryStep(update.getValue()));
 }
 
+/// The body of a fold over one step, in its place; what it stacks has no axis for steps, like all
+/// tiles of one.
+static SmallVector<Value> inlineOneStep(OpBuilder& builder, ssm::FoldOp fold) {
+  IRMapping mapping;
+  mapping.map(fold.getBlock()->getArguments(), fold.getInits());
+  SmallVector<Value> results;
+  for (Operation& op : *fold.getBlock()) {
+    if (auto yield = dyn_cast<ssm::YieldOp>(op)) {
+      for (Value value : yield.getValues())
+        results.push_back(mapping.lookup(value));
+    } else {
+      builder.clone(op, mapping);
+    }
+  }
+  fold.erase();
+  return results;
+}
+
 /// The loop itself. Block arguments of the enclosing sequence are the registers'
 /// values before the tile.
 void KernelBuilder::buildLoop() {
@@ -314,9 +332,11 @@ void KernelBuilder::buildLoop() {
       yields.push_back(emitInLoop(value));
     ssm::YieldOp::create(builder, pass.getLoc(), yields);
   }
-  for (auto [value, result] : llvm::zip(stacked, fold.getResults().drop_front(inits.size())))
+  SmallVector<Value> results = timeAxis.getSize() == 1 ? inlineOneStep(builder, fold)
+                                                       : SmallVector<Value>(fold.getResults());
+  for (auto [value, result] : llvm::zip(stacked, ArrayRef(results).drop_front(inits.size())))
     tiled[value] = result;
-  tile::YieldOp::create(builder, pass.getLoc(), fold.getResults().take_front(inits.size()));
+  tile::YieldOp::create(builder, pass.getLoc(), ArrayRef(results).take_front(inits.size()));
   builder.setInsertionPoint(builder.getInsertionBlock()->getTerminator());
 }
 

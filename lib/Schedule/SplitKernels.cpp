@@ -4,6 +4,7 @@
 // else that the second kernel reads of the first is f32, with at most one label.
 #include "ColumnSplit.h"
 
+#include "llvm/ADT/EquivalenceClasses.h"
 #include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
@@ -76,11 +77,8 @@ void ColumnSplit::takeTotals() {
   eraseUnused(sums.getBlock());
 }
 
-/// A sequence that carries some of the values alone, in place of one that carries more, and no
-/// stores of the others.
-void ColumnSplit::keepCarried(tile::SequenceOp& old, ArrayRef<unsigned> kept) {
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPoint(old);
+void schedule::keepCarried(tile::SequenceOp& old, ArrayRef<unsigned> kept) {
+  OpBuilder b(old);
   SmallVector<Value> inits, values;
   for (unsigned number : kept) {
     inits.push_back(old.getInits()[number]);
@@ -103,6 +101,62 @@ void ColumnSplit::keepCarried(tile::SequenceOp& old, ArrayRef<unsigned> kept) {
       body->eraseArgument(i);
   old.erase();
   old = fresh;
+}
+
+/// For each carried value the least one that it has a part in, or that has a part in it, or in
+/// something that both have a part in.
+static SmallVector<unsigned> groupsOf(tile::SequenceOp sequence) {
+  llvm::EquivalenceClasses<unsigned> classes;
+  Block* body = sequence.getBlock();
+  for (auto [number, value] : llvm::enumerate(sequence.getYield().getValues())) {
+    classes.insert(number);
+    auto meet = [&, number = unsigned(number)](Value operand) {
+      if (auto argument = dyn_cast<BlockArgument>(operand); argument && argument.getOwner() == body)
+        classes.unionSets(number, argument.getArgNumber());
+    };
+    DenseSet<Operation*> slice;
+    addSlice(value, body, slice);
+    meet(value);
+    for (Operation* op : slice)
+      op->walk([&](Operation* inner) { llvm::for_each(inner->getOperands(), meet); });
+  }
+  SmallVector<unsigned> groups;
+  for (unsigned number = 0; number < sequence.getInits().size(); ++number)
+    groups.push_back(*std::min_element(classes.findLeader(number), classes.member_end()));
+  return groups;
+}
+
+SmallVector<tile::KernelOp> schedule::splitCarried(tile::KernelOp kernel) {
+  auto sequences = kernel.getBlock()->getOps<tile::SequenceOp>();
+  if (!llvm::hasSingleElement(sequences))
+    return {kernel};
+  tile::SequenceOp sequence = *sequences.begin();
+  bool writes = false;
+  sequence.walk([&](tile::StoreOp) { writes = true; });
+  // (What is made of several of them is no group's own.)
+  bool isStored = llvm::all_of(sequence->getUsers(), llvm::IsaPred<tile::StoreOp>);
+  SmallVector<unsigned> groups = groupsOf(sequence), leaders(groups);
+  llvm::sort(leaders);
+  leaders.erase(llvm::unique(leaders), leaders.end());
+  if (writes || !isStored || leaders.size() < 2)
+    return {kernel};
+  DictionaryAttr steps = stepsOf(sequence);
+  SmallVector<tile::KernelOp> made;
+  for (unsigned leader : leaders) {
+    SmallVector<unsigned> kept;
+    for (auto [number, group] : llvm::enumerate(groups))
+      if (group == leader)
+        kept.push_back(number);
+    auto copy = cast<tile::KernelOp>(OpBuilder(kernel).clone(*kernel));
+    tile::SequenceOp part = *copy.getBlock()->getOps<tile::SequenceOp>().begin();
+    keepCarried(part, kept);
+    part->setAttr("tile.steps", steps);
+    eraseUnused(copy.getBlock());
+    setOperands(copy, kernel.getOperandsAttr().getValue());
+    made.push_back(copy);
+  }
+  kernel.erase();
+  return made;
 }
 
 void ColumnSplit::addTemporary(StringRef name, ArrayType type, Type storage) {

@@ -57,6 +57,9 @@ FEW_BUFFERS = "vulkan:few.json"
 # Subgroups that exchange values, of the least size that an implementation has.
 SUBGROUPS = "vulkan:subgroups.json"
 EXCHANGING = ("gated_delta_rule", "retnet")  # In the sample, of those whose sums use them.
+# Cut into segments: by a decay, by a matrix, in two levels. Steps that make whole segments, and those that leave a rest.
+SEGMENTED = ("gla", "deltanet", "mlstm")
+SEGMENTS, SEGMENTED_STEPS = 3, (24, 31)
 SEQUENCES = [0, 0, 21, 22, 22, 37]
 BOUNDS = {"f32": 1e-5, "bf16": 4e-3, "f16": 4e-3}
 SECONDS = 600
@@ -73,10 +76,11 @@ class Case:
     grad: bool = False
     wide: bool = False  # columns for most threads of a block, which then work on their own
     profile: str = "vulkan"  # of what runs
+    segments: bool = False
 
     def __str__(self):
         block = "" if self.form == "recurrent" else f" {self.steps}"
-        words = " grad" * self.grad + " wide" * self.wide
+        words = " grad" * self.grad + " wide" * self.wide + " segments" * self.segments
         profile = "" if self.profile == "vulkan" else f" {self.profile}"
         return f"{self.what} {self.recurrence} {self.form}{block}{words} {self.dtype}, {self.on}{profile}"
 
@@ -109,6 +113,8 @@ def cases(names, drivers, everything):
             few = "run" if driver == "lavapipe" else what
             if number % 6 == 4 and name not in DENSE:
                 yield Case(few, driver, name, "recurrent", profile=FEW_BUFFERS)
+            if name in SEGMENTED and driver == "lavapipe":
+                yield Case("run", driver, name, "chunked", segments=True)
             if name in EXCHANGING:
                 yield Case(few, driver, name, "chunked", wide=True, profile=SUBGROUPS)
             form = FORMS[(number + (driver == "lavapipe")) % 3]
@@ -237,18 +243,25 @@ class Sweep:
         return problems_of(done)
 
     def run(self, case, folder):
-        """Packed sequences, where there is one time axis."""
-        arguments = ["run", *self.arguments(case), "--heads", 2]
-        if two_axes(case.recurrence):
-            arguments += ["--time", "5,7", "--batch", 2]
-        else:
+        """Packed sequences, where there is one time axis; in segments, sequences side by side."""
+        if case.segments:
+            return [problem for steps in SEGMENTED_STEPS
+                    for problem in self.compare(case, ["--time", steps, "--batch", 2], folder)]
+        arguments = ["--time", "5,7", "--batch", 2]
+        if not two_axes(case.recurrence):
             np.save(folder / "offsets.npy", np.array(SEQUENCES))
-            arguments += ["--time", SEQUENCES[-1], "--cu-seqlens", "offsets.npy"]
+            arguments = ["--time", SEQUENCES[-1], "--cu-seqlens", "offsets.npy"]
+        return self.compare(case, arguments, folder)
+
+    def compare(self, case, sizes, folder):
+        arguments = ["run", *self.arguments(case), "--heads", 2, *sizes]
         results = {}
         for target in ("reference", "vulkan"):
             files = {name: f"{target}-{name}.npy" for name in outputs(case.recurrence)}
             wanted = [part for name, path in files.items() for part in ("--out", f"{name}={path}")]
             form = arguments if target == "vulkan" else without(arguments, "--form", "--chunk")
+            if target == "vulkan" and case.segments:
+                form = [*form, "--segments", SEGMENTS]
             named = case.profile if target == "vulkan" else target
             done = self.start([*form, *wanted, "--target", named], case.on, folder)
             if problems := problems_of(done):

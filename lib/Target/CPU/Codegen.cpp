@@ -59,8 +59,8 @@ std::optional<std::string> ssmc::cpu::compile(ModuleOp module, const TargetSpec&
   context->appendDialectRegistry(registry);
 
   PassManager manager(context);
-  // Once, at the end: after each pass it would be a tenth of the time that a kernel takes. Passes run one by one verify
-  // theirs.
+  // Once, at the end: after each pass it would be a tenth of the time that a kernel takes. Passes
+  // run one by one verify theirs.
   manager.enableVerifier(false);
   buildPipeline(manager, target);
   if (failed(manager.run(module)) || failed(verify(module))) {

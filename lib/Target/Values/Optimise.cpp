@@ -10,9 +10,9 @@ void ssmc::target::optimise(llvm::Module& module, llvm::TargetMachine& machine, 
   tuning.LoopVectorization = false;
   tuning.SLPVectorization = false;
   tuning.LoopUnrolling = unrollsLoops;
-  // What takes a third of the time and changes nothing in what emitters write: a search for loads that repeat a store of the
-  // round before, which compares all accesses of a loop with each other, and loops that are asked whether to be unrolled where
-  // none is to be.
+  // What takes a third of the time and changes nothing in what emitters write: a search for loads
+  // that repeat a store of the round before, which compares all accesses of a loop with each other,
+  // and loops that are asked whether to be unrolled where none is to be.
   llvm::PassInstrumentationCallbacks callbacks;
   callbacks.registerShouldRunOptionalPassCallback([=](llvm::StringRef pass, llvm::Any) {
     return pass != "LoopLoadEliminationPass" &&
