@@ -128,14 +128,8 @@ Expected<DeviceSegmentPlanner::Work> DeviceSegmentPlanner::makeWork(size_t numbe
   return std::move(work);
 }
 
-Expected<void*> DeviceSegmentPlanner::arrayOf(size_t kernel, const OperandInfo& operand) {
-  if (kernel < compiled.formKernels || !operand.isTemporary())
-    return compiled.place(operand, launch, sizes, {}, given, keepStates);
-  // Kernels of each summary have temporaries of their own.
-  StringRef name = compiled.kernels[kernel].name;
-  OperandInfo own = operand;
-  own.name = (name.take_front(name.rfind("_summary")) + ":" + operand.name).str();
-  return compiled.place(own, launch, sizes, {}, given, keepStates);
+Expected<void*> DeviceSegmentPlanner::arrayOf(const OperandInfo& operand) {
+  return compiled.place(operand, launch, sizes, {}, given, keepStates);
 }
 
 std::array<int64_t, 4> DeviceSegmentPlanner::stridesOf(const OperandInfo& operand) const {
@@ -165,7 +159,7 @@ Error DeviceSegmentPlanner::add(size_t number, const Span& span, StateAt stateAt
       append_range(call.strides, state->second);
       continue;
     }
-    Expected<void*> array = arrayOf(number, operand);
+    Expected<void*> array = arrayOf(operand);
     if (!array)
       return array.takeError();
     std::array<int64_t, 4> strides = stridesOf(operand);
@@ -203,7 +197,7 @@ Error DeviceSegmentPlanner::addApply(const Work& work, const Level& level, const
       strides = stateStrides(count * slots.elements, slots.elements, slots.inner);
     };
     if (operand.role == Role::StateIn) {
-      Expected<void*> initial = arrayOf(level.apply, operand);
+      Expected<void*> initial = arrayOf(operand);
       if (!initial)
         return initial.takeError();
       strides = stridesOf(operand);
@@ -226,7 +220,7 @@ Error DeviceSegmentPlanner::addApply(const Work& work, const Level& level, const
 Error DeviceSegmentPlanner::addWhole(size_t number, int64_t first, int64_t sequences) {
   return add(number, {first, sequences, 0, 1, sizes.time[0]},
              [&](const OperandInfo& operand) -> Expected<Strided> {
-               Expected<void*> state = arrayOf(number, operand);
+               Expected<void*> state = arrayOf(operand);
                if (!state)
                  return state.takeError();
                return Strided(ArrayPlace{*state}, stridesOf(operand));
@@ -284,7 +278,7 @@ Error DeviceSegmentPlanner::addRest(const Work& work, const Span& rest, int64_t 
       const Slots& ends = work.ends.find(operand.name)->second;
       return Strided(ends.at(slot), stateStrides(ends.elements, 0, ends.inner));
     }
-    Expected<void*> final = arrayOf(work.kernel, operand);
+    Expected<void*> final = arrayOf(operand);
     if (!final)
       return final.takeError();
     std::array<int64_t, 4> strides = stridesOf(operand);
@@ -314,7 +308,7 @@ Error DeviceSegmentPlanner::planWork(const Work& work) {
     for (const OperandInfo& operand : compiled.kernels[work.kernel].operands) {
       if (operand.role != Role::StateOut)
         continue;
-      Expected<void*> final = arrayOf(work.kernel, operand);
+      Expected<void*> final = arrayOf(operand);
       if (!final)
         return final.takeError();
       const Slots& ends = work.ends.find(operand.name)->second;

@@ -66,7 +66,7 @@ private:
   llvm::Expected<Slots> makeSlots(const std::string& key, const OperandInfo& operand);
   llvm::Expected<Work> makeWork(size_t number);
   /// The array of an operand; null for a state that is not given or that nobody wants.
-  llvm::Expected<void*> arrayOf(size_t kernel, const OperandInfo& operand);
+  llvm::Expected<void*> arrayOf(const OperandInfo& operand);
   std::array<int64_t, 4> stridesOf(const OperandInfo& operand) const;
   llvm::Error add(size_t kernel, const Span& span, StateAt stateAt);
   llvm::Error addApply(const Work& work, const Level& level, const Span& span, bool isFirst);

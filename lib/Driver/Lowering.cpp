@@ -145,6 +145,7 @@ Error driver::lowerModule(mlir::ModuleOp module, Stage stage, const LoweringOpti
   scheduling.operandType = options.dtype == DType::BF16  ? mlir::Type(builder.getBF16Type())
                            : options.dtype == DType::F16 ? mlir::Type(builder.getF16Type())
                                                          : mlir::Type(builder.getF32Type());
+  SmallVector<SmallVector<tile::KernelOp>> kernels;
   for (ssm::RecurrenceOp form : recurrencesOf(module)) {
     // Where a step is the summary of a span and that has a matrix, threads have no room for
     // several.
@@ -153,10 +154,16 @@ Error driver::lowerModule(mlir::ModuleOp module, Stage stage, const LoweringOpti
         isOfSummaries &&
         form.walk([](ssm::SumOp) { return mlir::WalkResult::interrupt(); }).wasInterrupted();
     scheduling.tokenTile = options.threads && multiplies ? 1 : schedule::Options().tokenTile;
-    if (mlir::failed(schedule::scheduleForm(form, scheduling)))
+    // Temporaries of all forms lie side by side.
+    scheduling.temporaries = kernels.empty() ? "pre" : (form.getSymName() + ".pre").str();
+    auto made = schedule::scheduleForm(form, scheduling);
+    if (mlir::failed(made))
       return make_error<InternalError>("stage 'schedule' failed");
+    kernels.push_back(*made);
     form.erase();
   }
+  if (options.threads)
+    schedule::shareTemporaries(kernels);
   derive::expandSteps(module, options.threads ? simt::lowersSteps : cpu::lowersSteps);
   if (options.threads || (options.sharesGroups && options.segments <= 1 && !options.summaries))
     schedule::shareGroups(module);

@@ -27,7 +27,7 @@ FailureOr<SmallVector<tile::KernelOp>> schedule::scheduleForm(ssm::RecurrenceOp 
       continue;
     }
     for (tile::KernelOp part : splitCarried(*kernel))
-      kernels.append(splitColumns(part, "pre" + std::to_string(kernels.size())));
+      kernels.append(splitColumns(part, options.temporaries + std::to_string(kernels.size())));
   }
   // (All of a form or none: what one writes another reads.)
   if (options.columns && llvm::all_of(kernels, [](tile::KernelOp kernel) {

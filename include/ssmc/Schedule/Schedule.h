@@ -20,6 +20,8 @@ struct Options {
   /// Whether kernels of chunks are taken apart where they carry states whose columns never meet
   /// (lib/Schedule/Columns.cpp): into one for all chunks at once and one for the columns.
   bool columns = false;
+  /// What temporaries are called that kernels of one form pass on to each other, with a number.
+  std::string temporaries = "pre";
   /// Steps that are staged together.
   int64_t tokenTile = 16;
 };
@@ -39,6 +41,11 @@ mlir::FailureOr<tile::KernelOp> scheduleChunk(ssm::RecurrenceOp form, ssm::Chunk
 /// The kernel of one pass of a recurrent form.
 mlir::FailureOr<tile::KernelOp> schedulePass(ssm::RecurrenceOp form, ssm::PassOp pass,
                                              const Options& options, llvm::StringRef name);
+
+/// Has what kernels without states make alike made once: by the first form's, where they precede
+/// what carries states, or by the first of the others that makes it. Kernels that are left with
+/// nothing to make are erased; those of each form are numbered anew.
+void shareTemporaries(llvm::MutableArrayRef<llvm::SmallVector<tile::KernelOp>> forms);
 
 /// Takes what heads of a group would compute alike out of a module's kernels, where it sums up, to
 /// kernels that run once for each group, before them.

@@ -1,0 +1,162 @@
+// What kernels without states make alike, of a form and of the summaries of its spans: once.
+//
+// A solve's inverse is wanted by the kernel that carries the states, by the one that carries a
+// span's offset and by the one that carries its transition. Each form is taken apart on its own, so
+// that each has a kernel that makes it. Ops with equal operands and attributes make equal values;
+// what a later kernel stores and an earlier one has, is stored by that one, and read from there.
+#include "ColumnSplit.h"
+#include "ssmc/Schedule/Schedule.h"
+
+using namespace mlir;
+using namespace ssmc;
+using namespace ssmc::schedule;
+using tile::OperandAttr;
+using tile::Role;
+
+namespace {
+
+/// A kernel whose tiles of steps do not wait for each other.
+struct Maker {
+  tile::KernelOp kernel;
+  tile::SequenceOp sequence;
+
+  explicit Maker(tile::KernelOp kernel) : kernel(kernel) {
+    auto sequences = kernel.getBlock()->getOps<tile::SequenceOp>();
+    if (llvm::hasSingleElement(sequences) && (*sequences.begin()).getInits().empty())
+      sequence = *sequences.begin();
+  }
+  bool takesSteps(Maker& other) {
+    return sequence && other.sequence && sequence.getAxis() == other.sequence.getAxis() &&
+           sequence.getTimeAxis() == other.sequence.getTimeAxis() &&
+           sequence.getReverse() == other.sequence.getReverse();
+  }
+  OperandAttr operandOf(tile::StoreOp store) {
+    return kernel.getOperandAt(kernel.findStored(store.getName()));
+  }
+};
+
+/// A name that loads have instead of another.
+struct Renamed {
+  OperandAttr from, to;
+};
+
+} // namespace
+
+/// Adds those values of a block that another one has, with which of them they are.
+static void findEqual(Maker& later, Block* block, Maker& earlier, Block* other,
+                      DenseMap<Value, Value>& equal) {
+  auto check = [&](Value mine, Value theirs) {
+    return success(mine == theirs || equal.lookup(mine) == theirs);
+  };
+  auto mark = [&](Value mine, Value theirs) { equal[mine] = theirs; };
+  for (Operation& op : *block) {
+    if (op.getNumResults() == 0)
+      continue;
+    for (Operation& candidate : *other) {
+      if (candidate.getName() != op.getName())
+        continue;
+      // Loads of one name are of one array where both kernels say the same of it.
+      if (auto load = dyn_cast<tile::LoadOp>(op)) {
+        auto theirs = cast<tile::LoadOp>(candidate);
+        if (load.getName() != theirs.getName() ||
+            later.kernel.getOperandAt(later.kernel.findLoaded(load.getName())) !=
+                earlier.kernel.getOperandAt(earlier.kernel.findLoaded(load.getName())))
+          continue;
+      }
+      if (!OperationEquivalence::isEquivalentTo(&op, &candidate, check, mark,
+                                                OperationEquivalence::IgnoreLocations))
+        continue;
+      for (auto [mine, theirs] : llvm::zip(op.getResults(), candidate.getResults()))
+        equal[mine] = theirs;
+      break;
+    }
+  }
+}
+
+/// Takes from a kernel the stores that an earlier one can do.
+static void takeStores(Maker& later, Maker& earlier, SmallVector<Renamed>& renamed) {
+  DenseMap<Value, Value> equal;
+  findEqual(later, later.kernel.getBlock(), earlier, earlier.kernel.getBlock(), equal);
+  findEqual(later, later.sequence.getBlock(), earlier, earlier.sequence.getBlock(), equal);
+  SmallVector<Attribute> operands(earlier.kernel.getOperandsAttr().getValue());
+  for (auto store :
+       llvm::make_early_inc_range(later.sequence.getBlock()->getOps<tile::StoreOp>())) {
+    OperandAttr operand = later.operandOf(store);
+    Value value = equal.lookup(store.getValue());
+    if (!value || operand.getRole() != Role::ChunkTemp || store.getPart() != tile::Part::Whole)
+      continue;
+    auto stores = earlier.sequence.getBlock()->getOps<tile::StoreOp>();
+    auto found = llvm::find_if(stores, [&](tile::StoreOp other) {
+      OperandAttr theirs = earlier.operandOf(other);
+      return other.getValue() == value && other.getRest() == store.getRest() &&
+             other.getPart() == store.getPart() && theirs.getRole() == operand.getRole() &&
+             theirs.getAxes() == operand.getAxes() && theirs.getStorage() == operand.getStorage() &&
+             theirs.getScope() == operand.getScope();
+    });
+    if (found != stores.end()) {
+      renamed.push_back({operand, earlier.operandOf(*found)});
+    } else {
+      OpBuilder b(earlier.sequence.getBlock()->getTerminator());
+      auto made = cast<tile::StoreOp>(b.clone(*store));
+      made->setOperand(0, value);
+      operands.push_back(operand);
+      earlier.kernel.setOperandsAttr(b.getArrayAttr(operands));
+    }
+    store.erase();
+  }
+}
+
+/// What a kernel loads it loads by other names.
+static void rename(tile::KernelOp kernel, ArrayRef<Renamed> renamed) {
+  Builder b(kernel.getContext());
+  SmallVector<Attribute> operands(kernel.getOperandsAttr().getValue());
+  for (const Renamed& each : renamed) {
+    for (Attribute& operand : operands)
+      if (operand == each.from)
+        operand = each.to;
+    kernel.walk([&](tile::LoadOp load) {
+      if (load.getName() == each.from.getName().getValue())
+        load.setName(each.to.getName().getValue());
+    });
+  }
+  // (Two names may have become one.)
+  llvm::SetVector<Attribute> unique(operands.begin(), operands.end());
+  kernel.setOperandsAttr(b.getArrayAttr(unique.getArrayRef()));
+}
+
+void schedule::shareTemporaries(MutableArrayRef<SmallVector<tile::KernelOp>> forms) {
+  SmallVector<Maker> makers;
+  for (SmallVector<tile::KernelOp>& form : forms) {
+    std::string name = form.front().getSymName().str();
+    SmallVector<Renamed> renamed;
+    SmallVector<tile::KernelOp> left;
+    bool carries = false;
+    for (tile::KernelOp kernel : form) {
+      Maker maker(kernel);
+      // (Of the first form nothing is taken. Its kernels after states may read what is not there
+      // before.)
+      if (&form != &forms.front() && maker.sequence) {
+        for (Maker& earlier : makers)
+          if (maker.takesSteps(earlier))
+            takeStores(maker, earlier, renamed);
+        eraseUnused(maker.sequence.getBlock());
+        eraseUnused(kernel.getBlock());
+        setOperands(kernel, SmallVector<Attribute>(kernel.getOperandsAttr().getValue()));
+        if (maker.sequence.getBlock()->getOps<tile::StoreOp>().empty()) {
+          kernel.erase();
+          continue;
+        }
+      }
+      carries |= !maker.sequence;
+      if (!carries || &form != &forms.front())
+        if (maker.sequence)
+          makers.push_back(maker);
+      left.push_back(kernel);
+    }
+    for (auto [index, kernel] : llvm::enumerate(left)) {
+      rename(kernel, renamed);
+      kernel.setSymName(index ? name + "_" + std::to_string(index) : name);
+    }
+    form = left;
+  }
+}
