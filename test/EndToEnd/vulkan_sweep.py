@@ -353,7 +353,8 @@ def refusals(drivers):
     yield ("modules without sizes", none, [ZOO / "gla.ssm", "-o", "modules", "--emit", "spirv", "--target", "vulkan"],
            ["dim"])
     for driver in drivers:
-        yield f"segments, {driver}", driver, [*run, "vulkan", "--segments", "2"], ["--segments"]
+        yield (f"gradients of segments, {driver}", driver,
+               ["bench", *spec, "--target", "vulkan", "--segments", "2", "--grad"], ["--segments with gradients"])
         yield f"a profile beyond the device, {driver}", driver, [*run, "vulkan:nvidia-hopper"], ["nvidia-hopper"]
         yield (f"subgroups that are too large, {driver}", driver, [*run, "vulkan:large-subgroups.json"],
                ["subgroups of 32", "large-subgroups.json"])

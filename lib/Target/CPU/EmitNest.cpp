@@ -84,7 +84,7 @@ static int64_t laneScore(Emitter& e, Value value, StringRef label, DenseSet<Valu
   return score;
 }
 
-StringRef Emitter::chooseLane(const Nest& nest, const Point& outer) {
+StringRef Emitter::chooseLane(const Nest& nest, const Point& outer, bool allSteps) {
   if (!outer.lane().empty())
     return {};
   StringRef best;
@@ -112,7 +112,8 @@ StringRef Emitter::chooseLane(const Nest& nest, const Point& outer) {
       touchesUser |= item.target.place == Buffer::Place::User || llvm::any_of(seen, isUser);
     }
     // Steps past the end of a sequence may be computed, but not read, written or counted in a sum.
-    if (isInterleaved || (dynamicExtents.count(label) && (touchesUser || isReduced)))
+    bool isCut = dynamicExtents.count(label) && !allSteps;
+    if (isInterleaved || (isCut && (touchesUser || isReduced)))
       continue;
     if (extent < 4)
       score -= 3;
@@ -126,40 +127,68 @@ StringRef Emitter::chooseLane(const Nest& nest, const Point& outer) {
 
 //===-- nests --------------------------------------------------------------------------------===//
 
+/// Whether a nest does nothing but read rows along a label from an array of the caller's.
+bool Emitter::copiesRows(const Nest& nest, StringRef label) const {
+  if (nest.items.size() != 1 || nest.reduces() || !nest.wholes().empty())
+    return false;
+  auto source = buffers.find(nest.items.front().computed());
+  return source != buffers.end() && source->second.place == Buffer::Place::User &&
+         source->second.isUnit(label);
+}
+
 void Emitter::emitNest(Nest& nest, const Point& outer) {
   llvm::erase_if(nest.items,
                  [&](Item& item) { return outer.indices.empty() && copyTransposed(item); });
   if (nest.items.empty())
     return;
-  {
-    Scope scope(*this);
-    bool reduces = nest.reduces();
-    StringRef lane = chooseLane(nest, outer);
-    SmallVector<StringRef> kept, labels;
-    // The order of the first buffer, its contiguous label innermost.
-    for (const Item& item : nest.items)
-      for (const Dim& dim : item.target.dims)
-        if (!llvm::is_contained(labels, dim.label))
-          labels.push_back(dim.label);
-    auto isKept = [&](StringRef label) {
-      return llvm::is_contained(nest.space, label) &&
-             (!reduces || llvm::is_contained(nest.kept, label));
-    };
-    for (StringRef label : labels)
-      if (isKept(label) && label != lane)
-        kept.push_back(label);
-    for (StringRef label : nest.space)
-      if (isKept(label) && label != lane && !llvm::is_contained(kept, label))
-        kept.push_back(label);
-    if (!lane.empty() && isKept(lane))
-      kept.push_back(lane);
-    for (const Item& item : nest.items)
-      hoist(item.computed(), outer);
-    emitLoops(nest, kept, lane, outer);
+  StringRef lane = chooseLane(nest, outer), best = chooseLane(nest, outer, /*allSteps=*/true);
+  // A copy of the caller's rows of steps: side by side where all of them exist, one by one in the
+  // last chunk alone.
+  auto cut = dynamicExtents.find(best);
+  if (cut != dynamicExtents.end() && best != lane && copiesRows(nest, best)) {
+    Value whole =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::eq, cut->second, i64(nest.extentOf(best)));
+    auto branch = scf::IfOp::create(b, TypeRange(), whole, /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(&branch.getElseRegion().front());
+    emitLoops(nest, lane, outer);
+    b.setInsertionPointToStart(&branch.getThenRegion().front());
+    auto extents = dynamicExtents;
+    dynamicExtents.erase(best);
+    emitLoops(nest, best, outer);
+    dynamicExtents = extents;
+  } else {
+    emitLoops(nest, lane, outer);
   }
   for (Item& item : nest.items)
     if (item.defines && item.toBuffer)
       buffers[item.value] = item.view.value_or(item.target);
+}
+
+void Emitter::emitLoops(Nest& nest, StringRef lane, const Point& outer) {
+  Scope scope(*this);
+  bool reduces = nest.reduces();
+  SmallVector<StringRef> kept, labels;
+  // The order of the first buffer, its contiguous label innermost.
+  for (const Item& item : nest.items)
+    for (const Dim& dim : item.target.dims)
+      if (!llvm::is_contained(labels, dim.label))
+        labels.push_back(dim.label);
+  auto isKept = [&](StringRef label) {
+    return llvm::is_contained(nest.space, label) &&
+           (!reduces || llvm::is_contained(nest.kept, label));
+  };
+  for (StringRef label : labels)
+    if (isKept(label) && label != lane)
+      kept.push_back(label);
+  for (StringRef label : nest.space)
+    if (isKept(label) && label != lane && !llvm::is_contained(kept, label))
+      kept.push_back(label);
+  if (!lane.empty() && isKept(lane))
+    kept.push_back(lane);
+  for (const Item& item : nest.items)
+    hoist(item.computed(), outer);
+  emitLoops(nest, kept, lane, outer);
 }
 
 void Emitter::emitLoops(Nest& nest, ArrayRef<StringRef> labels, StringRef lane, Point point) {

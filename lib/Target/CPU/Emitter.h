@@ -191,7 +191,8 @@ public:
   //===-- nests (EmitNest.cpp) ----------------------------------------------------------------===//
   /// Emits a nest. `outer` holds the indices of the labels that are already fixed.
   void emitNest(Nest& nest, const Point& outer);
-  StringRef chooseLane(const Nest& nest, const Point& outer);
+  /// The label along which lanes run, or none. With `allSteps` every step of the chunk exists.
+  StringRef chooseLane(const Nest& nest, const Point& outer, bool allSteps = false);
   using LoopBody = llvm::function_ref<SmallVector<Value>(Value index, mlir::ValueRange carried)>;
   SmallVector<Value> loop(Value lower, Value upper, int64_t step, mlir::ValueRange inits,
                           LoopBody body);
@@ -332,6 +333,8 @@ private:
                      int64_t count);
   void emitSpan(ssm::SpanOp span);
   void emitAlong(Operation* op, StringRef label, bool reverse);
+  bool copiesRows(const Nest& nest, StringRef label) const;
+  void emitLoops(Nest& nest, StringRef lane, const Point& outer);
   void emitLoops(Nest& nest, ArrayRef<StringRef> labels, StringRef lane, Point point);
   void emitReducedLoops(Nest& nest, ArrayRef<StringRef> labels, StringRef lane, Point point);
   void emitBody(Nest& nest, const Point& point, SmallVectorImpl<Lanes>& accumulators);

@@ -32,6 +32,8 @@ private:
   void readLoop(scf::ForOp op, Loop& outer);
   void readIf(scf::IfOp op, Loop& loop);
   void readData(Operation* op, Value address, Type type, bool stores, Loop& loop);
+  /// Bytes that are read or written from so far behind an address on.
+  void addAccess(Value address, int64_t offset, int64_t bytes, Loop& loop);
   void readLoad(LLVM::LoadOp load, Loop& loop);
   void readStore(LLVM::StoreOp store, Loop& loop);
   void readArithmetic(Operation* op, Loop& loop);
@@ -55,13 +57,19 @@ void Reader::readData(Operation* op, Value address, Type type, bool stores, Loop
     ++(stores ? loop.body.stores : loop.body.loads);
   else
     ++(stores ? loop.body.scalarStores : loop.body.scalarLoads);
-  if (std::optional<Number> place = numbers.find(address)) {
-    Access& access = loop.accesses.emplace_back();
-    access.address = place->value;
-    access.slopes.assign(place->slopes.begin(), place->slopes.end());
-    access.slopes.resize(loop.depth + 1, 0);
-    access.bytes = std::max<int64_t>(1, bits / 8) * (vector ? vector.getNumElements() : 1);
-  }
+  addAccess(address, 0, std::max<int64_t>(1, bits / 8) * (vector ? vector.getNumElements() : 1),
+            loop);
+}
+
+void Reader::addAccess(Value address, int64_t offset, int64_t bytes, Loop& loop) {
+  std::optional<Number> place = numbers.find(address);
+  if (!place)
+    return;
+  Access& access = loop.accesses.emplace_back();
+  access.address = place->value + offset;
+  access.slopes.assign(place->slopes.begin(), place->slopes.end());
+  access.slopes.resize(loop.depth + 1, 0);
+  access.bytes = bytes;
 }
 
 void Reader::readLoad(LLVM::LoadOp load, Loop& loop) {
@@ -196,10 +204,12 @@ void Reader::readIntrinsic(LLVM::CallIntrinsicOp call, Loop& loop) {
   } else if (name.contains(".tdpbf16ps.")) {
     multiplyAdd(tileRows * 16 * 32);
     steps = 4;
-  } else if (name.contains(".tileload")) {
-    body.loads += tileRows;
-  } else if (name.contains(".tilestore")) {
-    body.stores += tileRows;
+  } else if (name.contains(".tileload") || name.contains(".tilestore")) {
+    (name.contains(".tileload") ? body.loads : body.stores) += tileRows;
+    // (Rows and bytes of a row, then where it begins and how far its rows lie apart.)
+    std::optional<Number> stride = numbers.find(call.getArgs()[3]);
+    for (int64_t row = 0; stride && row < int64_t(tileRows); ++row)
+      addAccess(call.getArgs()[2], row * stride->value, 64, loop);
   } else {
     ++body.sums;
   }
