@@ -273,6 +273,21 @@ static int64_t laneStride(const Buffer& buffer, const Point& point) {
   return count > 1 ? -1 : stride;
 }
 
+/// A vector of every second element from an address on, as the parts of complex numbers lie: from
+/// two vectors, the second of which ends with the last of them, so that nothing is read that lies
+/// behind.
+static Value everySecond(ImplicitLocOpBuilder& b, Value address, VectorType type, unsigned align) {
+  int64_t lanes = type.getNumElements();
+  Value first = LLVM::LoadOp::create(b, type, address, align);
+  Value behind = LLVM::GEPOp::create(b, address.getType(), type.getElementType(), address,
+                                     ArrayRef<LLVM::GEPArg>{int32_t(lanes - 1)});
+  Value second = LLVM::LoadOp::create(b, type, behind, align);
+  SmallVector<int64_t> places;
+  for (int64_t lane = 0; lane < lanes; ++lane)
+    places.push_back(2 * lane < lanes ? 2 * lane : 2 * lane + 1);
+  return vector::ShuffleOp::create(b, first, second, places);
+}
+
 Lanes Emitter::load(const Buffer& buffer, const Point& point) {
   Type raw = rawType(b, buffer.storage);
   unsigned align = raw.getIntOrFloatBitWidth() / 8;
@@ -296,6 +311,8 @@ Lanes Emitter::load(const Buffer& buffer, const Point& point) {
       Value zero = arith::ConstantOp::create(b, b.getZeroAttr(vector));
       value = LLVM::MaskedLoadOp::create(b, vector, address(buffer, point, part * lanes),
                                          tailMask(b, lanes, left), zero, align);
+    } else if (stride == 2 && left >= lanes && lanes > 1) {
+      value = everySecond(b, address(buffer, point, part * lanes), vector, align);
     } else {
       value = arith::ConstantOp::create(b, b.getZeroAttr(vector));
       for (int64_t lane = 0; lane < std::min(lanes, left); ++lane)
