@@ -17,8 +17,8 @@ DeviceSegmentPlanner::DeviceSegmentPlanner(const CompiledRecurrence& compiled,
                                            CompiledRecurrence::Find find, bool keepStates)
     : compiled(compiled), sizes(sizes), given(find), keepStates(keepStates) {}
 
-ArrayPlace DeviceSegmentPlanner::Slots::at(int64_t slot) const {
-  return {array->getData(), slot * elements * runtime::byteWidth(array->getDType())};
+static ArrayPlace segmentAt(const SegmentSlots& slots, int64_t slot) {
+  return {slots.data, slot * slots.bytes};
 }
 
 static bool carriesStates(const artifact::Kernel& kernel) {
@@ -76,55 +76,28 @@ bool DeviceSegmentPlanner::cut() {
 
 //===-- Arrays -------------------------------------------------------------------------------===//
 
-Expected<DeviceSegmentPlanner::Slots> DeviceSegmentPlanner::makeSlots(const std::string& key,
-                                                                      const OperandInfo& operand) {
-  int64_t heads = operand.scope == ssm::Scope::Shared  ? 1
-                  : operand.scope == ssm::Scope::Group ? std::max<int64_t>(sizes.groups, 1)
-                                                       : sizes.heads;
-  SmallVector<int64_t> shape = {sizes.batch * count, heads};
-  append_range(shape, operand.shape);
-  Array& made = launch.temporaries[key];
-  if (!made.getData()) {
-    Expected<Array> array = Array::create(operand.dtype, shape);
-    if (!array)
-      return createStringError("'" + operand.name +
-                               "' of segments: " + toString(array.takeError()));
-    made = std::move(*array);
-    launch.device->add(made.getData(), made.getNumBytes(), /*isResult=*/false);
-  }
-  int64_t inner = 1;
-  for (int64_t extent : operand.shape)
-    inner *= extent;
-  return Slots{&made, heads * inner, inner};
-}
-
 Expected<DeviceSegmentPlanner::Work> DeviceSegmentPlanner::makeWork(size_t number) {
   Work work{number, {}, {}, {}};
   const KernelInfo& kernel = compiled.kernels[number];
+  SegmentArrays arrays(launch.temporaries, sizes.batch * count, sizes.heads);
   std::string key = std::to_string(number) + ":";
   work.levels = findLevels(kernel);
   for (Level& level : work.levels)
-    for (const OperandInfo& operand : compiled.kernels[level.apply].operands) {
-      StringRef name = operand.name;
-      bool isState = operand.role == Role::StateIn;
-      if (!isState && !name.consume_front("s:"))
-        continue;
-      auto found = makeSlots(key + operand.name, operand);
-      if (!found)
-        return found.takeError();
-      (isState ? work.starts : level.maps)[name.str()] = *found;
-    }
+    if (Error error = arrays.makeLevel(key, compiled.kernels[level.apply], work.starts, level.maps))
+      return std::move(error);
   for (const OperandInfo& operand : kernel.operands) {
     if (operand.role != Role::StateOut)
       continue;
     if (!work.starts.contains(operand.name))
       return createStringError("'" + operand.name +
                                "' only adds up, and is not cut into segments on GPUs");
-    auto found = makeSlots(key + operand.name + ">", operand);
+    auto found = arrays.make(key + operand.name + ">", operand);
     if (!found)
       return found.takeError();
     work.ends[operand.name] = *found;
   }
+  for (auto& [name, array] : launch.temporaries)
+    launch.device->add(array.getData(), array.getNumBytes(), /*isResult=*/false);
   return std::move(work);
 }
 
@@ -136,11 +109,30 @@ std::array<int64_t, 4> DeviceSegmentPlanner::stridesOf(const OperandInfo& operan
   return CompiledRecurrence::stridesOf(operand, sizes, {});
 }
 
+DeviceSegmentPlanner::Strided DeviceSegmentPlanner::find(const SegmentSlotMap& map,
+                                                         const OperandInfo& operand,
+                                                         int64_t slot) const {
+  auto found = map.find(operand.name);
+  return found == map.end() ? Strided()
+                            : Strided(segmentAt(found->second, slot), stridesOf(operand));
+}
+
+Expected<DeviceSegmentPlanner::Strided>
+DeviceSegmentPlanner::callersState(const OperandInfo& operand, int64_t sequence) {
+  Expected<void*> array = arrayOf(operand);
+  if (!array)
+    return array.takeError();
+  std::array<int64_t, 4> strides = stridesOf(operand);
+  return Strided({*array, sequence * strides[0] * runtime::byteWidth(operand.dtype)}, strides);
+}
+
 //===-- Calls --------------------------------------------------------------------------------===//
 
-/// The strides of arrays of a state side by side.
-static std::array<int64_t, 4> stateStrides(int64_t sequence, int64_t step, int64_t head) {
-  return {sequence, step, 0, head};
+/// Strides of arrays with a segment for each step.
+std::array<int64_t, 4> DeviceSegmentPlanner::segmentStrides(const OperandInfo& operand) const {
+  reference::Sizes ofSegments = sizes;
+  ofSegments.time[0] = count;
+  return CompiledRecurrence::stridesOf(operand, ofSegments, {});
 }
 
 /// A call for all segments of a span, each a sequence: one begins where the one before ends, also
@@ -190,27 +182,24 @@ Error DeviceSegmentPlanner::addApply(const Work& work, const Level& level, const
   int64_t slot = span.first * count;
   for (const OperandInfo& operand : kernel.operands) {
     StringRef name = operand.name;
-    ArrayPlace place;
-    std::array<int64_t, 4> strides = {};
-    auto inSlots = [&](const Slots& slots, int64_t first) {
-      place = slots.at(first);
-      strides = stateStrides(count * slots.elements, slots.elements, slots.inner);
-    };
+    Strided found;
     if (operand.role == Role::StateIn) {
-      Expected<void*> initial = arrayOf(operand);
+      Expected<Strided> initial = callersState(operand, span.first);
       if (!initial)
         return initial.takeError();
-      strides = stridesOf(operand);
-      place = {*initial, span.first * strides[0] * runtime::byteWidth(operand.dtype)};
-    } else if (name.consume_front("s:")) {
-      inSlots(level.maps.find(name)->second, slot);
-    } else if (name.consume_back("+")) {
-      inSlots(work.starts.find(name)->second, slot + 1);
-    } else if (operand.role == Role::StateOut && isFirst) {
-      inSlots(work.starts.find(name)->second, slot);
+      found = *initial;
+    } else if (operand.role != Role::StateOut) {
+      // Summaries, and the state after each of them: a step is a segment.
+      bool isMap = name.consume_front("s:");
+      name.consume_back("+");
+      const SegmentSlots& slots = (isMap ? level.maps : work.starts).find(name)->second;
+      found = {segmentAt(slots, isMap ? slot : slot + 1), segmentStrides(operand)};
+    } else if (isFirst) {
+      found = find(work.starts, operand, slot);
+      found.second[0] *= count;
     }
-    call.operands.push_back(place);
-    append_range(call.strides, strides);
+    call.operands.push_back(found.first);
+    append_range(call.strides, found.second);
   }
   launch.device->append(std::move(call));
   return Error::success();
@@ -219,22 +208,7 @@ Error DeviceSegmentPlanner::addApply(const Work& work, const Level& level, const
 /// A call for whole sequences.
 Error DeviceSegmentPlanner::addWhole(size_t number, int64_t first, int64_t sequences) {
   return add(number, {first, sequences, 0, 1, sizes.time[0]},
-             [&](const OperandInfo& operand) -> Expected<Strided> {
-               Expected<void*> state = arrayOf(operand);
-               if (!state)
-                 return state.takeError();
-               return Strided(ArrayPlace{*state}, stridesOf(operand));
-             });
-}
-
-/// Where a state of a span's first segment lies, if it is one of those.
-DeviceSegmentPlanner::Strided DeviceSegmentPlanner::find(const SlotMap& map, StringRef name,
-                                                         const Span& span) const {
-  auto found = map.find(name);
-  if (found == map.end())
-    return {};
-  const Slots& slots = found->second;
-  return {slots.at(span.first * count), stateStrides(slots.elements, 0, slots.inner)};
+             [&](const OperandInfo& operand) { return callersState(operand, first); });
 }
 
 Error DeviceSegmentPlanner::addSummaries(const Work& work, const Level& level, Span span) {
@@ -242,14 +216,15 @@ Error DeviceSegmentPlanner::addSummaries(const Work& work, const Level& level, S
   // segments are taken in one row.
   if (span.count == 1)
     --span.segments;
+  int64_t slot = span.first * count;
   for (size_t number : level.summaries) {
     Error error = carriesStates(compiled.kernels[number])
                       ? add(number, span,
                             [&](const OperandInfo& operand) -> Expected<Strided> {
                               bool isOwn = level.maps.contains(operand.name);
                               if (operand.role == Role::StateOut)
-                                return find(level.maps, operand.name, span);
-                              return isOwn ? Strided() : find(work.starts, operand.name, span);
+                                return find(level.maps, operand, slot);
+                              return isOwn ? Strided() : find(work.starts, operand, slot);
                             })
                       : addWhole(number, span.first, span.count);
     if (error)
@@ -267,23 +242,16 @@ Error DeviceSegmentPlanner::addSegments(const Work& work, const Span& span) {
         return error;
   }
   return add(work.kernel, span, [&](const OperandInfo& operand) -> Expected<Strided> {
-    return find(operand.role == Role::StateIn ? work.starts : work.ends, operand.name, span);
+    return find(operand.role == Role::StateIn ? work.starts : work.ends, operand,
+                span.first * count);
   });
 }
 
 /// The steps of one sequence after its segments.
 Error DeviceSegmentPlanner::addRest(const Work& work, const Span& rest, int64_t slot) {
   return add(work.kernel, rest, [&](const OperandInfo& operand) -> Expected<Strided> {
-    if (operand.role == Role::StateIn) {
-      const Slots& ends = work.ends.find(operand.name)->second;
-      return Strided(ends.at(slot), stateStrides(ends.elements, 0, ends.inner));
-    }
-    Expected<void*> final = arrayOf(operand);
-    if (!final)
-      return final.takeError();
-    std::array<int64_t, 4> strides = stridesOf(operand);
-    int64_t bytes = rest.first * strides[0] * runtime::byteWidth(operand.dtype);
-    return Strided(ArrayPlace{*final, bytes}, strides);
+    return operand.role == Role::StateIn ? find(work.ends, operand, slot)
+                                         : callersState(operand, rest.first);
   });
 }
 
@@ -308,13 +276,12 @@ Error DeviceSegmentPlanner::planWork(const Work& work) {
     for (const OperandInfo& operand : compiled.kernels[work.kernel].operands) {
       if (operand.role != Role::StateOut)
         continue;
-      Expected<void*> final = arrayOf(operand);
+      Expected<Strided> final = callersState(operand, sequence);
       if (!final)
         return final.takeError();
-      const Slots& ends = work.ends.find(operand.name)->second;
-      int64_t bytes = ends.elements * runtime::byteWidth(operand.dtype);
-      if (*final)
-        launch.device->append(DeviceCopy{{*final, sequence * bytes}, ends.at(last), bytes});
+      const SegmentSlots& ends = work.ends.find(operand.name)->second;
+      if (final->first.array)
+        launch.device->append(DeviceCopy{final->first, segmentAt(ends, last), ends.bytes});
     }
   }
   return Error::success();

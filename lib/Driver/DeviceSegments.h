@@ -18,6 +18,7 @@
 #pragma once
 
 #include "DeviceArrays.h"
+#include "Segments.h"
 
 namespace ssmc::driver {
 
@@ -31,25 +32,17 @@ public:
 private:
   using KernelInfo = CompiledRecurrence::KernelInfo;
   using OperandInfo = CompiledRecurrence::OperandInfo;
-  /// Arrays of one state of all heads, one for each segment of each sequence.
-  struct Slots {
-    runtime::Array* array = nullptr;
-    int64_t elements = 0; ///< of all heads
-    int64_t inner = 0;    ///< of one
-    ArrayPlace at(int64_t slot) const;
-  };
-  using SlotMap = std::map<std::string, Slots, std::less<>>;
   struct Level {
     llvm::SmallVector<size_t> summaries; ///< numbers of kernels
     size_t apply;
-    SlotMap maps; ///< of P and Q
+    SegmentSlotMap maps; ///< of P and Q
   };
   /// One kernel and what its segments leave.
   struct Work {
     size_t kernel;
     std::vector<Level> levels;
-    SlotMap starts; ///< states before each segment
-    SlotMap ends;   ///< states after each
+    SegmentSlotMap starts; ///< states before each segment
+    SegmentSlotMap ends;   ///< states after each
   };
   /// Sequences that a call takes together, as segments of so many steps.
   struct Span {
@@ -63,14 +56,17 @@ private:
 
   bool cut();
   std::vector<Level> findLevels(const KernelInfo& kernel) const;
-  llvm::Expected<Slots> makeSlots(const std::string& key, const OperandInfo& operand);
   llvm::Expected<Work> makeWork(size_t number);
   /// The array of an operand; null for a state that is not given or that nobody wants.
   llvm::Expected<void*> arrayOf(const OperandInfo& operand);
   std::array<int64_t, 4> stridesOf(const OperandInfo& operand) const;
+  std::array<int64_t, 4> segmentStrides(const OperandInfo& operand) const;
   llvm::Error add(size_t kernel, const Span& span, StateAt stateAt);
   llvm::Error addApply(const Work& work, const Level& level, const Span& span, bool isFirst);
-  Strided find(const SlotMap& map, llvm::StringRef name, const Span& span) const;
+  /// Where a state of a segment lies, if it is one of those.
+  Strided find(const SegmentSlotMap& map, const OperandInfo& operand, int64_t slot) const;
+  /// Where the caller's state of a sequence lies.
+  llvm::Expected<Strided> callersState(const OperandInfo& operand, int64_t sequence);
   llvm::Error addWhole(size_t kernel, int64_t first, int64_t sequences);
   llvm::Error addSummaries(const Work& work, const Level& level, Span span);
   llvm::Error addSegments(const Work& work, const Span& span);

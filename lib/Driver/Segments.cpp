@@ -42,41 +42,49 @@ void SegmentPlanner::cut() {
 
 //===-- Arrays -------------------------------------------------------------------------------===//
 
-Expected<SegmentPlanner::Slots> SegmentPlanner::makeSlots(const std::string& key,
-                                                          const OperandInfo& operand) {
-  SmallVector<int64_t> shape = {slots, sizes.heads};
-  shape.append(operand.shape.begin(), operand.shape.end());
+Expected<SegmentSlots> SegmentArrays::make(const std::string& key,
+                                           const artifact::Operand& operand) {
+  SmallVector<int64_t> shape = {slots, heads};
+  append_range(shape, operand.shape);
   Expected<Array> array = Array::create(operand.dtype, shape);
   if (!array)
     return createStringError("'" + operand.name + "' of segments: " + toString(array.takeError()));
-  Array& made = launch.temporaries[key] = std::move(*array);
+  Array& made = temporaries[key] = std::move(*array);
   int64_t bytes = slots ? int64_t(made.getNumBytes()) / slots : 0;
-  return Slots{static_cast<char*>(made.getData()), bytes};
+  return SegmentSlots{static_cast<char*>(made.getData()), bytes};
+}
+
+Error SegmentArrays::makeLevel(const std::string& key, const artifact::Kernel& apply,
+                               SegmentSlotMap& starts, SegmentSlotMap& maps) {
+  for (const artifact::Operand& operand : apply.operands) {
+    StringRef name = operand.name;
+    bool isState = operand.role == Role::StateIn;
+    if (!isState && !name.consume_front("s:"))
+      continue;
+    auto found = make(key + operand.name, operand);
+    if (!found)
+      return found.takeError();
+    (isState ? starts : maps)[name.str()] = *found;
+  }
+  return Error::success();
 }
 
 Expected<SegmentPlanner::Work> SegmentPlanner::makeWork(const KernelInfo& kernel, size_t number) {
   Work work{kernel, {}, {}, {}};
+  SegmentArrays arrays(launch.temporaries, slots, sizes.heads);
   std::string key = std::to_string(number) + ":";
   for (unsigned level = 0;; ++level) {
     std::string name = kernel.name + (level ? "_level" + std::to_string(level) : "");
     Level made{this->find(name + "_summary"), this->find(name + "_apply"), {}};
     if (!made.summary || !made.apply)
       break;
-    for (const OperandInfo& operand : made.apply->operands) {
-      StringRef name = operand.name;
-      bool isState = operand.role == Role::StateIn;
-      if (!isState && !name.consume_front("s:"))
-        continue;
-      auto found = makeSlots(key + operand.name, operand);
-      if (!found)
-        return found.takeError();
-      (isState ? work.starts : made.maps)[name.str()] = *found;
-    }
+    if (Error error = arrays.makeLevel(key, *made.apply, work.starts, made.maps))
+      return std::move(error);
     work.levels.push_back(std::move(made));
   }
   for (const OperandInfo& operand : kernel.operands)
     if (operand.role == Role::StateOut && !work.starts.contains(operand.name)) {
-      auto found = makeSlots(key + operand.name, operand);
+      auto found = arrays.make(key + operand.name, operand);
       if (!found)
         return found.takeError();
       work.partials[operand.name] = *found;

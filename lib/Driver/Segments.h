@@ -28,6 +28,29 @@ llvm::Error addSummaries(ssm::RecurrenceOp form, bool compositions);
 llvm::Expected<std::optional<std::string>>
 describeSummaries(ssm::RecurrenceOp declared, LoweringOptions options, std::string& reason);
 
+/// Arrays of one state, one for each segment.
+struct SegmentSlots {
+  char* data = nullptr;
+  int64_t bytes = 0; ///< of all heads at one segment
+  char* at(int64_t slot) const { return data ? data + slot * bytes : nullptr; }
+};
+using SegmentSlotMap = std::map<std::string, SegmentSlots, std::less<>>;
+
+/// Makes such arrays among the temporaries of a launch.
+class SegmentArrays {
+public:
+  SegmentArrays(runtime::ArrayMap& temporaries, int64_t slots, int64_t heads)
+      : temporaries(temporaries), slots(slots), heads(heads) {}
+  llvm::Expected<SegmentSlots> make(const std::string& key, const artifact::Operand& operand);
+  /// What applies the summaries of a level reads: states before segments, P and Q.
+  llvm::Error makeLevel(const std::string& key, const artifact::Kernel& apply,
+                        SegmentSlotMap& starts, SegmentSlotMap& maps);
+
+private:
+  runtime::ArrayMap& temporaries;
+  int64_t slots, heads;
+};
+
 /// Plans the calls of a launch in segments.
 class SegmentPlanner {
 public:
@@ -39,13 +62,6 @@ public:
 private:
   using KernelInfo = CompiledRecurrence::KernelInfo;
   using OperandInfo = CompiledRecurrence::OperandInfo;
-  /// Arrays of one state, one for each segment.
-  struct Slots {
-    char* data = nullptr;
-    int64_t bytes = 0; ///< of all heads at one segment
-    char* at(int64_t slot) const { return data ? data + slot * bytes : nullptr; }
-  };
-  using SlotMap = std::map<std::string, Slots, std::less<>>;
   struct Sequence {
     int64_t number, first, last;
     int64_t steps; ///< of each segment but the last
@@ -54,19 +70,18 @@ private:
   };
   struct Level {
     const KernelInfo *summary, *apply;
-    SlotMap maps; ///< of P and Q
+    SegmentSlotMap maps; ///< of P and Q
   };
   /// One kernel and what its segments leave.
   struct Work {
     const KernelInfo& kernel;
     std::vector<Level> levels;
-    SlotMap starts;   ///< states before each segment
-    SlotMap partials; ///< of sums, after each segment
+    SegmentSlotMap starts;   ///< states before each segment
+    SegmentSlotMap partials; ///< of sums, after each segment
   };
 
   void cut();
   const KernelInfo* find(llvm::StringRef name) const;
-  llvm::Expected<Slots> makeSlots(const std::string& key, const OperandInfo& operand);
   llvm::Expected<Work> makeWork(const KernelInfo& kernel, size_t number);
   llvm::Error add(const KernelInfo& kernel, const Sequence& sequence, int64_t segment,
                   llvm::function_ref<llvm::Expected<void*>(const OperandInfo&)> stateAt);

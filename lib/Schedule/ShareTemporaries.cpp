@@ -130,12 +130,12 @@ void schedule::shareTemporaries(MutableArrayRef<SmallVector<tile::KernelOp>> for
     std::string name = form.front().getSymName().str();
     SmallVector<Renamed> renamed;
     SmallVector<tile::KernelOp> left;
-    bool carries = false;
+    bool isFirst = &form == &forms.front(), carries = false;
     for (tile::KernelOp kernel : form) {
       Maker maker(kernel);
       // (Of the first form nothing is taken. Its kernels after states may read what is not there
       // before.)
-      if (&form != &forms.front() && maker.sequence) {
+      if (!isFirst && maker.sequence) {
         for (Maker& earlier : makers)
           if (maker.takesSteps(earlier))
             takeStores(maker, earlier, renamed);
@@ -148,9 +148,8 @@ void schedule::shareTemporaries(MutableArrayRef<SmallVector<tile::KernelOp>> for
         }
       }
       carries |= !maker.sequence;
-      if (!carries || &form != &forms.front())
-        if (maker.sequence)
-          makers.push_back(maker);
+      if (maker.sequence && !(isFirst && carries))
+        makers.push_back(maker);
       left.push_back(kernel);
     }
     for (auto [index, kernel] : llvm::enumerate(left)) {
