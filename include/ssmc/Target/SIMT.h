@@ -111,6 +111,38 @@ public:
   /// Of a tile of 8 x 8 bf16 that a warp holds by pairs, as multiplyPairs does, its transpose.
   virtual mlir::Value transposeTile(mlir::ImplicitLocOpBuilder& b, mlir::Value pair) const;
 
+  /// Whether groups of 128 threads, four warps of which the first has a number divisible by four,
+  /// multiply pairs by matrices that lie in the block's memory. Such machines have pairs too.
+  virtual bool hasGroups() const { return false; }
+  /// A matrix of bf16 in panels: rows of `panel` bytes, which are 32, 64 or 128, one after the
+  /// other, and panels `apart` bytes from each other, all multiples of 256 bytes. What is at byte n
+  /// is found at n xor ((n >> 7) mod (panel / 16)) << 4. The address is a multiple of 1024.
+  struct GroupMatrix {
+    mlir::Value address;
+    int64_t panel = 0, apart = 0;
+    /// Whether lanes lie side by side, not positions of what is summed.
+    bool byLanes = false;
+  };
+  /// A product of 64 x 16 by 16 x `lanes` bf16: of the left side a thread has four pairs as in
+  /// multiplyPairs, rows of its warp's; the right side begins at an offset of a matrix.
+  struct GroupStep {
+    llvm::SmallVector<mlir::Value, 4> left;
+    int64_t matrix = 0, offset = 0;
+  };
+  /// Begins to add products to 64 x `lanes` sums (a multiple of 8 up to 256), tiles of 16 x 8 as in
+  /// multiplyPairs; without sums to zeros. What it returns are the sums once `finishGroup` has
+  /// waited for them. More can be added to them meanwhile.
+  virtual llvm::SmallVector<mlir::Value>
+  beginGroup(mlir::ImplicitLocOpBuilder& b, llvm::ArrayRef<GroupMatrix> matrices,
+             llvm::ArrayRef<GroupStep> steps, llvm::ArrayRef<mlir::Value> sums,
+             int64_t lanes) const;
+  /// Waits for sums, but not for the last `later` times that products were begun.
+  virtual llvm::SmallVector<mlir::Value> finishGroup(mlir::ImplicitLocOpBuilder& b,
+                                                     llvm::ArrayRef<mlir::Value> sums,
+                                                     int64_t later) const;
+  /// Before a group multiplies by what threads have written or copied, once it is there.
+  virtual void seeMatrices(mlir::ImplicitLocOpBuilder& b) const;
+
   /// What matrices a warp multiplies, in which nobody knows where an element is: `rows` x `depth`
   /// by `depth` x `lanes` bf16, with sums in f32. Nothing where there are none.
   virtual std::optional<MatrixShape> matrices() const { return {}; }

@@ -34,7 +34,7 @@ namespace {
 /// What NVVM has intrinsics for.
 class NVVMMachine : public simt::Machine {
 public:
-  explicit NVVMMachine(bool waits) : waits(waits) {}
+  NVVMMachine(bool waits, bool groups) : waits(waits), groups(groups) {}
 
   Value thread(ImplicitLocOpBuilder& b) const override {
     return call(b, "llvm.nvvm.read.ptx.sreg.tid.x", b.getI32Type(), {});
@@ -74,9 +74,7 @@ public:
     text += waits ? "try_wait" : "test_wait";
     text += ".parity.shared.b64 sent, [$0], $1;\n\t@!sent bra waiting;\n\t}";
     Value place = LLVM::PtrToIntOp::create(b, b.getI32Type(), address);
-    LLVM::InlineAsmOp::create(b, TypeRange(), ValueRange{place, parity}, text, "r,r,~{memory}",
-                              /*has_side_effects=*/true, /*is_align_stack=*/false,
-                              LLVM::TailCallKind::None, LLVM::AsmDialectAttr(), ArrayAttr());
+    assembly(b, text, "r,r,~{memory}", TypeRange(), ValueRange{place, parity});
   }
   int64_t lanes() const override { return 32; }
   bool hasCopies() const override { return true; }
@@ -117,6 +115,15 @@ public:
                                   : "llvm.nvvm.ldmatrix.sync.aligned.m8n8.x4.b16.p3",
                        b.getI32Type(), address);
   }
+  bool hasGroups() const override { return groups; }
+  void seeMatrices(ImplicitLocOpBuilder& b) const override {
+    assembly(b, "fence.proxy.async.shared::cta;", "~{memory}", TypeRange(), ValueRange());
+  }
+  SmallVector<Value> beginGroup(ImplicitLocOpBuilder& b, ArrayRef<GroupMatrix> matrices,
+                                ArrayRef<GroupStep> steps, ArrayRef<Value> sums,
+                                int64_t lanes) const override;
+  SmallVector<Value> finishGroup(ImplicitLocOpBuilder& b, ArrayRef<Value> sums,
+                                 int64_t later) const override;
   // (One conversion of two; one of a single number goes through a slower unit.)
   Value roundPair(ImplicitLocOpBuilder& b, Value low, Value high) const override {
     Type pair = VectorType::get(2, b.getBF16Type());
@@ -124,10 +131,8 @@ public:
     return LLVM::BitcastOp::create(b, b.getI32Type(), rounded);
   }
   Value transposeTile(ImplicitLocOpBuilder& b, Value pair) const override {
-    return LLVM::InlineAsmOp::create(b, b.getI32Type(), ValueRange{pair},
-                                     "movmatrix.sync.aligned.m8n8.trans.b16 $0, $1;", "=r,r",
-                                     /*has_side_effects=*/true, /*is_align_stack=*/false,
-                                     LLVM::TailCallKind::None, LLVM::AsmDialectAttr(), ArrayAttr())
+    return assembly(b, "movmatrix.sync.aligned.m8n8.trans.b16 $0, $1;", "=r,r", b.getI32Type(),
+                    ValueRange{pair})
         .getResult(0);
   }
   Value shared(ImplicitLocOpBuilder& b) const override {
@@ -138,7 +143,7 @@ public:
       b.setInsertionPointToStart(module.getBody());
       global = LLVM::GlobalOp::create(b, LLVM::LLVMArrayType::get(b.getI8Type(), 0),
                                       /*isConstant=*/false, LLVM::Linkage::External, name,
-                                      Attribute(), /*alignment=*/128, /*addrSpace=*/3);
+                                      Attribute(), groups ? 1024 : 128, /*addrSpace=*/3);
     }
     return LLVM::AddressOfOp::create(b, global);
   }
@@ -147,11 +152,23 @@ public:
 private:
   /// Whether threads that wait for a signal are put aside meanwhile.
   bool waits;
+  /// Whether there is wgmma.
+  bool groups;
   static constexpr const char* name = "ssmc_shared";
   static Value call(ImplicitLocOpBuilder& b, StringRef intrinsic, Type type, ValueRange arguments) {
     return LLVM::CallIntrinsicOp::create(b, type, b.getStringAttr(intrinsic), arguments)
         .getResult(0);
   }
+  static LLVM::InlineAsmOp assembly(ImplicitLocOpBuilder& b, const llvm::Twine& text,
+                                    const llvm::Twine& constraints, TypeRange results,
+                                    ValueRange arguments) {
+    return LLVM::InlineAsmOp::create(b, results, arguments, text.str(), constraints.str(),
+                                     /*has_side_effects=*/true, /*is_align_stack=*/false,
+                                     LLVM::TailCallKind::None, LLVM::AsmDialectAttr(), ArrayAttr());
+  }
+  static SmallVector<Value> assemblyOfSums(ImplicitLocOpBuilder& b, const llvm::Twine& text,
+                                           const llvm::Twine& constraints, int64_t sums,
+                                           ValueRange arguments);
   static SmallVector<Value> callForFour(ImplicitLocOpBuilder& b, StringRef intrinsic, Type type,
                                         ValueRange arguments) {
     Type four = LLVM::LLVMStructType::getLiteral(b.getContext(), SmallVector<Type>(4, type));
@@ -163,12 +180,91 @@ private:
   }
 };
 
+/// Sums as results of assembly, each in the place of an argument where there are any.
+static std::string constraintsOf(int64_t sums, bool areArguments) {
+  std::string constraints;
+  for (int64_t i = 0; i < sums; ++i)
+    constraints += i ? ",=f" : "=f";
+  for (int64_t i = 0; areArguments && i < sums; ++i)
+    constraints += "," + std::to_string(i);
+  return constraints;
+}
+
+SmallVector<Value> NVVMMachine::assemblyOfSums(ImplicitLocOpBuilder& b, const llvm::Twine& text,
+                                               const llvm::Twine& constraints, int64_t sums,
+                                               ValueRange arguments) {
+  Type all =
+      LLVM::LLVMStructType::getLiteral(b.getContext(), SmallVector<Type>(sums, b.getF32Type()));
+  Value made = assembly(b, text, constraints + ",~{memory}", all, arguments).getResult(0);
+  SmallVector<Value> results;
+  for (int64_t i = 0; i < sums; ++i)
+    results.push_back(LLVM::ExtractValueOp::create(b, made, i));
+  return results;
+}
+
+/// (PTX ISA 9.0, "Asynchronous Warpgroup Level Matrix Multiply-Accumulate".)
+SmallVector<Value> NVVMMachine::beginGroup(ImplicitLocOpBuilder& b, ArrayRef<GroupMatrix> matrices,
+                                           ArrayRef<GroupStep> steps, ArrayRef<Value> sums,
+                                           int64_t lanes) const {
+  int64_t count = lanes / 2;
+  SmallVector<Value> arguments(sums);
+  std::string constraints = constraintsOf(count, !sums.empty());
+  llvm::DenseMap<Value, int64_t> numbers;
+  auto numberOf = [&](Value argument) {
+    auto [found, isNew] = numbers.try_emplace(argument, count + arguments.size());
+    if (isNew) {
+      arguments.push_back(argument);
+      constraints += ",r";
+    }
+    return "$" + std::to_string(found->second);
+  };
+  // Matrix descriptors, in units of 16 bytes: where it begins and from one panel to the next; from
+  // eight rows of a panel to the next eight, and, as a number, how pieces are exchanged.
+  SmallVector<std::pair<Value, uint32_t>> descriptors;
+  for (const GroupMatrix& matrix : matrices) {
+    uint32_t kind = matrix.panel == 128 ? 1 : matrix.panel == 64 ? 2 : 3;
+    Value place = LLVM::PtrToIntOp::create(b, b.getI32Type(), matrix.address);
+    place = arith::ShRUIOp::create(b, place, arith::ConstantIntOp::create(b, 4, 32));
+    Value apart = arith::ConstantIntOp::create(b, matrix.apart / 16 << 16, 32);
+    descriptors.push_back({arith::OrIOp::create(b, place, apart),
+                           kind << 30 | uint32_t(8 * matrix.panel / 16)});
+  }
+  std::string text = "{\n\t.reg .b32 low;\n\t.reg .b64 right;\n\t.reg .pred adds, starts;"
+                     "\n\tsetp.eq.u32 adds, 0, 0;\n\tsetp.ne.u32 starts, 0, 0;"
+                     "\n\twgmma.fence.sync.aligned;";
+  for (auto [number, step] : llvm::enumerate(steps)) {
+    auto [low, high] = descriptors[step.matrix];
+    text += "\n\tadd.u32 low, " + numberOf(low) + ", " + std::to_string(step.offset / 16) +
+            ";\n\tmov.b64 right, {low, " + std::to_string(high) +
+            "};\n\twgmma.mma_async.sync.aligned.m64n" + std::to_string(lanes) +
+            "k16.f32.bf16.bf16 {";
+    for (int64_t i = 0; i < count; ++i)
+      text += (i ? ",$" : "$") + std::to_string(i);
+    text += "}, {";
+    for (auto [i, pair] : llvm::enumerate(step.left))
+      text += (i ? "," : "") + numberOf(pair);
+    text += "}, right, ";
+    text += number || !sums.empty() ? "adds" : "starts";
+    text += ", 1, 1, ";
+    text += matrices[step.matrix].byLanes ? "1;" : "0;";
+  }
+  text += "\n\twgmma.commit_group.sync.aligned;\n\t}";
+  return assemblyOfSums(b, text, constraints, count, arguments);
+}
+
+SmallVector<Value> NVVMMachine::finishGroup(ImplicitLocOpBuilder& b, ArrayRef<Value> sums,
+                                            int64_t later) const {
+  return assemblyOfSums(b, "wgmma.wait_group.sync.aligned " + llvm::Twine(later) + ";",
+                        constraintsOf(sums.size(), true), sums.size(), sums);
+}
+
 } // namespace
 
 const simt::Machine& cuda::machine(const TargetSpec& target) {
-  // (From sm_90 on.)
-  static const NVVMMachine waiting(true), asking(false);
-  return StringRef(target.arch).starts_with("sm_8") ? asking : waiting;
+  // (From sm_90 on threads are put aside; sm_90a alone has wgmma.)
+  static const NVVMMachine waiting(true, false), asking(false, false), grouped(true, true);
+  StringRef arch = target.arch;
+  return arch == "sm_90a" ? grouped : arch.starts_with("sm_8") ? asking : waiting;
 }
 
 static std::unique_ptr<llvm::TargetMachine> makeMachine(const TargetSpec& target,

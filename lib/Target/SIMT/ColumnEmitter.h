@@ -20,6 +20,8 @@ inline constexpr int64_t fewestSlots = 2, mostSlots = 4;
 struct Fragment {
   ssm::AxisAttr axis; ///< null: columns alone
   SmallVector<Value> elements;
+  /// Of sums that a group of warps is still adding up: which of the products it has begun.
+  std::optional<int64_t> begun = {};
 };
 
 class ColumnEmitter {
@@ -37,6 +39,8 @@ private:
     int64_t bytes = 0, unit = 0;
   };
   void planStaging();
+  /// Whether groups of warps multiply by it.
+  bool isMatrix(tile::LoadOp load);
   Value slotOf(Value chunk);
   Buffer slotOf(const Staged& one, Value slot);
   Value signalOf(Value slot, Signal signal);
@@ -57,10 +61,29 @@ private:
   Index indexOf(ssm::AxisAttr axis, int64_t position, Value within);
   Point pointOf(ssm::AxisAttr axis, int64_t element);
   const Fragment& fragmentOf(Value value);
+  /// The same, without waiting for what is being added up.
+  Fragment& begin(Value value);
+  /// Begins all products with the states that a chunk begins with.
+  void beginFirst();
   Fragment compute(Value value);
   Fragment readStaged(tile::LoadOp load);
   Fragment readOperand(tile::LoadOp load);
   Fragment multiply(ssm::SumOp sum, const Fragment* start);
+  /// What a sum multiplies: columns by a matrix, or by two that add up to one.
+  struct Factors {
+    Fragment left;
+    Fragment made; ///< without elements
+    KernelEmitter::Side where;
+    SmallVector<Value, 2> copies; ///< of the matrix, under the names that their labels have there
+    std::optional<mlir::ArrayAttr> triangle;
+    bool keepsRest = false;
+    bool asksSteps = false; ///< of the left side
+  };
+  Factors factorsOf(ssm::SumOp sum);
+  /// Sixteen positions of a left side, from x on, as pairs and what rounding leaves of them.
+  void roundLeft(const Factors& factors, int64_t x, SmallVectorImpl<Value>& pairs,
+                 SmallVectorImpl<Value>& rests);
+  Fragment multiplyInGroup(const Factors& factors, const Fragment* start);
 
   //===-- columns that warps share (ShareColumns.cpp) -----------------------------------------===//
   bool isShared(ssm::AxisAttr axis) {
@@ -96,6 +119,7 @@ private:
   std::vector<Staged> staged;
   int64_t slots = fewestSlots;
   llvm::DenseMap<Value, Fragment> fragments;
+  int64_t begun = 0; ///< products, of this chunk
   int64_t sharers; ///< warps of sixteen columns
   Value half;      ///< which of them this one is
   Buffer signals;

@@ -8,6 +8,14 @@ using namespace mlir;
 using namespace ssmc;
 using namespace ssmc::simt;
 
+bool ColumnEmitter::isMatrix(tile::LoadOp load) {
+  ssm::ArrayType type = arrayType(load.getResult());
+  return e.columns.inGroups && !bears(load.getResult()) && isStoredAsBF16(load.getResult()) &&
+         type.getAxes().size() == 2 && llvm::all_of(type.getAxes(), [](ssm::AxisAttr axis) {
+           return axis.getSize() % columnsOfWarp == 0;
+         });
+}
+
 void ColumnEmitter::planStaging() {
   for (tile::LoadOp load : sequence.getBlock()->getOps<tile::LoadOp>()) {
     tile::OperandAttr operand = e.kernel.getOperandAt(e.kernel.findLoaded(load.getName()));
@@ -16,7 +24,9 @@ void ColumnEmitter::planStaging() {
       order.push_back(axis.getName());
     Staged one;
     one.load = load;
-    one.all = e.makeBuffer(arrayType(load.getResult()), order, operand.getStorage());
+    ssm::ArrayType type = arrayType(load.getResult());
+    one.all = isMatrix(load) ? e.makePanels(type, order)
+                             : e.makeBuffer(type, order, operand.getStorage());
     one.bytes = e.places[one.all.id].bytes;
     int64_t size = operand.getStorage().getIntOrFloatBitWidth() / 8;
     int64_t extent = order.empty() ? 1 : arrayType(load.getResult()).find(order.back()).getSize();
@@ -137,14 +147,21 @@ void ColumnEmitter::copy(Staged& one, Value slot) {
         step = dim.dynamicStride ? dim.dynamicStride : e.i64(dim.stride);
         step = arith::MulIOp::create(b, step, e.i64(apart * size));
       }
-    int64_t pitch = 0;
+    int64_t pitch = target.panel;
     for (const Dim& dim : target.dims)
-      if (dim.label == row)
+      if (dim.label == row && !target.panel)
         pitch = dim.stride * size;
     Index start = *point.find(row);
+    // (In panels pieces lie alike every eight rows.)
+    int64_t period = target.panel ? std::max<int64_t>(8 / apart, 1) * apart : apart;
+    SmallVector<Value> first = {to};
     for (int64_t i = 0; i < axes[0].getSize(); i += apart) {
       point.set(row, {start.dynamic, start.constant + i});
-      Value there = i ? e.gep(to, b.getI8Type(), e.i32(i * pitch)) : to;
+      if (i && i < period)
+        first.push_back(e.address(target, point));
+      Value there = first[i % period / apart];
+      if (i >= period)
+        there = e.gep(there, b.getI8Type(), e.i32(i / period * period * pitch));
       e.machine.copyLater(b, there, from, whole, bytesAt(point));
       from = e.gep(from, b.getI8Type(), step);
     }

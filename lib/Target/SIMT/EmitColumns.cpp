@@ -13,6 +13,8 @@
 // columns of steps that do not exist are zeros there. Warps meet those that copy where a chunk is
 // there; that one has been read they say without waiting.
 //
+// Machines whose groups of four warps multiply by matrices where these lie have them in panels.
+//
 // Where there are too few columns for all units that multiply two warps share sixteen
 // (ShareColumns.cpp).
 #include "lib/Target/SIMT/ColumnEmitter.h"
@@ -53,11 +55,19 @@ Point ColumnEmitter::pointOf(ssm::AxisAttr axis, int64_t element) {
   return point;
 }
 
-const Fragment& ColumnEmitter::fragmentOf(Value value) {
+Fragment& ColumnEmitter::begin(Value value) {
   if (auto found = fragments.find(value); found != fragments.end())
     return found->second;
   Fragment made = compute(value);
   return fragments[value] = std::move(made);
+}
+
+const Fragment& ColumnEmitter::fragmentOf(Value value) {
+  Fragment& fragment = begin(value);
+  if (fragment.begun)
+    fragment.elements = e.machine.finishGroup(b, fragment.elements, begun - 1 - *fragment.begun);
+  fragment.begun.reset();
+  return fragment;
 }
 
 Fragment ColumnEmitter::compute(Value value) {
@@ -86,7 +96,9 @@ Fragment ColumnEmitter::compute(Value value) {
       Value other = op->getOperand(1 - i);
       if (sum && sum->hasOneUse() && !fragments.contains(sum) && !isPart(sum) &&
           other.getType() == sum.getType()) {
-        Fragment start = fragmentOf(other);
+        // (To sums that are being added up, too.)
+        bool isSum = e.columns.inGroups && other.getDefiningOp<ssm::SumOp>() && other.hasOneUse();
+        Fragment start = isSum ? begin(other) : fragmentOf(other);
         return multiply(sum, &start);
       }
     }
@@ -187,29 +199,98 @@ static constexpr int64_t chainsAtOnce = 4;
 
 //===-- products -----------------------------------------------------------------------------===//
 
-Fragment ColumnEmitter::multiply(ssm::SumOp sum, const Fragment* start) {
+ColumnEmitter::Factors ColumnEmitter::factorsOf(ssm::SumOp sum) {
   auto mul = sum.getOperand().getDefiningOp<ssm::MulOp>();
   Value side = mul.getLhs(), matrix = mul.getRhs();
   if (!bears(side))
     std::swap(side, matrix);
-  Fragment left = fragmentOf(side);
-  StringRef summed = left.axis.getName();
-  Fragment made{otherAxis(sum.getResult()), {}};
-  StringRef kept = made.axis.getName();
-
-  // The copies of the matrix, under the names that their labels have there.
-  KernelEmitter::Side where = e.sideOf(matrix, kept, summed);
-  SmallVector<Value, 2> copies;
-  if (auto add = where.base.getDefiningOp<ssm::AddOp>())
-    copies = {add.getLhs(), add.getRhs()};
+  Factors factors;
+  factors.left = fragmentOf(side);
+  factors.made = {otherAxis(sum.getResult()), {}};
+  StringRef summed = factors.left.axis.getName();
+  factors.where = e.sideOf(matrix, factors.made.axis.getName(), summed);
+  Value base = factors.where.base;
+  if (auto add = base.getDefiningOp<ssm::AddOp>())
+    factors.copies = {add.getLhs(), add.getRhs()};
   else
-    copies = {where.base};
-  ArrayAttr triangle;
-  if (auto load = copies.front().getDefiningOp<tile::LoadOp>())
-    triangle = load.getTriangleAttr();
+    factors.copies = {base};
+  if (auto load = factors.copies.front().getDefiningOp<tile::LoadOp>())
+    factors.triangle = load.getTriangle();
   // (As roundedTerms has it.)
-  bool keepsRest =
-      !isStoredAsBF16(side) && (flowsIntoState(sum.getResult()) || !isExactAsBF16(copies.front()));
+  factors.keepsRest = !isStoredAsBF16(side) && (flowsIntoState(sum.getResult()) ||
+                                                !isExactAsBF16(factors.copies.front()));
+  factors.asksSteps = e.stepLabels.contains(summed) && !isZeroBeyond(side);
+  return factors;
+}
+
+/// Columns r and r + 8 by positions c and c + 8 of the sixteen.
+void ColumnEmitter::roundLeft(const Factors& factors, int64_t x, SmallVectorImpl<Value>& pairs,
+                              SmallVectorImpl<Value>& rests) {
+  const Fragment& left = factors.left;
+  StringRef summed = left.axis.getName();
+  for (int64_t tile : {0, 1})
+    for (int64_t down : {0, 1}) {
+      size_t at = (x / positions + tile) * 4 + 2 * down;
+      Value two[] = {left.elements[at], left.elements[at + 1]};
+      if (factors.asksSteps)
+        for (int64_t i : {0, 1}) {
+          Point point = pointOf(left.axis, at + i);
+          Value exists = arith::CmpIOp::create(b, arith::CmpIPredicate::slt,
+                                               e.indexValue(*point.find(summed)),
+                                               e.partialExtents[summed]);
+          Value zero = arith::ConstantOp::create(b, b.getF32FloatAttr(0));
+          two[i] = arith::SelectOp::create(b, exists, two[i], zero);
+        }
+      KernelEmitter::Pair pair = e.roundedPair(two[0], two[1], factors.keepsRest);
+      pairs.push_back(pair.value);
+      rests.push_back(pair.rest);
+    }
+}
+
+Fragment ColumnEmitter::multiplyInGroup(const Factors& factors, const Fragment* start) {
+  const Fragment& left = factors.left;
+  Fragment made = factors.made;
+  int64_t lanes = extentOf(made.axis), depth = extentOf(left.axis);
+  SmallVector<Machine::GroupMatrix> matrices;
+  for (Value copy : factors.copies) {
+    const Buffer& buffer = e.buffers.find(copy)->second;
+    e.touch(buffer);
+    Machine::GroupMatrix& matrix = matrices.emplace_back();
+    matrix.address = buffer.base;
+    matrix.panel = buffer.panel;
+    matrix.apart = buffer.dims[0].extent * buffer.panel;
+    matrix.byLanes = buffer.dims[1].label == factors.where.kept;
+  }
+  bool byLanes = matrices.front().byLanes;
+  int64_t panel = matrices.front().panel, apart = matrices.front().apart;
+  SmallVector<Machine::GroupStep> steps;
+  for (int64_t x = 0; x < depth; x += 16) {
+    // (Of a triangle all lanes: sums in parts would be copied.)
+    Machine::GroupStep step;
+    step.offset = byLanes ? x * panel : 2 * x / panel * apart + 2 * x % panel;
+    SmallVector<Value, 4> pairs, rests;
+    roundLeft(factors, x, pairs, rests);
+    for (int64_t copy = 0; copy < int64_t(matrices.size()); ++copy)
+      for (bool rest : {false, true})
+        if (!rest || (factors.keepsRest && copy == 0)) {
+          step.left = rest ? rests : pairs;
+          step.matrix = copy;
+          steps.push_back(step);
+        }
+  }
+  made.elements = e.machine.beginGroup(
+      b, matrices, steps, start ? ArrayRef<Value>(start->elements) : ArrayRef<Value>(), lanes);
+  made.begun = begun++;
+  return made;
+}
+
+Fragment ColumnEmitter::multiply(ssm::SumOp sum, const Fragment* start) {
+  Factors factors = factorsOf(sum);
+  if (e.columns.inGroups)
+    return multiplyInGroup(factors, start);
+  const Fragment& left = factors.left;
+  const KernelEmitter::Side& where = factors.where;
+  Fragment made = factors.made;
   Value zero = arith::ConstantOp::create(b, b.getF32FloatAttr(0));
   // Few sums would wait for themselves: each is added up in several, which wait for none.
   int64_t parts = 1, next = 0;
@@ -218,35 +299,18 @@ Fragment ColumnEmitter::multiply(ssm::SumOp sum, const Fragment* start) {
   SmallVector<SmallVector<Value>> sums(parts, SmallVector<Value>(sizeOf(made.axis), zero));
   if (start)
     sums[0] = start->elements;
-  bool asksSteps = e.stepLabels.contains(summed) && !isZeroBeyond(side);
   for (int64_t x = 0; x < extentOf(left.axis); x += 16) {
-    // Columns r and r + 8 by positions c and c + 8 of the sixteen, as pairs.
     SmallVector<Value> pairs, rests;
-    for (int64_t tile : {0, 1})
-      for (int64_t down : {0, 1}) {
-        size_t at = (x / positions + tile) * 4 + 2 * down;
-        Value two[] = {left.elements[at], left.elements[at + 1]};
-        if (asksSteps)
-          for (int64_t i : {0, 1}) {
-            Point point = pointOf(left.axis, at + i);
-            Value exists =
-                arith::CmpIOp::create(b, arith::CmpIPredicate::slt,
-                                      e.indexValue(*point.find(summed)), e.partialExtents[summed]);
-            two[i] = arith::SelectOp::create(b, exists, two[i], zero);
-          }
-        KernelEmitter::Pair pair = e.roundedPair(two[0], two[1], keepsRest);
-        pairs.push_back(pair.value);
-        rests.push_back(pair.rest);
-      }
-    for (auto [number, copy] : llvm::enumerate(copies)) {
+    roundLeft(factors, x, pairs, rests);
+    for (auto [number, copy] : llvm::enumerate(factors.copies)) {
       const Buffer& buffer = e.buffers.find(copy)->second;
       bool transposed = llvm::any_of(
           buffer.dims, [&](const Dim& dim) { return dim.stride == 1 && dim.label == where.kept; });
       // Tiles that are all 0.
       auto isNought = [&](int64_t y) {
-        if (!triangle)
+        if (!factors.triangle)
           return false;
-        return ssm::strings(triangle)[0] == where.kept ? x > y + 7 : y > x + 15;
+        return ssm::strings(*factors.triangle)[0] == where.kept ? x > y + 7 : y > x + 15;
       };
       // All sums once, then all once more: none waits for the one before.
       SmallVector<std::pair<int64_t, std::array<Value, 2>>> tiles;
@@ -261,7 +325,7 @@ Fragment ColumnEmitter::multiply(ssm::SumOp sum, const Fragment* start) {
             tiles.push_back({(y / positions + half) * 4, {four[2 * half], four[2 * half + 1]}});
       }
       for (bool rest : {false, true})
-        if (!rest || (keepsRest && number == 0)) {
+        if (!rest || (factors.keepsRest && number == 0)) {
           SmallVector<Value>& part = sums[next++ % parts];
           for (auto& [at, right] : tiles)
             llvm::copy(e.machine.multiplyPairs(b, rest ? rests : pairs, right,
@@ -277,6 +341,25 @@ Fragment ColumnEmitter::multiply(ssm::SumOp sum, const Fragment* start) {
           x = arith::AddFOp::create(b, x, y);
   made.elements = std::move(sums[0]);
   return made;
+}
+
+/// What flows into states goes first. Then what is stored and what is carried on: it is written
+/// while the last products are added up.
+void ColumnEmitter::beginFirst() {
+  begun = 0;
+  Block* body = sequence.getBlock();
+  for (bool flows : {true, false})
+    for (auto sum : body->getOps<ssm::SumOp>()) {
+      auto mul = sum.getOperand().getDefiningOp<ssm::MulOp>();
+      if (mul && bears(sum.getResult()) && flowsIntoState(sum.getResult()) == flows &&
+          llvm::any_of(mul->getOperands(),
+                       [&](Value side) { return isa<BlockArgument>(side) && bears(side); }))
+        begin(sum.getResult());
+    }
+  for (tile::StoreOp store : body->getOps<tile::StoreOp>())
+    begin(store.getValue());
+  for (Value next : body->getTerminator()->getOperands())
+    begin(next);
 }
 
 //===-- results ------------------------------------------------------------------------------===//
@@ -418,6 +501,8 @@ void ColumnEmitter::emitColumns(Value count) {
       e.loop(e.i64(0), count, e.i64(1), initial, [&](Value chunk, ValueRange carried) {
         Value slot = slotOf(chunk);
         waitFor(slot, isThere, turnOf(chunk));
+        if (e.columns.inGroups)
+          e.machine.seeMatrices(b);
         DenseMap<Value, Fragment> outside = fragments;
         adopt(body->getArguments(), carried);
         Value start = chunkStart(chunk);
@@ -426,6 +511,8 @@ void ColumnEmitter::emitColumns(Value count) {
         for (Staged& one : staged)
           e.buffers[one.load.getResult()] = slotOf(one, slot);
         addUpFirst();
+        if (e.columns.inGroups)
+          beginFirst();
         for (tile::StoreOp store : body->getOps<tile::StoreOp>())
           writeOperand(store);
         SmallVector<Value> next = flatten(body->getTerminator()->getOperands());

@@ -46,7 +46,30 @@ void KernelEmitter::leaveLoop() {
   loops.pop_back();
 }
 
+/// In panels: rows of `panel` bytes, all rows of a panel before the next one, and of each eight
+/// pieces of 16 bytes the numbers in a row exchanged by what lies above 128 bytes.
+Value KernelEmitter::addressInPanels(const Buffer& buffer, const Point& point) {
+  const Dim &down = buffer.dims[0], &across = buffer.dims[1];
+  Value row = indexValue(*point.find(down.label)), lane = indexValue(*point.find(across.label));
+  int64_t lanes = buffer.panel / 2;
+  Value bytes = arith::MulIOp::create(b, row, i32(buffer.panel));
+  Value inRow = lane;
+  if (across.extent > lanes) {
+    inRow = arith::RemUIOp::create(b, lane, i32(lanes));
+    Value panel = arith::DivUIOp::create(b, lane, i32(lanes));
+    bytes = arith::AddIOp::create(
+        b, bytes, arith::MulIOp::create(b, panel, i32(down.extent * buffer.panel)));
+  }
+  bytes = arith::AddIOp::create(b, bytes, arith::MulIOp::create(b, inRow, i32(2)));
+  Value above = arith::AndIOp::create(b, arith::ShRUIOp::create(b, bytes, i32(7)),
+                                      i32(buffer.panel / 16 - 1));
+  bytes = arith::XOrIOp::create(b, bytes, arith::ShLIOp::create(b, above, i32(4)));
+  return gep(buffer.base, b.getI8Type(), bytes);
+}
+
 Value KernelEmitter::address(const Buffer& buffer, const Point& point) {
+  if (buffer.panel)
+    return addressInPanels(buffer, point);
   int64_t constant = 0;
   Value offset, far;
   for (const Dim& dim : buffer.dims) {
@@ -220,6 +243,17 @@ Buffer KernelEmitter::makeBuffer(ssm::ArrayType type, ArrayRef<StringRef> order,
   return buffer;
 }
 
+Buffer KernelEmitter::makePanels(ssm::ArrayType type, ArrayRef<StringRef> order) {
+  Buffer buffer = makeBuffer(type, order, b.getBF16Type());
+  Dim &down = buffer.dims[0], &across = buffer.dims[1];
+  down.stride = across.extent; // (Nobody reads it: addresses are those of panels.)
+  buffer.panel = std::min<int64_t>(2 * across.extent & -(2 * across.extent), 128);
+  Place& place = places[buffer.id];
+  place.alignment = 1024;
+  place.bytes = llvm::alignTo(down.extent * across.extent * 2, place.alignment);
+  return buffer;
+}
+
 /// First fit, largest places first: two places overlap in memory only if they do not in time.
 static int64_t packPlaces(ArrayRef<Place*> places) {
   SmallVector<Place*> sorted(places);
@@ -236,7 +270,7 @@ static int64_t packPlaces(ArrayRef<Place*> places) {
     for (auto [from, to] : taken) {
       if (from - position >= place->bytes)
         break;
-      position = std::max(position, to);
+      position = llvm::alignTo(std::max(position, to), place->alignment);
     }
     place->position = position;
     total = std::max(total, position + place->bytes);

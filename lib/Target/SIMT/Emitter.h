@@ -69,6 +69,8 @@ struct Buffer {
   Type storage; ///< in memory
   /// Whether it begins at a multiple of 16 bytes.
   bool isAligned = false;
+  /// Bytes of a row of a panel (Machine::GroupMatrix), of a matrix that lies in such; else 0.
+  int64_t panel = 0;
 };
 
 /// The elements that a thread holds of a value: one for each position of its labels but those that
@@ -111,13 +113,14 @@ struct Result {
 struct Place {
   int64_t bytes = 0;
   int64_t first = 0, last = 0;
+  int64_t alignment = 16;
   bool isSide = false;               ///< of products
   mlir::Operation* offset = nullptr; ///< the constant to patch; null where it is in the workspace
   int64_t position = 0;
 };
 
-/// Columns of a block below which products would run empty.
-inline constexpr int64_t fewestColumns = 16;
+/// Columns of a block below which products would run empty, and of a group of warps.
+inline constexpr int64_t fewestColumns = 16, columnsOfGroup = 64;
 
 /// A part of a label for each block.
 struct Slice {
@@ -197,19 +200,23 @@ bool isWithAnother(tile::StoreOp store);
 /// where it is none.
 std::pair<Value, Value> storedPairOf(Value value);
 
-/// Columns that a warp of a kernel with `columns` takes; its slices are so many or a multiple.
-Slice chooseColumns(tile::KernelOp kernel, const Limits& limits);
+/// Slices of a kernel with `columns`: as many as a warp or, if the machine has such, a group takes,
+/// or a multiple.
+Slice chooseColumns(tile::KernelOp kernel, const Machine& machine, const Limits& limits);
 
 /// How warps of a kernel with `columns` take them; no warps: it is emitted as any other.
 struct Columns {
   int64_t warps = 0;
+  /// Whether groups of warps multiply by matrices where these lie.
+  bool inGroups = false;
   /// Warps that share sixteen columns, and the labels of whose positions each has a part.
   int64_t sharers = 1;
   llvm::StringSet<> shared;
 };
 
 /// The ways to try for a kernel, the best one first.
-std::vector<Columns> columnsOf(tile::KernelOp kernel, const Slice& slice, const Limits& limits);
+std::vector<Columns> columnsOf(tile::KernelOp kernel, const Slice& slice, const Machine& machine,
+                               const Limits& limits);
 
 struct JointProducts;
 
@@ -268,7 +275,10 @@ private:
   Value vectorOf(ArrayRef<Value> elements);
   /// A place for a value, with the labels of `order` last; kept as `storage`, if given.
   Buffer makeBuffer(ssm::ArrayType type, ArrayRef<StringRef> order = {}, Type storage = {});
+  /// A place for a matrix of bf16 in panels, the last of `order` along their rows.
+  Buffer makePanels(ssm::ArrayType type, ArrayRef<StringRef> order);
   void touch(const Buffer& buffer);
+  Value addressInPanels(const Buffer& buffer, const Point& point);
   Value address(const Buffer& buffer, const Point& point);
   Value gep(Value base, Type unit, Value index);
 

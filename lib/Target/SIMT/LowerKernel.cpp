@@ -487,13 +487,14 @@ FailureOr<KernelInfo> simt::lowerKernel(tile::KernelOp kernel, const Machine& ma
   llvm::StringMap<int64_t> readAlong;
   bool hasColumns = kernel.getColumns() && roundsProducts;
   Slice slice =
-      hasColumns ? chooseColumns(kernel, limits) : chooseHeldSlice(kernel, limits, machine.lanes());
+      hasColumns ? chooseColumns(kernel, machine, limits)
+                 : chooseHeldSlice(kernel, limits, machine.lanes());
   if (slice.label.empty())
     slice = chooseSlice(kernel, limits);
   applySlice(kernel, slice);
   std::vector<Columns> ways;
   if (hasColumns && machine.hasPairs())
-    ways = columnsOf(kernel, slice, limits);
+    ways = columnsOf(kernel, slice, machine, limits);
   for (const Columns& columns : ways) {
     ImplicitLocOpBuilder b(kernel.getLoc(), kernel);
     Limits wide = limits;

@@ -47,6 +47,16 @@ SmallVector<Value> Machine::loadTiles(ImplicitLocOpBuilder&, Value, bool) const 
 Value Machine::transposeTile(ImplicitLocOpBuilder&, Value) const {
   lacks("products of pairs");
 }
+SmallVector<Value> Machine::beginGroup(ImplicitLocOpBuilder&, ArrayRef<GroupMatrix>,
+                                       ArrayRef<GroupStep>, ArrayRef<Value>, int64_t) const {
+  lacks("groups of warps that multiply");
+}
+SmallVector<Value> Machine::finishGroup(ImplicitLocOpBuilder&, ArrayRef<Value>, int64_t) const {
+  lacks("groups of warps that multiply");
+}
+void Machine::seeMatrices(ImplicitLocOpBuilder&) const {
+  lacks("groups of warps that multiply");
+}
 Value Machine::loadMatrix(ImplicitLocOpBuilder&, Value, int64_t, bool, bool) const {
   lacks("matrices");
 }

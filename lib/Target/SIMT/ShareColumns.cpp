@@ -56,10 +56,14 @@ static std::optional<llvm::StringSet<>> sharedLabels(tile::KernelOp kernel) {
 }
 
 std::vector<Columns> simt::columnsOf(tile::KernelOp kernel, const Slice& slice,
-                                     const Limits& limits) {
+                                     const Machine& machine, const Limits& limits) {
   Columns alone;
   alone.warps = slice.size / columnsOfWarp;
   std::vector<Columns> ways;
+  if (machine.hasGroups() && slice.size % columnsOfGroup == 0) {
+    ways.push_back(alone);
+    ways.back().inGroups = true;
+  }
   int64_t warps = limits.items * slice.parts * alone.warps;
   if (limits.items && 2 * warps <= limits.processors * unitsOfProcessor && alone.warps <= mostPairs)
     if (auto shared = sharedLabels(kernel)) {

@@ -68,14 +68,17 @@ Slice simt::chooseSlice(tile::KernelOp kernel, const Limits& limits) {
   return slice;
 }
 
-Slice simt::chooseColumns(tile::KernelOp kernel, const Limits& limits) {
+Slice simt::chooseColumns(tile::KernelOp kernel, const Machine& machine, const Limits& limits) {
   Slice slice;
   slice.label = *kernel.getColumns();
   for (auto operand : kernel.getOperandsAttr().getAsRange<tile::OperandAttr>())
     for (ssm::AxisAttr axis : operand.getAxes())
       if (axis.getName() == slice.label)
         slice.size = axis.getSize();
-  while (slice.size % (2 * fewestColumns) == 0 &&
+  int64_t fewest = fewestColumns;
+  if (machine.hasGroups() && slice.size % columnsOfGroup == 0)
+    fewest = columnsOfGroup;
+  while (slice.size % (2 * fewest) == 0 &&
          (slice.size > mostColumns || slice.leavesIdle(limits)))
     slice.halve();
   return slice;
