@@ -67,6 +67,12 @@ public:
   /// The value of the thread whose number differs by `mask` (below `lanes`) in an exclusive or.
   virtual mlir::Value exchange(mlir::ImplicitLocOpBuilder& b, mlir::Value value, int mask) const;
 
+  /// An i32 that is the same for all threads of a warp, in a way that the vendor's assembler knows
+  /// it to be.
+  virtual mlir::Value sameInWarp(mlir::ImplicitLocOpBuilder&, mlir::Value value) const {
+    return value;
+  }
+
   /// Whether memory is copied without waiting.
   virtual bool hasCopies() const { return false; }
   /// Copies 16 or 4 bytes from the caller's memory to the block's without waiting; `waitForCopies`
@@ -136,6 +142,11 @@ public:
   beginGroup(mlir::ImplicitLocOpBuilder& b, llvm::ArrayRef<GroupMatrix> matrices,
              llvm::ArrayRef<GroupStep> steps, llvm::ArrayRef<mlir::Value> sums,
              int64_t lanes) const;
+  /// Writes four tiles of 8 x 8 bf16, held as a warp holds the results of products, to shared
+  /// memory: columns of a tile become rows there. Thread 8 i + r gives the address of row r of
+  /// tile i.
+  virtual void storeTiles(mlir::ImplicitLocOpBuilder& b, mlir::Value address,
+                          llvm::ArrayRef<mlir::Value> pairs) const;
   /// Waits for sums, but not for the last `later` times that products were begun.
   virtual llvm::SmallVector<mlir::Value> finishGroup(mlir::ImplicitLocOpBuilder& b,
                                                      llvm::ArrayRef<mlir::Value> sums,

@@ -83,6 +83,13 @@ public:
     return call(b, "llvm.nvvm.shfl.sync.bfly.f32", b.getF32Type(),
                 {i32(-1), value, i32(mask), i32(31)});
   }
+  Value sameInWarp(ImplicitLocOpBuilder& b, Value value) const override {
+    if (!groups)
+      return value;
+    auto i32 = [&](int64_t number) -> Value { return arith::ConstantIntOp::create(b, number, 32); };
+    return call(b, "llvm.nvvm.shfl.sync.idx.i32", b.getI32Type(),
+                {i32(-1), value, i32(0), i32(31)});
+  }
   Value powerOfTwo(ImplicitLocOpBuilder& b, Value x) const override {
     return call(b, "llvm.nvvm.ex2.approx.ftz.f", b.getF32Type(), {x});
   }
@@ -118,6 +125,12 @@ public:
   bool hasGroups() const override { return groups; }
   void seeMatrices(ImplicitLocOpBuilder& b) const override {
     assembly(b, "fence.proxy.async.shared::cta;", "~{memory}", TypeRange(), ValueRange());
+  }
+  void storeTiles(ImplicitLocOpBuilder& b, Value address, ArrayRef<Value> pairs) const override {
+    SmallVector<Value> arguments = {LLVM::PtrToIntOp::create(b, b.getI32Type(), address)};
+    llvm::append_range(arguments, pairs);
+    assembly(b, "stmatrix.sync.aligned.m8n8.x4.trans.shared.b16 [$0], {$1,$2,$3,$4};",
+             "r,r,r,r,r,~{memory}", TypeRange(), arguments);
   }
   SmallVector<Value> beginGroup(ImplicitLocOpBuilder& b, ArrayRef<GroupMatrix> matrices,
                                 ArrayRef<GroupStep> steps, ArrayRef<Value> sums,

@@ -42,7 +42,9 @@ void ColumnEmitter::planStaging() {
     room /= 2;
   if (sharers > 1)
     room -= e.places[exchanged.id].bytes;
-  room -= mostSlots * signalsOfSlot * 8;
+  for (const Result& result : results)
+    room -= e.places[result.all.id].bytes;
+  room -= (mostSlots + resultSlots) * signalsOfSlot * 8;
   slots = std::clamp<int64_t>(room / std::max<int64_t>(bytes, 1), fewestSlots, mostSlots);
   for (const Staged& one : staged)
     e.places[one.all.id].bytes *= slots;
@@ -68,14 +70,18 @@ Value ColumnEmitter::signalOf(Value slot, Signal signal) {
 
 void ColumnEmitter::makeSignals() {
   auto axis = ssm::AxisAttr::get(b.getContext(), b.getStringAttr("signals"),
-                                 b.getI64IntegerAttr(2 * signalsOfSlot * slots));
+                                 b.getI64IntegerAttr(2 * signalsOfSlot * (slots + resultSlots)));
   signals = e.makeBuffer(ssm::ArrayType::get(b.getContext(), {axis}, b.getF32Type()));
   Value isFirst = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, e.thread, e.i32(0));
   e.when(isFirst, [&] {
     for (int64_t slot = 0; slot < slots; ++slot) {
       e.machine.makeSignal(b, signalOf(e.i32(slot), isThere),
-                           e.info.threads - 32 * e.columns.warps);
+                           32 * e.columns.copiers);
       e.machine.makeSignal(b, signalOf(e.i32(slot), isRead), 32 * e.columns.warps);
+    }
+    for (int64_t slot = 0; slot < resultSlots && !results.empty(); ++slot) {
+      e.machine.makeSignal(b, resultSignalOf(e.i32(slot), isThere), 32 * e.columns.warps);
+      e.machine.makeSignal(b, resultSignalOf(e.i32(slot), isRead), 32 * e.columns.writers);
     }
   });
   e.barrier();
@@ -86,10 +92,13 @@ void ColumnEmitter::waitFor(Value slot, Signal signal, Value turn) {
   e.machine.waitFor(b, signalOf(slot, signal), parity);
 }
 
+Buffer ColumnEmitter::slotIn(Buffer all, int64_t bytes, Value slot) {
+  all.base = e.gep(all.base, b.getI8Type(), arith::MulIOp::create(b, slot, e.i32(bytes)));
+  return all;
+}
+
 Buffer ColumnEmitter::slotOf(const Staged& one, Value slot) {
-  Buffer place = one.all;
-  place.base = e.gep(place.base, b.getI8Type(), arith::MulIOp::create(b, slot, e.i32(one.bytes)));
-  return place;
+  return slotIn(one.all, one.bytes, slot);
 }
 
 /// Sixteen bytes at a time, or single elements of four; zeros where there are no steps.
@@ -109,7 +118,7 @@ void ColumnEmitter::copy(Staged& one, Value slot) {
   if (!axes.empty())
     axes.back() = ssm::AxisAttr::get(b.getContext(), axes.back().getLabel(),
                                      b.getI64IntegerAttr(axes.back().getSize() / one.unit));
-  int64_t total = countOf(axes), threads = e.info.threads - 32 * e.columns.warps;
+  int64_t total = countOf(axes), threads = 32 * e.columns.copiers;
   Value first = arith::SubIOp::create(b, e.thread, e.i32(32 * e.columns.warps));
   int64_t whole = one.unit * size;
   // The bytes there are of those at a point; null where there are all for sure.

@@ -64,8 +64,11 @@ Fragment& ColumnEmitter::begin(Value value) {
 
 const Fragment& ColumnEmitter::fragmentOf(Value value) {
   Fragment& fragment = begin(value);
-  if (fragment.begun)
-    fragment.elements = e.machine.finishGroup(b, fragment.elements, begun - 1 - *fragment.begun);
+  if (fragment.begun) {
+    // (What has been waited for once is so again, for assemblers that don't remember.)
+    done = std::max(done, *fragment.begun + 1);
+    fragment.elements = e.machine.finishGroup(b, fragment.elements, begun - done);
+  }
   fragment.begun.reset();
   return fragment;
 }
@@ -343,11 +346,25 @@ Fragment ColumnEmitter::multiply(ssm::SumOp sum, const Fragment* start) {
   return made;
 }
 
-/// What flows into states goes first. Then what is stored and what is carried on: it is written
-/// while the last products are added up.
+/// What flows into states goes first, as the next chunk waits for that. Then what is carried on and
+/// what is stored.
 void ColumnEmitter::beginFirst() {
-  begun = 0;
+  begun = done = 0;
   Block* body = sequence.getBlock();
+  // What is made of states element by element comes before all products: assemblers take states,
+  // which the last chunk's products have made, for sums that are still under way.
+  llvm::DenseSet<Value> ofStates(body->args_begin(), body->args_end());
+  for (Operation& op : *body)
+    if (!isa<ssm::SumOp, tile::StoreOp, tile::LoadOp>(op) && op.getNumResults() == 1 &&
+        bears(op.getResult(0)) && arrayType(op.getResult(0)).getAxes().size() <= 2 &&
+        llvm::none_of(op.getUsers(), [](Operation* user) { return isa<ssm::SumOp>(user); }) &&
+        llvm::any_of(op.getOperands(), [&](Value of) { return ofStates.contains(of); }) &&
+        llvm::all_of(op.getOperands(), [&](Value of) {
+          return !bears(of) || ofStates.contains(of) || of.getDefiningOp<tile::LoadOp>();
+        })) {
+      fragmentOf(op.getResult(0));
+      ofStates.insert(op.getResult(0));
+    }
   for (bool flows : {true, false})
     for (auto sum : body->getOps<ssm::SumOp>()) {
       auto mul = sum.getOperand().getDefiningOp<ssm::MulOp>();
@@ -356,10 +373,10 @@ void ColumnEmitter::beginFirst() {
                        [&](Value side) { return isa<BlockArgument>(side) && bears(side); }))
         begin(sum.getResult());
     }
-  for (tile::StoreOp store : body->getOps<tile::StoreOp>())
-    begin(store.getValue());
   for (Value next : body->getTerminator()->getOperands())
     begin(next);
+  for (tile::StoreOp store : body->getOps<tile::StoreOp>())
+    begin(store.getValue());
 }
 
 //===-- results ------------------------------------------------------------------------------===//
@@ -500,6 +517,9 @@ void ColumnEmitter::emitColumns(Value count) {
   SmallVector<Value> last =
       e.loop(e.i64(0), count, e.i64(1), initial, [&](Value chunk, ValueRange carried) {
         Value slot = slotOf(chunk);
+        // (Nobody waits while products are being added up.)
+        if (!results.empty())
+          beginResults(chunk);
         waitFor(slot, isThere, turnOf(chunk));
         if (e.columns.inGroups)
           e.machine.seeMatrices(b);
@@ -514,7 +534,13 @@ void ColumnEmitter::emitColumns(Value count) {
         if (e.columns.inGroups)
           beginFirst();
         for (tile::StoreOp store : body->getOps<tile::StoreOp>())
-          writeOperand(store);
+          if (llvm::none_of(results, [&](Result& result) { return result.store == store; }))
+            writeOperand(store);
+        if (!results.empty()) {
+          for (const Result& result : results)
+            leave(result, resultSlotOf(chunk));
+          endResults(chunk);
+        }
         SmallVector<Value> next = flatten(body->getTerminator()->getOperands());
         for (Staged& one : staged)
           e.buffers.erase(one.load.getResult());
@@ -538,10 +564,11 @@ void ColumnEmitter::emit() {
     e.stepLabels.insert(label);
   if (sharers > 1)
     planExchange();
+  planResults();
   planStaging();
   makeSignals();
   Value inWarp = arith::RemUIOp::create(b, e.thread, e.i32(32));
-  Value number = arith::DivUIOp::create(b, e.thread, e.i32(32));
+  Value number = e.machine.sameInWarp(b, arith::DivUIOp::create(b, e.thread, e.i32(32)));
   warp = number;
   if (sharers > 1) {
     half = arith::RemUIOp::create(b, number, e.i32(sharers));
@@ -553,20 +580,25 @@ void ColumnEmitter::emit() {
   int64_t tile = sequence.getTileSize();
   chunks =
       arith::DivSIOp::create(b, arith::AddIOp::create(b, e.times[0], e.i64(tile - 1)), e.i64(tile));
-  Value isColumns =
-      arith::CmpIOp::create(b, arith::CmpIPredicate::ult, number, e.i32(e.columns.warps));
   e.enterLoop();
+  auto emitRole = [&](llvm::function_ref<void()> emitWork) {
+    KernelEmitter::Scope inner(e);
+    emitWork();
+    return SmallVector<Value>();
+  };
+  auto isBelow = [&](int64_t warps) {
+    return arith::CmpIOp::create(b, arith::CmpIPredicate::ult, number, e.i32(warps));
+  };
+  int64_t warps = e.columns.warps;
   e.choose(
-      isColumns,
+      isBelow(warps), [&] { return emitRole([&] { emitColumns(chunks); }); },
       [&] {
-        KernelEmitter::Scope inner(e);
-        emitColumns(chunks);
-        return SmallVector<Value>();
-      },
-      [&] {
-        KernelEmitter::Scope inner(e);
-        emitCopies(chunks);
-        return SmallVector<Value>();
+        if (!e.columns.writers)
+          return emitRole([&] { emitCopies(chunks); });
+        return e.choose(
+            isBelow(warps + e.columns.copiers),
+            [&] { return emitRole([&] { emitCopies(chunks); }); },
+            [&] { return emitRole([&] { emitWrites(chunks); }); });
       });
   e.leaveLoop();
 }

@@ -471,8 +471,6 @@ static constexpr int64_t mostResident = 4;
 /// Ops of short folds with all steps written out: more than the first do not stay in the cache of
 /// instructions from one tile to the next; then there are no more than the second.
 static constexpr int64_t mostCached = 8000, fewCached = 1600;
-/// Threads that bring in what warps with columns read.
-static constexpr int64_t copyThreads = 64;
 
 FailureOr<KernelInfo> simt::lowerKernel(tile::KernelOp kernel, const Machine& machine,
                                         const Limits& limits) {
@@ -498,7 +496,7 @@ FailureOr<KernelInfo> simt::lowerKernel(tile::KernelOp kernel, const Machine& ma
   for (const Columns& columns : ways) {
     ImplicitLocOpBuilder b(kernel.getLoc(), kernel);
     Limits wide = limits;
-    wide.threads = 32 * columns.warps + copyThreads;
+    wide.threads = columns.threads();
     KernelEmitter emitter(kernel, b, machine, wide, slice, products, roundsProducts, stagesAhead,
                           /*ownsProcessor=*/true, columns);
     emitter.run(inWorkspace);
