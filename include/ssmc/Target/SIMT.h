@@ -138,19 +138,14 @@ public:
   /// Begins to add products to 64 x `lanes` sums (a multiple of 8 up to 256), tiles of 16 x 8 as in
   /// multiplyPairs; without sums to zeros. What it returns are the sums once `finishGroup` has
   /// waited for them. More can be added to them meanwhile.
-  virtual llvm::SmallVector<mlir::Value>
-  beginGroup(mlir::ImplicitLocOpBuilder& b, llvm::ArrayRef<GroupMatrix> matrices,
-             llvm::ArrayRef<GroupStep> steps, llvm::ArrayRef<mlir::Value> sums,
-             int64_t lanes) const;
-  /// Writes four tiles of 8 x 8 bf16, held as a warp holds the results of products, to shared
-  /// memory: columns of a tile become rows there. Thread 8 i + r gives the address of row r of
-  /// tile i.
-  virtual void storeTiles(mlir::ImplicitLocOpBuilder& b, mlir::Value address,
-                          llvm::ArrayRef<mlir::Value> pairs) const;
+  virtual llvm::SmallVector<mlir::Value> beginGroup(mlir::ImplicitLocOpBuilder& b,
+                                                    llvm::ArrayRef<GroupMatrix> matrices,
+                                                    llvm::ArrayRef<GroupStep> steps,
+                                                    llvm::ArrayRef<mlir::Value> sums,
+                                                    int64_t lanes) const;
   /// Waits for sums, but not for the last `later` times that products were begun.
-  virtual llvm::SmallVector<mlir::Value> finishGroup(mlir::ImplicitLocOpBuilder& b,
-                                                     llvm::ArrayRef<mlir::Value> sums,
-                                                     int64_t later) const;
+  virtual llvm::SmallVector<mlir::Value>
+  finishGroup(mlir::ImplicitLocOpBuilder& b, llvm::ArrayRef<mlir::Value> sums, int64_t later) const;
   /// Before a group multiplies by what threads have written or copied, once it is there.
   virtual void seeMatrices(mlir::ImplicitLocOpBuilder& b) const;
 

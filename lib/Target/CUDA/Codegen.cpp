@@ -126,12 +126,6 @@ public:
   void seeMatrices(ImplicitLocOpBuilder& b) const override {
     assembly(b, "fence.proxy.async.shared::cta;", "~{memory}", TypeRange(), ValueRange());
   }
-  void storeTiles(ImplicitLocOpBuilder& b, Value address, ArrayRef<Value> pairs) const override {
-    SmallVector<Value> arguments = {LLVM::PtrToIntOp::create(b, b.getI32Type(), address)};
-    llvm::append_range(arguments, pairs);
-    assembly(b, "stmatrix.sync.aligned.m8n8.x4.trans.shared.b16 [$0], {$1,$2,$3,$4};",
-             "r,r,r,r,r,~{memory}", TypeRange(), arguments);
-  }
   SmallVector<Value> beginGroup(ImplicitLocOpBuilder& b, ArrayRef<GroupMatrix> matrices,
                                 ArrayRef<GroupStep> steps, ArrayRef<Value> sums,
                                 int64_t lanes) const override;
@@ -239,8 +233,8 @@ SmallVector<Value> NVVMMachine::beginGroup(ImplicitLocOpBuilder& b, ArrayRef<Gro
     Value place = LLVM::PtrToIntOp::create(b, b.getI32Type(), matrix.address);
     place = arith::ShRUIOp::create(b, place, arith::ConstantIntOp::create(b, 4, 32));
     Value apart = arith::ConstantIntOp::create(b, matrix.apart / 16 << 16, 32);
-    descriptors.push_back({arith::OrIOp::create(b, place, apart),
-                           kind << 30 | uint32_t(8 * matrix.panel / 16)});
+    descriptors.push_back(
+        {arith::OrIOp::create(b, place, apart), kind << 30 | uint32_t(8 * matrix.panel / 16)});
   }
   std::string text = "{\n\t.reg .b32 low;\n\t.reg .b64 right;\n\t.reg .pred adds, starts;"
                      "\n\tsetp.eq.u32 adds, 0, 0;\n\tsetp.ne.u32 starts, 0, 0;"

@@ -8,14 +8,12 @@ namespace ssmc::simt {
 /// Columns of a warp, and positions of a tile.
 inline constexpr int64_t columnsOfWarp = 16, positions = 8;
 
-/// Signals of a slot: its chunk is there, and has been read; of what is written, the same.
+/// Signals of a slot: its chunk is there, and has been read.
 enum Signal : int64_t { isThere, isRead, signalsOfSlot };
 /// The number of the meeting of the first two warps that share columns; those of others follow.
 inline constexpr int64_t areAddedUp = 1;
 /// Chunks that shared memory has room for.
 inline constexpr int64_t fewestSlots = 2, mostSlots = 4;
-/// Chunks whose results it has room for.
-inline constexpr int64_t resultSlots = 2;
 
 /// An array with columns, in the registers of a warp: for each tile of eight positions columns r
 /// and r + 8 by positions c and c + 1, row by row. Without another label two elements.
@@ -32,8 +30,6 @@ public:
       : e(e), b(e.b), sequence(sequence), column(*e.kernel.getColumns()),
         sharers(e.columns.sharers) {}
   void emit();
-  /// Whether a store writes rows of bf16 with columns side by side, one for each step.
-  static bool isOfRows(tile::KernelOp kernel, tile::StoreOp store);
 
 private:
   /// An operand that all warps of the block read.
@@ -47,33 +43,12 @@ private:
   bool isMatrix(tile::LoadOp load);
   Value slotOf(Value chunk);
   Buffer slotOf(const Staged& one, Value slot);
-  Buffer slotIn(Buffer all, int64_t bytes, Value slot);
   Value signalOf(Value slot, Signal signal);
   void makeSignals();
   /// Waits for what is said of a slot's chunk for the n-th time.
   void waitFor(Value slot, Signal signal, Value turn);
   /// How many chunks a chunk's slot has held before.
   Value turnOf(Value chunk);
-
-  //===-- results on their way (WriteChunks.cpp) ----------------------------------------------===//
-  /// A result that warps of their own write.
-  struct Result {
-    tile::StoreOp store;
-    Buffer all; ///< the first slot
-    int64_t bytes = 0;
-  };
-  void planResults();
-  Value resultSignalOf(Value slot, Signal signal);
-  Value resultSlotOf(Value chunk);
-  Value resultTurnOf(Value chunk);
-  /// Leaves a result to those who write it.
-  void leave(const Result& result, Value slot);
-  /// Before and after the results of a chunk.
-  void beginResults(Value chunk);
-  void endResults(Value chunk);
-  void takeAway(const Result& result, Value slot);
-  void emitWrites(Value count);
-
   void bringIn(Value chunk, Value slot);
   void copy(Staged& one, Value slot);
 
@@ -108,7 +83,14 @@ private:
   /// Sixteen positions of a left side, from x on, as pairs and what rounding leaves of them.
   void roundLeft(const Factors& factors, int64_t x, SmallVectorImpl<Value>& pairs,
                  SmallVectorImpl<Value>& rests);
-  Fragment multiplyInGroup(const Factors& factors, const Fragment* start);
+  /// A product for a group of warps, with its left side rounded.
+  struct GroupProduct {
+    Fragment made; ///< without elements
+    SmallVector<Machine::GroupMatrix, 2> matrices;
+    SmallVector<Machine::GroupStep> steps;
+  };
+  GroupProduct prepareForGroup(ssm::SumOp sum);
+  Fragment multiplyInGroup(const GroupProduct& product, const Fragment* start);
 
   //===-- columns that warps share (ShareColumns.cpp) -----------------------------------------===//
   bool isShared(ssm::AxisAttr axis) {
@@ -142,12 +124,11 @@ private:
   tile::SequenceOp sequence;
   StringRef column;
   std::vector<Staged> staged;
-  std::vector<Result> results;
   int64_t slots = fewestSlots;
   llvm::DenseMap<Value, Fragment> fragments;
   int64_t begun = 0, done = 0; ///< products, of this chunk
-  int64_t sharers; ///< warps of sixteen columns
-  Value half;      ///< which of them this one is
+  int64_t sharers;             ///< warps of sixteen columns
+  Value half;                  ///< which of them this one is
   Buffer signals;
   Buffer exchanged; ///< places for sums, of which two take turns
   int64_t exchangeBytes = 0, exchanges = 0;

@@ -42,9 +42,7 @@ void ColumnEmitter::planStaging() {
     room /= 2;
   if (sharers > 1)
     room -= e.places[exchanged.id].bytes;
-  for (const Result& result : results)
-    room -= e.places[result.all.id].bytes;
-  room -= (mostSlots + resultSlots) * signalsOfSlot * 8;
+  room -= mostSlots * signalsOfSlot * 8;
   slots = std::clamp<int64_t>(room / std::max<int64_t>(bytes, 1), fewestSlots, mostSlots);
   for (const Staged& one : staged)
     e.places[one.all.id].bytes *= slots;
@@ -70,18 +68,13 @@ Value ColumnEmitter::signalOf(Value slot, Signal signal) {
 
 void ColumnEmitter::makeSignals() {
   auto axis = ssm::AxisAttr::get(b.getContext(), b.getStringAttr("signals"),
-                                 b.getI64IntegerAttr(2 * signalsOfSlot * (slots + resultSlots)));
+                                 b.getI64IntegerAttr(2 * signalsOfSlot * slots));
   signals = e.makeBuffer(ssm::ArrayType::get(b.getContext(), {axis}, b.getF32Type()));
   Value isFirst = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, e.thread, e.i32(0));
   e.when(isFirst, [&] {
     for (int64_t slot = 0; slot < slots; ++slot) {
-      e.machine.makeSignal(b, signalOf(e.i32(slot), isThere),
-                           32 * e.columns.copiers);
+      e.machine.makeSignal(b, signalOf(e.i32(slot), isThere), 32 * e.columns.copiers);
       e.machine.makeSignal(b, signalOf(e.i32(slot), isRead), 32 * e.columns.warps);
-    }
-    for (int64_t slot = 0; slot < resultSlots && !results.empty(); ++slot) {
-      e.machine.makeSignal(b, resultSignalOf(e.i32(slot), isThere), 32 * e.columns.warps);
-      e.machine.makeSignal(b, resultSignalOf(e.i32(slot), isRead), 32 * e.columns.writers);
     }
   });
   e.barrier();
@@ -92,13 +85,10 @@ void ColumnEmitter::waitFor(Value slot, Signal signal, Value turn) {
   e.machine.waitFor(b, signalOf(slot, signal), parity);
 }
 
-Buffer ColumnEmitter::slotIn(Buffer all, int64_t bytes, Value slot) {
-  all.base = e.gep(all.base, b.getI8Type(), arith::MulIOp::create(b, slot, e.i32(bytes)));
-  return all;
-}
-
 Buffer ColumnEmitter::slotOf(const Staged& one, Value slot) {
-  return slotIn(one.all, one.bytes, slot);
+  Buffer place = one.all;
+  place.base = e.gep(place.base, b.getI8Type(), arith::MulIOp::create(b, slot, e.i32(one.bytes)));
+  return place;
 }
 
 /// Sixteen bytes at a time, or single elements of four; zeros where there are no steps.
@@ -176,10 +166,17 @@ void ColumnEmitter::copy(Staged& one, Value slot) {
     }
     return;
   }
-  e.loop(first, e.i32(total), e.i32(threads), {}, [&](Value number, ValueRange) {
+  auto copyOne = [&](Value number) {
     Point point = scaled(e.pointAt(number, axes));
     e.machine.copyLater(b, e.address(target, point), e.address(source, point), whole,
                         bytesAt(point));
+  };
+  if (e.columns.inGroups && total <= threads) {
+    Value isMine = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, first, e.i32(total));
+    return e.when(isMine, [&] { copyOne(first); });
+  }
+  e.loop(first, e.i32(total), e.i32(threads), {}, [&](Value number, ValueRange) {
+    copyOne(number);
     return SmallVector<Value>();
   });
 }

@@ -99,9 +99,15 @@ Fragment ColumnEmitter::compute(Value value) {
       Value other = op->getOperand(1 - i);
       if (sum && sum->hasOneUse() && !fragments.contains(sum) && !isPart(sum) &&
           other.getType() == sum.getType()) {
-        // (To sums that are being added up, too.)
-        bool isSum = e.columns.inGroups && other.getDefiningOp<ssm::SumOp>() && other.hasOneUse();
-        Fragment start = isSum ? begin(other) : fragmentOf(other);
+        if (e.columns.inGroups) {
+          // Its left side is rounded while that is being added up, and to what is a sum itself it
+          // is added meanwhile.
+          GroupProduct product = prepareForGroup(sum);
+          bool isSum = other.getDefiningOp<ssm::SumOp>() && other.hasOneUse();
+          Fragment start = isSum ? begin(other) : fragmentOf(other);
+          return multiplyInGroup(product, &start);
+        }
+        Fragment start = fragmentOf(other);
         return multiply(sum, &start);
       }
     }
@@ -220,8 +226,8 @@ ColumnEmitter::Factors ColumnEmitter::factorsOf(ssm::SumOp sum) {
   if (auto load = factors.copies.front().getDefiningOp<tile::LoadOp>())
     factors.triangle = load.getTriangle();
   // (As roundedTerms has it.)
-  factors.keepsRest = !isStoredAsBF16(side) && (flowsIntoState(sum.getResult()) ||
-                                                !isExactAsBF16(factors.copies.front()));
+  factors.keepsRest = !isStoredAsBF16(side) &&
+                      (flowsIntoState(sum.getResult()) || !isExactAsBF16(factors.copies.front()));
   factors.asksSteps = e.stepLabels.contains(summed) && !isZeroBeyond(side);
   return factors;
 }
@@ -238,9 +244,9 @@ void ColumnEmitter::roundLeft(const Factors& factors, int64_t x, SmallVectorImpl
       if (factors.asksSteps)
         for (int64_t i : {0, 1}) {
           Point point = pointOf(left.axis, at + i);
-          Value exists = arith::CmpIOp::create(b, arith::CmpIPredicate::slt,
-                                               e.indexValue(*point.find(summed)),
-                                               e.partialExtents[summed]);
+          Value exists =
+              arith::CmpIOp::create(b, arith::CmpIPredicate::slt, e.indexValue(*point.find(summed)),
+                                    e.partialExtents[summed]);
           Value zero = arith::ConstantOp::create(b, b.getF32FloatAttr(0));
           two[i] = arith::SelectOp::create(b, exists, two[i], zero);
         }
@@ -250,11 +256,11 @@ void ColumnEmitter::roundLeft(const Factors& factors, int64_t x, SmallVectorImpl
     }
 }
 
-Fragment ColumnEmitter::multiplyInGroup(const Factors& factors, const Fragment* start) {
-  const Fragment& left = factors.left;
-  Fragment made = factors.made;
-  int64_t lanes = extentOf(made.axis), depth = extentOf(left.axis);
-  SmallVector<Machine::GroupMatrix> matrices;
+ColumnEmitter::GroupProduct ColumnEmitter::prepareForGroup(ssm::SumOp sum) {
+  Factors factors = factorsOf(sum);
+  GroupProduct product;
+  product.made = factors.made;
+  auto& matrices = product.matrices;
   for (Value copy : factors.copies) {
     const Buffer& buffer = e.buffers.find(copy)->second;
     e.touch(buffer);
@@ -266,8 +272,7 @@ Fragment ColumnEmitter::multiplyInGroup(const Factors& factors, const Fragment* 
   }
   bool byLanes = matrices.front().byLanes;
   int64_t panel = matrices.front().panel, apart = matrices.front().apart;
-  SmallVector<Machine::GroupStep> steps;
-  for (int64_t x = 0; x < depth; x += 16) {
+  for (int64_t x = 0; x < extentOf(factors.left.axis); x += 16) {
     // (Of a triangle all lanes: sums in parts would be copied.)
     Machine::GroupStep step;
     step.offset = byLanes ? x * panel : 2 * x / panel * apart + 2 * x % panel;
@@ -278,19 +283,25 @@ Fragment ColumnEmitter::multiplyInGroup(const Factors& factors, const Fragment* 
         if (!rest || (factors.keepsRest && copy == 0)) {
           step.left = rest ? rests : pairs;
           step.matrix = copy;
-          steps.push_back(step);
+          product.steps.push_back(step);
         }
   }
-  made.elements = e.machine.beginGroup(
-      b, matrices, steps, start ? ArrayRef<Value>(start->elements) : ArrayRef<Value>(), lanes);
+  return product;
+}
+
+Fragment ColumnEmitter::multiplyInGroup(const GroupProduct& product, const Fragment* start) {
+  Fragment made = product.made;
+  made.elements = e.machine.beginGroup(b, product.matrices, product.steps,
+                                       start ? ArrayRef<Value>(start->elements) : ArrayRef<Value>(),
+                                       extentOf(made.axis));
   made.begun = begun++;
   return made;
 }
 
 Fragment ColumnEmitter::multiply(ssm::SumOp sum, const Fragment* start) {
-  Factors factors = factorsOf(sum);
   if (e.columns.inGroups)
-    return multiplyInGroup(factors, start);
+    return multiplyInGroup(prepareForGroup(sum), start);
+  Factors factors = factorsOf(sum);
   const Fragment& left = factors.left;
   const KernelEmitter::Side& where = factors.where;
   Fragment made = factors.made;
@@ -517,9 +528,6 @@ void ColumnEmitter::emitColumns(Value count) {
   SmallVector<Value> last =
       e.loop(e.i64(0), count, e.i64(1), initial, [&](Value chunk, ValueRange carried) {
         Value slot = slotOf(chunk);
-        // (Nobody waits while products are being added up.)
-        if (!results.empty())
-          beginResults(chunk);
         waitFor(slot, isThere, turnOf(chunk));
         if (e.columns.inGroups)
           e.machine.seeMatrices(b);
@@ -534,13 +542,7 @@ void ColumnEmitter::emitColumns(Value count) {
         if (e.columns.inGroups)
           beginFirst();
         for (tile::StoreOp store : body->getOps<tile::StoreOp>())
-          if (llvm::none_of(results, [&](Result& result) { return result.store == store; }))
-            writeOperand(store);
-        if (!results.empty()) {
-          for (const Result& result : results)
-            leave(result, resultSlotOf(chunk));
-          endResults(chunk);
-        }
+          writeOperand(store);
         SmallVector<Value> next = flatten(body->getTerminator()->getOperands());
         for (Staged& one : staged)
           e.buffers.erase(one.load.getResult());
@@ -564,7 +566,6 @@ void ColumnEmitter::emit() {
     e.stepLabels.insert(label);
   if (sharers > 1)
     planExchange();
-  planResults();
   planStaging();
   makeSignals();
   Value inWarp = arith::RemUIOp::create(b, e.thread, e.i32(32));
@@ -580,25 +581,20 @@ void ColumnEmitter::emit() {
   int64_t tile = sequence.getTileSize();
   chunks =
       arith::DivSIOp::create(b, arith::AddIOp::create(b, e.times[0], e.i64(tile - 1)), e.i64(tile));
+  Value isColumns =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::ult, number, e.i32(e.columns.warps));
   e.enterLoop();
-  auto emitRole = [&](llvm::function_ref<void()> emitWork) {
-    KernelEmitter::Scope inner(e);
-    emitWork();
-    return SmallVector<Value>();
-  };
-  auto isBelow = [&](int64_t warps) {
-    return arith::CmpIOp::create(b, arith::CmpIPredicate::ult, number, e.i32(warps));
-  };
-  int64_t warps = e.columns.warps;
   e.choose(
-      isBelow(warps), [&] { return emitRole([&] { emitColumns(chunks); }); },
+      isColumns,
       [&] {
-        if (!e.columns.writers)
-          return emitRole([&] { emitCopies(chunks); });
-        return e.choose(
-            isBelow(warps + e.columns.copiers),
-            [&] { return emitRole([&] { emitCopies(chunks); }); },
-            [&] { return emitRole([&] { emitWrites(chunks); }); });
+        KernelEmitter::Scope inner(e);
+        emitColumns(chunks);
+        return SmallVector<Value>();
+      },
+      [&] {
+        KernelEmitter::Scope inner(e);
+        emitCopies(chunks);
+        return SmallVector<Value>();
       });
   e.leaveLoop();
 }

@@ -57,8 +57,8 @@ Value KernelEmitter::addressInPanels(const Buffer& buffer, const Point& point) {
   if (across.extent > lanes) {
     inRow = arith::RemUIOp::create(b, lane, i32(lanes));
     Value panel = arith::DivUIOp::create(b, lane, i32(lanes));
-    bytes = arith::AddIOp::create(
-        b, bytes, arith::MulIOp::create(b, panel, i32(down.extent * buffer.panel)));
+    bytes = arith::AddIOp::create(b, bytes,
+                                  arith::MulIOp::create(b, panel, i32(down.extent * buffer.panel)));
   }
   bytes = arith::AddIOp::create(b, bytes, arith::MulIOp::create(b, inRow, i32(2)));
   Value above = arith::AndIOp::create(b, arith::ShRUIOp::create(b, bytes, i32(7)),

@@ -209,9 +209,9 @@ struct Columns {
   int64_t warps = 0;
   /// Whether groups of warps multiply by matrices where these lie.
   bool inGroups = false;
-  /// Warps that bring in what these read, and others that take away what they write.
-  int64_t copiers = 2, writers = 0;
-  int64_t threads() const { return 32 * (warps + copiers + writers); }
+  /// Warps that bring in what these read.
+  int64_t copiers = 2;
+  int64_t threads() const { return 32 * (warps + copiers); }
   /// Warps that share sixteen columns, and the labels of whose positions each has a part.
   int64_t sharers = 1;
   llvm::StringSet<> shared;

@@ -484,9 +484,8 @@ FailureOr<KernelInfo> simt::lowerKernel(tile::KernelOp kernel, const Machine& ma
   ProductMap products;
   llvm::StringMap<int64_t> readAlong;
   bool hasColumns = kernel.getColumns() && roundsProducts;
-  Slice slice =
-      hasColumns ? chooseColumns(kernel, machine, limits)
-                 : chooseHeldSlice(kernel, limits, machine.lanes());
+  Slice slice = hasColumns ? chooseColumns(kernel, machine, limits)
+                           : chooseHeldSlice(kernel, limits, machine.lanes());
   if (slice.label.empty())
     slice = chooseSlice(kernel, limits);
   applySlice(kernel, slice);

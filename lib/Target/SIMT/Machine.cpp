@@ -54,9 +54,6 @@ SmallVector<Value> Machine::beginGroup(ImplicitLocOpBuilder&, ArrayRef<GroupMatr
 SmallVector<Value> Machine::finishGroup(ImplicitLocOpBuilder&, ArrayRef<Value>, int64_t) const {
   lacks("groups of warps that multiply");
 }
-void Machine::storeTiles(ImplicitLocOpBuilder&, Value, ArrayRef<Value>) const {
-  lacks("groups of warps that multiply");
-}
 void Machine::seeMatrices(ImplicitLocOpBuilder&) const {
   lacks("groups of warps that multiply");
 }

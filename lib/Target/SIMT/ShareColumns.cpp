@@ -63,11 +63,9 @@ std::vector<Columns> simt::columnsOf(tile::KernelOp kernel, const Slice& slice,
   if (machine.hasGroups() && slice.size % columnsOfGroup == 0) {
     ways.push_back(alone);
     ways.back().inGroups = true;
-    tile::SequenceOp sequence = *kernel.getBlock()->getOps<tile::SequenceOp>().begin();
-    if (llvm::any_of(sequence.getBlock()->getOps<tile::StoreOp>(), [&](tile::StoreOp store) {
-          return ColumnEmitter::isOfRows(kernel, store);
-        }))
-      ways.back().writers = 2;
+    // (A block that has a processor waits for what is copied.)
+    if (limits.items && limits.items * slice.parts <= limits.processors)
+      ways.back().copiers = 4;
   }
   int64_t warps = limits.items * slice.parts * alone.warps;
   if (limits.items && 2 * warps <= limits.processors * unitsOfProcessor && alone.warps <= mostPairs)

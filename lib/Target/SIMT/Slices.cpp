@@ -78,8 +78,7 @@ Slice simt::chooseColumns(tile::KernelOp kernel, const Machine& machine, const L
   int64_t fewest = fewestColumns;
   if (machine.hasGroups() && slice.size % columnsOfGroup == 0)
     fewest = columnsOfGroup;
-  while (slice.size % (2 * fewest) == 0 &&
-         (slice.size > mostColumns || slice.leavesIdle(limits)))
+  while (slice.size % (2 * fewest) == 0 && (slice.size > mostColumns || slice.leavesIdle(limits)))
     slice.halve();
   return slice;
 }
