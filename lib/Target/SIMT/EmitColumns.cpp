@@ -569,7 +569,9 @@ void ColumnEmitter::emit() {
   planStaging();
   makeSignals();
   Value inWarp = arith::RemUIOp::create(b, e.thread, e.i32(32));
-  Value number = e.machine.sameInWarp(b, arith::DivUIOp::create(b, e.thread, e.i32(32)));
+  Value number = arith::DivUIOp::create(b, e.thread, e.i32(32));
+  if (e.columns.inGroups)
+    number = e.machine.sameInWarp(b, number);
   warp = number;
   if (sharers > 1) {
     half = arith::RemUIOp::create(b, number, e.i32(sharers));

@@ -204,6 +204,9 @@ std::pair<Value, Value> storedPairOf(Value value);
 /// or a multiple.
 Slice chooseColumns(tile::KernelOp kernel, const Machine& machine, const Limits& limits);
 
+/// Whether groups of warps multiply in a kernel with `columns`, of which a block has so many.
+bool takesGroups(tile::KernelOp kernel, int64_t columns, const Machine& machine);
+
 /// How warps of a kernel with `columns` take them; no warps: it is emitted as any other.
 struct Columns {
   int64_t warps = 0;

@@ -55,12 +55,22 @@ static std::optional<llvm::StringSet<>> sharedLabels(tile::KernelOp kernel) {
   return shared;
 }
 
+/// Steps of a chunk below which the left sides that a group brings along, 64 x 16 each time, take it
+/// longer than the products.
+static constexpr int64_t fewestSteps = 32;
+
+bool simt::takesGroups(tile::KernelOp kernel, int64_t columns, const Machine& machine) {
+  tile::SequenceOp sequence = *kernel.getBlock()->getOps<tile::SequenceOp>().begin();
+  return machine.hasGroups() && columns % columnsOfGroup == 0 &&
+         sequence.getTileSize() >= fewestSteps;
+}
+
 std::vector<Columns> simt::columnsOf(tile::KernelOp kernel, const Slice& slice,
                                      const Machine& machine, const Limits& limits) {
   Columns alone;
   alone.warps = slice.size / columnsOfWarp;
   std::vector<Columns> ways;
-  if (machine.hasGroups() && slice.size % columnsOfGroup == 0) {
+  if (takesGroups(kernel, slice.size, machine)) {
     ways.push_back(alone);
     ways.back().inGroups = true;
     // (A block that has a processor waits for what is copied.)

@@ -76,7 +76,7 @@ Slice simt::chooseColumns(tile::KernelOp kernel, const Machine& machine, const L
       if (axis.getName() == slice.label)
         slice.size = axis.getSize();
   int64_t fewest = fewestColumns;
-  if (machine.hasGroups() && slice.size % columnsOfGroup == 0)
+  if (takesGroups(kernel, slice.size, machine))
     fewest = columnsOfGroup;
   while (slice.size % (2 * fewest) == 0 && (slice.size > mostColumns || slice.leavesIdle(limits)))
     slice.halve();
