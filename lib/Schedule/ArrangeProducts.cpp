@@ -8,10 +8,33 @@ using namespace ssmc::schedule;
 using ssm::ArrayType;
 using ssm::AxisAttr;
 
-static void appendFactors(Value value, SmallVectorImpl<Value>& factors) {
+/// A value with those of a relabel's changes of names that concern it.
+static Value renamedAs(OpBuilder& b, ssm::RelabelOp relabel, Value value) {
+  SmallVector<StringRef> from, to;
+  for (auto [old, name] : llvm::zip(ssm::strings(relabel.getFrom()), ssm::strings(relabel.getTo())))
+    if (arrayType(value).has(old)) {
+      from.push_back(old);
+      to.push_back(name);
+    }
+  if (from.empty())
+    return value;
+  return ssm::RelabelOp::create(b, relabel.getLoc(), value, b.getStrArrayAttr(from),
+                                b.getStrArrayAttr(to));
+}
+
+static void appendFactors(OpBuilder& b, Value value, SmallVectorImpl<Value>& factors) {
   if (auto mul = value.getDefiningOp<ssm::MulOp>()) {
-    appendFactors(mul.getLhs(), factors);
-    appendFactors(mul.getRhs(), factors);
+    appendFactors(b, mul.getLhs(), factors);
+    appendFactors(b, mul.getRhs(), factors);
+    return;
+  }
+  // A product under other names: so that its factors can go to different places.
+  if (auto relabel = value.getDefiningOp<ssm::RelabelOp>();
+      relabel && relabel.getOperand().getDefiningOp<ssm::MulOp>()) {
+    SmallVector<Value> inner;
+    appendFactors(b, relabel.getOperand(), inner);
+    for (Value factor : inner)
+      factors.push_back(renamedAs(b, relabel, factor));
     return;
   }
   factors.push_back(value);
@@ -89,8 +112,10 @@ bool ColumnSplit::arrange(ssm::SumOp sum) {
       kept.push_back(axis.getName());
   if (over.size() != 1 || kept.size() != 1)
     return false;
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(sum);
   SmallVector<Value> factors, both, summed, rest, columns;
-  appendFactors(sum.getOperand(), factors);
+  appendFactors(b, sum.getOperand(), factors);
   for (Value factor : factors) {
     ArrayType type = arrayType(factor);
     bool isSummed = type.has(over[0]), isKept = type.has(kept[0]);
@@ -104,8 +129,6 @@ bool ColumnSplit::arrange(ssm::SumOp sum) {
   }
   if (both.empty() || columns.empty())
     return false;
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPoint(sum);
   Location loc = sum.getLoc();
   // A matrix that has to be computed takes all that it can.
   if (both.size() > 1 || !isStoredAsBF16(both[0])) {

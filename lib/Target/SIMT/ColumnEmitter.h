@@ -20,6 +20,8 @@ inline constexpr int64_t fewestSlots = 2, mostSlots = 4;
 struct Fragment {
   ssm::AxisAttr axis; ///< null: columns alone
   SmallVector<Value> elements;
+  /// Of what lies as bf16 also two at a time, as they lie.
+  SmallVector<Value> pairs = {};
   /// Of sums that a group of warps is still adding up: which of the products it has begun.
   std::optional<int64_t> begun = {};
 };

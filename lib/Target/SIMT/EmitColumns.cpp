@@ -149,6 +149,7 @@ Fragment ColumnEmitter::readStaged(tile::LoadOp load) {
     SmallVector<Value> four = e.loadFragmentOf(buffer, byColumns, column, made.axis.getName(),
                                                Point(), {first, 0}, indexOf(made.axis, x, Value()),
                                                /*isRight=*/false);
+    llvm::append_range(made.pairs, four);
     for (Value part : four) {
       Value both = LLVM::BitcastOp::create(b, pair, part);
       for (int64_t i : {0, 1})
@@ -240,6 +241,11 @@ void ColumnEmitter::roundLeft(const Factors& factors, int64_t x, SmallVectorImpl
   for (int64_t tile : {0, 1})
     for (int64_t down : {0, 1}) {
       size_t at = (x / positions + tile) * 4 + 2 * down;
+      if (!left.pairs.empty() && !factors.keepsRest && !factors.asksSteps) {
+        pairs.push_back(left.pairs[at / 2]);
+        rests.push_back(Value());
+        continue;
+      }
       Value two[] = {left.elements[at], left.elements[at + 1]};
       if (factors.asksSteps)
         for (int64_t i : {0, 1}) {

@@ -55,8 +55,8 @@ static std::optional<llvm::StringSet<>> sharedLabels(tile::KernelOp kernel) {
   return shared;
 }
 
-/// Steps of a chunk below which the left sides that a group brings along, 64 x 16 each time, take it
-/// longer than the products.
+/// Steps of a chunk below which the left sides that a group brings along, 64 x 16 each time, take
+/// it longer than the products.
 static constexpr int64_t fewestSteps = 32;
 
 bool simt::takesGroups(tile::KernelOp kernel, int64_t columns, const Machine& machine) {
