@@ -288,6 +288,12 @@ Expected<SegmentPlanner::Launch> SegmentPlanner::plan() {
 Error CompiledRecurrence::Launch::runStages(unsigned threads) {
   std::string message;
   for (auto& stage : stages) {
+    // One call is cut evenly, so that heads of a thread are read together.
+    if (stage.size() == 1) {
+      if (!cpu::launch(stage.front()->kernel, stage.front()->args, threads, message))
+        return createStringError(message);
+      continue;
+    }
     std::vector<cpu::Task> tasks;
     for (auto& call : stage)
       tasks.push_back({call->kernel, &call->args});

@@ -2,9 +2,6 @@
 
 #include "ssmc/Driver/Driver.h"
 
-#include "llvm/ADT/StringSet.h"
-
-#include <cmath>
 #include <numeric>
 
 using namespace llvm;
@@ -238,72 +235,4 @@ Expected<SpanPlanner::Launch> SpanPlanner::plan() {
       return std::move(error);
   }
   return std::move(launch);
-}
-
-//===-- What suits a launch -----------------------------------------------------------------===//
-
-/// Temporaries of so many bytes are made for everything at once. Beyond, fewer items side by side
-/// are as fast, and their memory has been touched before.
-static constexpr double freely = 256 << 20;
-
-/// Items side by side that keep a thread busy while others are done with theirs.
-static constexpr int64_t itemsOfThread = 4;
-
-/// The part of the memory that temporaries may take; beyond, they are computed again. That takes as
-/// long as the forward pass, and never pays as long as there is memory (docs/performance.md).
-static constexpr double largestPart = 0.25;
-
-/// Bytes of one head's temporaries for each step, and of its states.
-static std::pair<double, double> bytesOfItem(ArrayRef<artifact::Kernel> kernels,
-                                             const reference::Sizes& sizes) {
-  artifact::CallSizes one;
-  one.heads = std::max<int64_t>(sizes.heads, 1);
-  one.groups = std::max<int64_t>(sizes.groups, 1);
-  one.steps = 1;
-  for (const artifact::Kernel& kernel : kernels)
-    one.steps = std::lcm(one.steps, kernel.tile);
-  double rows = 0, states = 0;
-  StringSet<> seen;
-  for (const artifact::Kernel& kernel : kernels)
-    for (const artifact::Operand& operand : kernel.operands) {
-      double bytes = double(operand.elements().at(one)) * runtime::byteWidth(operand.dtype);
-      if (operand.role == Role::StateIn)
-        states += bytes;
-      else if (operand.isTemporary() && seen.insert(operand.name).second)
-        rows += bytes;
-    }
-  return {rows / double(one.steps * one.heads), states / double(one.heads)};
-}
-
-SpanPlan CompiledRecurrence::spansOf(const reference::Sizes& sizes,
-                                     ArrayRef<int64_t> offsets) const {
-  SpanPlan plan{spans.steps.value_or(0), spans.items.value_or(0)};
-  if (gpu || segments > 1)
-    return {};
-  if (spans.steps && spans.items)
-    return plan;
-  auto [rowBytes, stateBytes] = bytesOfItem(ArrayRef(kernels).take_front(formKernels), sizes);
-  int64_t count = offsets.empty() ? sizes.batch : int64_t(offsets.size()) - 1;
-  int64_t longest = offsets.empty() ? sizes.time[0] : 0;
-  for (size_t n = 1; n < offsets.size(); ++n)
-    longest = std::max(longest, offsets[n] - offsets[n - 1]);
-  double all = double(count * sizes.heads), steps = double(sizes.time[0]) * double(sizes.heads);
-  if (offsets.empty())
-    steps *= double(sizes.batch);
-  auto itemsFor = [&](double bytes) {
-    double least = double(itemsOfThread * defaultThreads());
-    return std::min(std::max(std::floor(freely / std::max(bytes, 1.0)), least), all);
-  };
-  double bytes = double(longest) * rowBytes, items = all;
-  if (!spans.items && steps * rowBytes > freely)
-    items = itemsFor(bytes);
-  if (!spans.steps &&
-      std::min(items * bytes, steps * rowBytes) > largestPart * runtime::installedMemory()) {
-    // Of spans and of states before them there is about as much: together the least.
-    plan.steps = std::max<int64_t>(
-        int64_t(std::sqrt(double(longest) * stateBytes / std::max(rowBytes, 1.0))), 1);
-  }
-  if (!spans.items && items < all)
-    plan.items = int64_t(items);
-  return plan;
 }

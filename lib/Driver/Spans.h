@@ -27,6 +27,19 @@
 
 namespace ssmc::driver {
 
+/// What a choice goes by.
+struct SpanNeeds {
+  /// Of an item, a head of a sequence: bytes of temporaries for each step, and of its states.
+  double rowBytes = 0, stateBytes = 0;
+  int64_t items = 0, longest = 0; ///< items, and steps of the longest sequence
+  double steps = 0;               ///< of all items
+  int64_t threads = 1;
+  double memory = 0; ///< that there is
+};
+/// The plan of a launch: what is asked for; else as few items side by side as fill the threads
+/// where all of them need much, and spans where even that is too much.
+SpanPlan chooseSpans(const SpanChoice& choice, const SpanNeeds& needs);
+
 /// Plans the calls of an adjoint's launch.
 class SpanPlanner {
 public:
