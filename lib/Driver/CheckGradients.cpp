@@ -233,7 +233,8 @@ Expected<GradientLine> GradientChecker::check(const FormChoice& form, StringRef 
     line.findings.push_back(tryCase(test, *adjoint, *signature, dtype));
   // Short spans, and few heads side by side: the bits are those of the whole. (Of devices there are
   // none.)
-  if (dtype == DType::F32 && !target.isDevice() && options.recompute != 0) {
+  bool isAsked = options.recompute.value_or(0) > 0;
+  if ((dtype == DType::F32 || isAsked) && !target.isDevice() && options.recompute != 0) {
     SpanChoice spans{options.recompute.value_or(1), 1};
     for (const Case& test : cases())
       if (test.time > 100) {
