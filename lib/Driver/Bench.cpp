@@ -97,22 +97,37 @@ static Expected<Timing> measureForm(ssm::RecurrenceOp declared, const LoweringOp
   return measure(*launch, threads, repeat);
 }
 
+namespace {
+struct GradientTiming : Timing {
+  int64_t bytes; ///< of temporaries
+  SpanPlan plan;
+};
+} // namespace
+
 /// Times forward and backward: an adjoint whose first kernels give the outputs,
 /// and keep what the others need.
-static Expected<Timing> measureGradient(ssm::RecurrenceOp declared, LoweringOptions lowering,
-                                        const CodeTarget& target, const Signature& signature,
-                                        const Inputs& inputs, unsigned threads, unsigned repeat) {
+static Expected<GradientTiming> measureGradient(ssm::RecurrenceOp declared,
+                                                LoweringOptions lowering,
+                                                std::optional<int64_t> recompute,
+                                                const CodeTarget& target,
+                                                const Signature& signature, const Inputs& inputs,
+                                                unsigned threads, unsigned repeat) {
   lowering.adjoint = 1;
   lowering.outputs = true;
   Expected<CompiledRecurrence> adjoint = CompiledRecurrence::compile(declared, lowering, target);
   if (!adjoint)
     return adjoint.takeError();
+  adjoint->setSpans({recompute, std::nullopt});
   runtime::ArrayMap zeros;
   Expected<CompiledRecurrence::Launch> launch =
       prepareGradients(*adjoint, declared, signature, inputs, zeros);
   if (!launch)
     return launch.takeError();
-  return measure(*launch, threads, repeat);
+  Expected<Timing> timing = measure(*launch, threads, repeat);
+  if (!timing)
+    return timing.takeError();
+  return GradientTiming{std::move(*timing), launch->temporaryBytes(),
+                        adjoint->spansOf(inputs.sizes, inputs.offsets)};
 }
 
 /// What the machine that the kernels run on can do at most, and a sentence that says so.
@@ -181,7 +196,8 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
   }
   unsigned threads = options.threads ? options.threads : defaultThreads();
   unsigned repeat = options.repeat.value_or(20);
-  std::vector<Timing> timings, gradients;
+  std::vector<Timing> timings;
+  std::vector<GradientTiming> gradients;
   for (const FormChoice& form : forms->present) {
     LoweringOptions each = lowering;
     each.form = form.form;
@@ -194,8 +210,8 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
     timings.push_back(std::move(*timing));
     if (!options.grad)
       continue;
-    Expected<Timing> gradient =
-        measureGradient(declared, each, *target, *signature, *inputs, threads, repeat);
+    Expected<GradientTiming> gradient = measureGradient(declared, each, options.recompute, *target,
+                                                        *signature, *inputs, threads, repeat);
     if (!gradient)
       return gradient.takeError();
     gradients.push_back(std::move(*gradient));
@@ -225,9 +241,11 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
   std::string rows, gradientRows;
   for (auto [form, timing, forward] : zip(forms->present, gradients, timings))
     gradientRows += fmt::format(
-        "{:<12} {:>10.4g} {:>10.4g} {:>10.4g} {:>10.4g} {:>10.4g} {:>12.3g}\n", form.text(),
-        timing.quantile(0.5), timing.ms.front(), timing.quantile(0.25), timing.quantile(0.75),
-        timing.ms.back(), timing.quantile(0.5) / forward.quantile(0.5));
+        "{:<12} {:>10.4g} {:>10.4g} {:>10.4g} {:>10.4g} {:>10.4g} {:>12.3g} {:>12} {:>10}\n",
+        form.text(), timing.quantile(0.5), timing.ms.front(), timing.quantile(0.25),
+        timing.quantile(0.75), timing.ms.back(), timing.quantile(0.5) / forward.quantile(0.5),
+        runtime::formatBytes(double(timing.bytes)),
+        timing.plan.steps ? std::to_string(timing.plan.steps) : "none");
   for (auto [form, timing] : zip(forms->present, timings)) {
     double median = timing.quantile(0.5);
     double gflops = operations / median * 1e-6, gbytes = bytes / median * 1e-6;
@@ -254,11 +272,15 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
         {"share_of_limit", limit / median},
         {"machine_gflops", limits.gflops > 0 ? json::Value(limits.gflops) : json::Value(nullptr)},
         {"machine_gbytes_per_s", limits.gbytes}});
-    if (size_t index = results.size() - 1; index < gradients.size())
+    if (size_t index = results.size() - 1; index < gradients.size()) {
+      json::Object& result = *results.back().getAsObject();
+      result["gradient_temporary_bytes"] = gradients[index].bytes;
+      result["recompute_steps"] = gradients[index].plan.steps;
       for (auto [name, share] : {std::pair("forward_and_backward_ms", 0.5),
                                  {"forward_and_backward_p25_ms", 0.25},
                                  {"forward_and_backward_p75_ms", 0.75}})
-        (*results.back().getAsObject())[name] = gradients[index].quantile(share);
+        result[name] = gradients[index].quantile(share);
+    }
     rows += fmt::format(
         "{:<12} {:>10.4g} {:>10.4g} {:>10.4g} {:>10.4g} {:>10.4g} {:>12.4g} {:>9.4g} {:>8.3g} "
         "{:>16}{}\n",
@@ -293,8 +315,9 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
                         "GB/s", "share of limit")
          << rows << '\n';
   if (options.grad)
-    outs() << fmt::format("{:<12} {:>10} {:>10} {:>10} {:>10} {:>10} {:>12}\n", "with grad",
-                          "median ms", "min", "25 %", "75 %", "max", "× forward")
+    outs() << fmt::format("{:<12} {:>10} {:>10} {:>10} {:>10} {:>10} {:>12} {:>12} {:>10}\n",
+                          "with grad", "median ms", "min", "25 %", "75 %", "max", "× forward",
+                          "kept", "recompute")
            << gradientRows << '\n';
   outs() << limitsText << '\n';
   return Done;

@@ -325,6 +325,9 @@ static Error checkGradients(ssm::RecurrenceOp declared, const FormList& forms,
                             const Options& options, Console& console,
                             ArrayRef<CheckedTarget> targets, ArrayRef<DType> dtypes,
                             Progress& progress, bool print, Table& table) {
+  if (declared.getNumTimeAxes() > 1 && options.recompute.value_or(0))
+    return createStringError("--recompute: '" + declared.getSymName() +
+                             "' has no gradient: there are two time axes");
   if (declared.getNumTimeAxes() > 1)
     return Error::success();
   GradientChecker checker(declared, options);

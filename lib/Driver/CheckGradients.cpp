@@ -139,8 +139,9 @@ static std::string differentBits(const reference::Gradients& a, const reference:
   return "";
 }
 
-GradientFinding GradientChecker::tryCase(const Case& test, const CompiledRecurrence& adjoint,
-                                         const Signature& signature, DType dtype) {
+GradientFinding GradientChecker::tryCase(const Case& test, CompiledRecurrence& adjoint,
+                                         const Signature& signature, DType dtype,
+                                         std::optional<SpanChoice> spans) {
   GradientFinding finding;
   finding.test = test.name;
   Expected<const Data*> data = dataFor(test, signature, dtype);
@@ -153,6 +154,20 @@ GradientFinding GradientChecker::tryCase(const Case& test, const CompiledRecurre
   if (!found) {
     finding.problem = toString(found.takeError());
     return finding;
+  }
+  if (spans) {
+    adjoint.setSpans(*spans);
+    Expected<reference::Gradients> again =
+        runGradients(adjoint, declared, signature, (*data)->inputs, options.threads,
+                     /*poison=*/true);
+    if (!again)
+      finding.problem = toString(again.takeError());
+    else if (std::string name = differentBits(*found, *again); !name.empty())
+      finding.problem = "'" + name + "' differs from what it is where all is kept";
+    adjoint.setSpans({0, 0});
+    if (!finding.problem.empty())
+      return finding;
+    found = std::move(again);
   }
   // Cases of many chunks: of a batch, and of packed sequences.
   bool repeats = !test.lengths.empty() || StringRef(test.name) == "ten chunks";
@@ -207,6 +222,7 @@ Expected<GradientLine> GradientChecker::check(const FormChoice& form, StringRef 
   LoweringOptions lowering{*dims, dtype, form.form, form.chunk, options.precision};
   lowering.adjoint = 1;
   lowering.segments = segments;
+  lowering.sharesGroups = true; // Where there are no segments.
   Expected<CompiledRecurrence> adjoint = CompiledRecurrence::compile(declared, lowering, target);
   if (!adjoint) {
     line.findings.push_back({"compiling", {}, {}, toString(adjoint.takeError())});
@@ -215,6 +231,17 @@ Expected<GradientLine> GradientChecker::check(const FormChoice& form, StringRef 
   adjoint->setSegments(1);
   for (const Case& test : cases())
     line.findings.push_back(tryCase(test, *adjoint, *signature, dtype));
+  // Short spans, and few heads side by side: the bits are those of the whole. (Of devices there are
+  // none.)
+  bool isAsked = options.recompute.value_or(0) > 0;
+  if ((dtype == DType::F32 || isAsked) && !target.isDevice() && options.recompute != 0) {
+    SpanChoice spans{options.recompute.value_or(1), 1};
+    for (const Case& test : cases())
+      if (test.time > 100) {
+        line.findings.push_back(tryCase(test, *adjoint, *signature, dtype, spans));
+        line.findings.back().test += ", recomputed";
+      }
+  }
   adjoint->setSegments(segments);
   for (const Case& test : cases())
     if (segments > 1 && test.time > 100) {

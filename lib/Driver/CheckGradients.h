@@ -2,6 +2,7 @@
 #pragma once
 
 #include "CheckTable.h"
+#include "Kernels.h"
 
 #include "ssmc/Reference/Gradient.h"
 
@@ -51,8 +52,9 @@ private:
   static llvm::ArrayRef<Case> cases();
   llvm::Expected<const Data*> dataFor(const Case& test, const Signature& signature,
                                       runtime::DType dtype);
-  GradientFinding tryCase(const Case& test, const CompiledRecurrence& adjoint,
-                          const Signature& signature, runtime::DType dtype);
+  /// With spans the gradients must have the bits that they have without.
+  GradientFinding tryCase(const Case& test, CompiledRecurrence& adjoint, const Signature& signature,
+                          runtime::DType dtype, std::optional<SpanChoice> spans = std::nullopt);
 
   ssm::RecurrenceOp declared;
   const Options& options;

@@ -4,6 +4,7 @@
 #include "DeviceSegments.h"
 #include "OptionTable.h"
 #include "Segments.h"
+#include "Spans.h"
 #include "VulkanDevice.h"
 
 #include "mlir/IR/BuiltinOps.h"
@@ -218,6 +219,35 @@ std::array<int64_t, 4> CompiledRecurrence::stridesOf(const OperandInfo& operand,
   return strides;
 }
 
+Expected<std::unique_ptr<CompiledRecurrence::Launch::Call>>
+CompiledRecurrence::makeCall(const KernelInfo& kernel, const reference::Sizes& sizes, int64_t first,
+                             int64_t last,
+                             function_ref<Expected<Place>(const OperandInfo&)> placeOf) const {
+  auto call = std::make_unique<Launch::Call>();
+  std::string message;
+  call->kernel = jit->lookup(kernel.name, message);
+  if (!call->kernel.run)
+    return make_error<InternalError>(message);
+  for (const OperandInfo& operand : kernel.operands) {
+    Expected<Place> place = placeOf(operand);
+    if (!place)
+      return place.takeError();
+    call->operands.push_back(place->data);
+    append_range(call->strides, place->strides);
+  }
+  call->bounds[0] = first;
+  call->bounds[1] = last;
+  int64_t groups = std::max<int64_t>(sizes.groups, 1);
+  call->args = {1,
+                kernel.isOfGroups ? groups : sizes.heads,
+                groups,
+                {last, 1},
+                call->operands.data(),
+                call->strides.data(),
+                call->bounds};
+  return std::move(call);
+}
+
 Expected<CompiledRecurrence::Launch> CompiledRecurrence::prepare(const reference::Sizes& sizes,
                                                                  ArrayRef<int64_t> offsets,
                                                                  Find find, bool keepStates) const {
@@ -226,6 +256,8 @@ Expected<CompiledRecurrence::Launch> CompiledRecurrence::prepare(const reference
     return DeviceSegmentPlanner(*this, sizes, find, keepStates).plan();
   if (segments > 1 && !gpu)
     return SegmentPlanner(*this, sizes, offsets, find, keepStates).plan();
+  if (SpanPlan plan = spansOf(sizes, offsets); plan.steps || plan.items)
+    return SpanPlanner(*this, sizes, offsets, find, keepStates, plan).plan();
   artifact::CallSizes known = callSizes(sizes, offsets);
   Launch launch;
   if (gpu)
@@ -291,6 +323,13 @@ Error CompiledRecurrence::Launch::run(unsigned threads) {
       return createStringError(message);
   }
   return Error::success();
+}
+
+int64_t CompiledRecurrence::Launch::temporaryBytes() const {
+  int64_t bytes = 0;
+  for (auto& [name, array] : temporaries)
+    bytes += int64_t(array.getNumBytes());
+  return bytes;
 }
 
 void CompiledRecurrence::Launch::poison() {

@@ -74,6 +74,16 @@ unsigned defaultThreads();
 /// The arrays of a launch on a GPU.
 class DeviceArrays;
 
+/// How a launch is cut so that less is kept.
+struct SpanPlan {
+  int64_t steps = 0; ///< of a span that is computed again; 0: nothing is
+  int64_t items = 0; ///< sequences times heads that run side by side; 0: all
+};
+/// What is asked for of that.
+struct SpanChoice {
+  std::optional<int64_t> steps, items;
+};
+
 /// A recurrence compiled for a CPU, or for the GPU of this machine, and loaded into this process.
 class CompiledRecurrence {
 public:
@@ -92,18 +102,21 @@ public:
     llvm::Error fetch();
     /// Fills everything that is to be written with NaN, also what kernels have for themselves.
     void poison();
+    /// What kernels have for themselves between them.
+    int64_t temporaryBytes() const;
     runtime::ArrayMap outputs, states;
 
   private:
     friend class CompiledRecurrence;
     friend class SegmentPlanner;
+    friend class SpanPlanner;
     friend class DeviceSegmentPlanner;
     struct Call {
       cpu::Kernel kernel;
       std::vector<void*> operands;
       std::vector<int64_t> strides;
       ssmc_kernel_args args;
-      int64_t bounds[2]; ///< of a segment, which is the one sequence of its call
+      int64_t bounds[2]; ///< of a segment or span, which is the one sequence of its call
     };
     /// What segments add up of the gradient of a param: to the first of several arrays
     /// side by side.
@@ -117,7 +130,7 @@ public:
     std::vector<Call> calls;
     runtime::ArrayMap temporaries;
     std::unique_ptr<DeviceArrays> device; ///< where it runs on a GPU
-    /// With segments: calls that do not wait for each other, stage by stage.
+    /// With segments or spans: calls that do not wait for each other, stage by stage.
     std::vector<std::vector<std::unique_ptr<Call>>> stages;
     std::vector<Sum> sums;
   };
@@ -139,9 +152,15 @@ public:
   const CodeTarget& getTarget() const { return target; }
   /// Of launches from now on; any number where it was compiled for several.
   void setSegments(int64_t count) { segments = count; }
+  /// Of launches from now on, where they are in no segments; what is absent is as it suits a launch
+  /// (Spans.h). Without a call nothing is cut.
+  void setSpans(SpanChoice choice) { spans = choice; }
+  /// How launches of these sizes are cut.
+  SpanPlan spansOf(const reference::Sizes& sizes, llvm::ArrayRef<int64_t> offsets) const;
 
 private:
   friend class SegmentPlanner;
+  friend class SpanPlanner;
   friend class DeviceSegmentPlanner;
   using OperandInfo = artifact::Operand;
   using KernelInfo = artifact::Kernel;
@@ -154,12 +173,22 @@ private:
   /// The four strides of KernelABI.h.
   static std::array<int64_t, 4> stridesOf(const OperandInfo& operand, const reference::Sizes& sizes,
                                           llvm::ArrayRef<int64_t> offsets);
+  /// An operand of a call: where it is, and its strides.
+  struct Place {
+    void* data;
+    std::array<int64_t, 4> strides;
+  };
+  /// A call of a kernel for which steps `first` to `last` - 1 are the one sequence.
+  llvm::Expected<std::unique_ptr<Launch::Call>>
+  makeCall(const KernelInfo& kernel, const reference::Sizes& sizes, int64_t first, int64_t last,
+           llvm::function_ref<llvm::Expected<Place>(const OperandInfo&)> placeOf) const;
   llvm::Expected<runtime::Array> allocate(const OperandInfo& operand, const reference::Sizes& sizes,
                                           llvm::ArrayRef<int64_t> offsets) const;
 
   ssm::RecurrenceOp declared;
   CodeTarget target;
   int64_t segments = 1;
+  SpanChoice spans = {0, 0};
   std::vector<KernelInfo> kernels; ///< those of the form, then those of its summaries
   size_t formKernels = 0;
   std::unique_ptr<cpu::Jit> jit;

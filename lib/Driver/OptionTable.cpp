@@ -198,6 +198,24 @@ static Error setEmit(Options& options, StringRef text) {
   return unknownValue("kind to --emit", text, names);
 }
 
+static Error setRecompute(Options& options, StringRef text) {
+  options.recompute.reset();
+  if (text == "auto")
+    return Error::success();
+  if (text == "none") {
+    options.recompute = 0;
+    return Error::success();
+  }
+  if (!all_of(text.drop_while([](char c) { return c == '-'; }), isDigit))
+    return createStringError("--recompute takes a number of steps, auto or none, not '" + text +
+                             "'");
+  Expected<int64_t> steps = parseCount(text, "--recompute", 1, int64_t(1) << 40);
+  if (!steps)
+    return steps.takeError();
+  options.recompute = *steps;
+  return Error::success();
+}
+
 static Error setColor(Options& options, StringRef text) {
   if (text == "auto")
     options.color.reset();
@@ -339,6 +357,11 @@ static const OptionRow rows[] = {
        o.grad = true;
        return Error::success();
      }},
+    {"--recompute", "N|auto|none", run | check | bench,
+     "of gradients on a CPU: keep the states before each N steps (whole blocks of them) alone, and "
+     "compute\nwhat the backward pass reads of a span of N steps again when its turn comes. none "
+     "keeps all; auto\n(default) keeps all where that fits the memory",
+     setRecompute},
     {"--random-in", "", run,
      "random numbers that suit the recurrence for whatever --in does not name",
      [](Options& o, StringRef) -> Error {

@@ -129,6 +129,19 @@ Error Parser::checkTogether() {
   if (options.target && options.target->isDevice() && options.segments > 1 &&
       (options.grad || !options.gradOut.empty()))
     return notAvailable("--segments with gradients and --target " + options.target->text());
+  if (options.recompute.value_or(0)) {
+    StringRef cause = reference ? "for --target reference, which keeps every state at every step"
+                      : options.segments > 1
+                          ? "with --segments: what one segment keeps is there while all others run"
+                      : (options.command == Command::Run && !options.wantsGradient()) ||
+                              (options.command == Command::Bench && !options.grad)
+                          ? "without a gradient: give --cotangent (run) or --grad (bench)"
+                          : "";
+    if (!cause.empty())
+      return createStringError("--recompute has no meaning " + cause);
+    if (options.target && options.target->isDevice())
+      return notAvailable("--recompute with --target " + options.target->text());
+  }
   if (options.specs.empty())
     return createStringError("no declaration: give a .ssm file; see ssmc --help");
   if (options.specs.size() > 1 && options.command != Command::Check &&

@@ -165,5 +165,6 @@ Expected<Gradients> driver::computeGradient(ssm::RecurrenceOp declared, const Si
   Expected<CompiledRecurrence> adjoint = CompiledRecurrence::compile(declared, lowering, *target);
   if (!adjoint)
     return adjoint.takeError();
+  adjoint->setSpans({options.recompute, std::nullopt});
   return runGradients(*adjoint, declared, signature, inputs, options.threads);
 }

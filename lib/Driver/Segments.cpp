@@ -105,38 +105,27 @@ Expected<void*> SegmentPlanner::finalState(const OperandInfo& operand, const Seq
 
 Error SegmentPlanner::add(const KernelInfo& kernel, const Sequence& sequence, int64_t segment,
                           function_ref<Expected<void*>(const OperandInfo&)> stateAt) {
-  auto call = std::make_unique<Launch::Call>();
-  std::string message;
-  call->kernel = compiled.jit->lookup(kernel.name, message);
-  if (!call->kernel.run)
-    return make_error<InternalError>(message);
   int64_t place = kernel.reverse ? sequence.count - 1 - segment : segment;
-  for (const OperandInfo& operand : kernel.operands) {
-    bool isState = operand.role == Role::StateIn || operand.role == Role::StateOut;
-    auto strides = CompiledRecurrence::stridesOf(operand, sizes, offsets);
-    Expected<void*> data = isState
-                               ? stateAt(operand)
-                               : compiled.place(operand, launch, sizes, offsets, given, keepStates);
-    if (!data)
-      return data.takeError();
-    // The kernel takes the segment for the first sequence; its chunks come after those of all
-    // before.
-    if (operand.role == Role::ChunkTemp)
-      *data = static_cast<char*>(*data) +
-              (sequence.slot + place) * strides[1] * runtime::byteWidth(operand.dtype);
-    call->operands.push_back(*data);
-    append_range(call->strides, strides);
-  }
-  call->bounds[0] = sequence.first + place * sequence.steps;
-  call->bounds[1] = std::min(sequence.last, call->bounds[0] + sequence.steps);
-  call->args = {1,
-                sizes.heads,
-                std::max<int64_t>(sizes.groups, 1),
-                {call->bounds[1], 1},
-                call->operands.data(),
-                call->strides.data(),
-                call->bounds};
-  launch.stages.back().push_back(std::move(call));
+  int64_t first = sequence.first + place * sequence.steps;
+  auto call = compiled.makeCall(
+      kernel, sizes, first, std::min(sequence.last, first + sequence.steps),
+      [&](const OperandInfo& operand) -> Expected<CompiledRecurrence::Place> {
+        auto strides = CompiledRecurrence::stridesOf(operand, sizes, offsets);
+        Expected<void*> data =
+            operand.isState() ? stateAt(operand)
+                              : compiled.place(operand, launch, sizes, offsets, given, keepStates);
+        if (!data)
+          return data.takeError();
+        // The kernel takes the segment for the first sequence; its chunks come after those of all
+        // before.
+        if (operand.role == Role::ChunkTemp)
+          *data = static_cast<char*>(*data) +
+                  (sequence.slot + place) * strides[1] * runtime::byteWidth(operand.dtype);
+        return CompiledRecurrence::Place{*data, strides};
+      });
+  if (!call)
+    return call.takeError();
+  launch.stages.back().push_back(std::move(*call));
   return Error::success();
 }
 
@@ -299,6 +288,12 @@ Expected<SegmentPlanner::Launch> SegmentPlanner::plan() {
 Error CompiledRecurrence::Launch::runStages(unsigned threads) {
   std::string message;
   for (auto& stage : stages) {
+    // One call is cut evenly, so that heads of a thread are read together.
+    if (stage.size() == 1) {
+      if (!cpu::launch(stage.front()->kernel, stage.front()->args, threads, message))
+        return createStringError(message);
+      continue;
+    }
     std::vector<cpu::Task> tasks;
     for (auto& call : stage)
       tasks.push_back({call->kernel, &call->args});

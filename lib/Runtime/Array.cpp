@@ -106,8 +106,12 @@ Expected<int64_t> ssmc::runtime::countElements(DType dtype, ArrayRef<int64_t> sh
   return count;
 }
 
+double ssmc::runtime::installedMemory() {
+  return double(sysconf(_SC_PHYS_PAGES)) * double(sysconf(_SC_PAGESIZE));
+}
+
 Error ssmc::runtime::checkMemory(double bytes, const Twine& what) {
-  double installed = double(sysconf(_SC_PHYS_PAGES)) * double(sysconf(_SC_PAGESIZE));
+  double installed = installedMemory();
   if (bytes <= installed)
     return Error::success();
   return createStringError(what + " needs " + formatBytes(bytes) + "; this machine has " +

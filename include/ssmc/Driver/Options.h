@@ -65,6 +65,8 @@ struct Options {
   NamedPaths gradOut;   ///< of inputs, params and initial states
   bool wantsGradient() const { return !cotangent.empty(); }
   bool grad = false; ///< --grad: the adjoint of a form too
+  /// Steps that a gradient computes again at a time; 0: none, absent: as costs say.
+  std::optional<int64_t> recompute;
   bool randomIn = false;
   std::string cuSeqlens; ///< --cu-seqlens; empty: sequences are batch entries
 

@@ -57,6 +57,9 @@ std::string formatBytes(double bytes);
 /// this dtype, exceeds what one allocation can be.
 llvm::Expected<int64_t> countElements(DType dtype, llvm::ArrayRef<int64_t> shape);
 
+/// What the machine has, in bytes.
+double installedMemory();
+
 /// An error, saying what needs the memory, where `bytes` is more than the machine has altogether.
 llvm::Error checkMemory(double bytes, const llvm::Twine& what);
 

@@ -28,7 +28,7 @@ static void removeStaleRegistration() {
 /// reads neighbouring heads together, and of about as many steps each.
 static int64_t firstItemOf(int64_t thread, int64_t count, const ssmc_kernel_args& args) {
   int64_t items = args.batch * args.heads;
-  if (!args.offsets || thread == count)
+  if (!args.offsets || args.batch == 1 || thread == count)
     return items * thread / count;
   // An item costs its steps, and one more for its states.
   auto costBefore = [&](int64_t sequence) {
