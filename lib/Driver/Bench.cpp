@@ -198,11 +198,17 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
   unsigned repeat = options.repeat.value_or(20);
   std::vector<Timing> timings;
   std::vector<GradientTiming> gradients;
+  std::vector<int64_t> segments;
   for (const FormChoice& form : forms->present) {
     LoweringOptions each = lowering;
     each.form = form.form;
     each.chunk = form.chunk;
-    each.segments = options.segments;
+    // (Gradients on GPUs have none, and what they are compared with is to be the same.)
+    Expected<int64_t> ofForm = chooseSegments(
+        declared, each, *target, *inputs, options.grad && !options.segments ? 1 : options.segments);
+    if (!ofForm)
+      return ofForm.takeError();
+    each.segments = segments.emplace_back(*ofForm);
     Expected<Timing> timing =
         measureForm(declared, each, *target, *signature, *inputs, threads, repeat);
     if (!timing)
@@ -255,7 +261,7 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
         {"target", options.target ? options.target->text() : "cpu"},
         {"dtype", runtime::name(dtype)},
         {"threads", int64_t(threads)},
-        {"segments", options.segments},
+        {"segments", segments[results.size()]},
         {"repeat", int64_t(timing.ms.size())},
         {"auto", form == choice->form},
         {"predicted_cycles", cycles[form.text()]},
@@ -283,11 +289,14 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
     }
     rows += fmt::format(
         "{:<12} {:>10.4g} {:>10.4g} {:>10.4g} {:>10.4g} {:>10.4g} {:>12.4g} {:>9.4g} {:>8.3g} "
-        "{:>16}{}\n",
+        "{:>16}{}{}\n",
         form.text(), median, timing.ms.front(), timing.quantile(0.25), timing.quantile(0.75),
         timing.ms.back(), steps / median * 1e3, gflops, gbytes,
         fmt::format("{:.0f} % {}", 100 * limit / median, byMemory ? "memory" : "arithmetic"),
-        form == choice->form ? "  <- auto" : "");
+        form == choice->form ? "  <- auto" : "",
+        !options.segments && segments[results.size() - 1] > 1
+            ? fmt::format(", {} segments", segments[results.size() - 1])
+            : "");
   }
   if (!options.json.empty()) {
     json::Value value = std::move(results);

@@ -248,7 +248,7 @@ Expected<Line> Checker::check(const FormChoice& form, const CheckedTarget& targe
   Line line = {declared.getSymName().str(), target.name, runtime::name(dtype).str(), "", form,
                boundsOf(dtype).results,     {}};
   // (Of devices only when asked for: the driver translates all of their kernels at each check.)
-  bool skips = target.brief || (target.spec.isDevice() && options.segments == 1);
+  bool skips = target.brief || (target.spec.isDevice() && options.segments <= 1);
   Expected<bool> segments = skips ? false : checksSegments(declared, options, form, dtype);
   if (!segments)
     return segments.takeError();

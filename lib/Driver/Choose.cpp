@@ -1,6 +1,8 @@
 // `--form auto`: the form with the least predicted cost.
 #include "Choose.h"
 
+#include "Segments.h"
+
 #include "ssmc/Analysis/Passes.h"
 
 #include "mlir/IR/Diagnostics.h"
@@ -242,4 +244,34 @@ Error driver::settleForm(ssm::RecurrenceOp recurrence, LoweringOptions& options,
   options.form = choice->form.form;
   options.chunk = choice->form.chunk;
   return Error::success();
+}
+
+/// Segments are as many as have room side by side, up to `mostSegments`, of at least so many steps.
+/// Fewer than `fewestSegments` take longer than none: what a segment does to states takes about as
+/// long to compute as its results (docs/performance.md).
+static constexpr int64_t fewestSegments = 8, mostSegments = 16, stepsOfSegment = 2048;
+
+int64_t driver::segmentsFor(int64_t blocks, int64_t processors, int64_t steps) {
+  int64_t room = processors / std::max<int64_t>(blocks, 1);
+  int64_t segments = std::min({room, mostSegments, steps / stepsOfSegment});
+  return room < fewestSegments || segments < fewestSegments / 2 ? 1 : segments;
+}
+
+Expected<int64_t> driver::chooseSegments(ssm::RecurrenceOp declared, const LoweringOptions& settled,
+                                         const CodeTarget& target, const Inputs& inputs,
+                                         int64_t asked) {
+  if (asked)
+    return asked;
+  if (!target.cuda || settled.form != Form::Chunked || inputs.isPacked() ||
+      declared.getNumTimeAxes() > 1)
+    return 1;
+  int64_t segments = segmentsFor(inputs.sequences() * inputs.sizes.heads, simt::Limits().processors,
+                                 inputs.sizes.time[0]);
+  if (segments == 1)
+    return 1;
+  std::string reason;
+  auto found = describeSummaries(declared, settled, reason);
+  if (!found)
+    return found.takeError();
+  return *found ? segments : 1;
 }

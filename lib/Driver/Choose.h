@@ -51,4 +51,15 @@ llvm::Expected<Choice> chooseForm(ssm::RecurrenceOp recurrence, const LoweringOp
 llvm::Error settleForm(ssm::RecurrenceOp recurrence, LoweringOptions& options,
                        const Situation& situation);
 
+/// Segments of sequences of so many steps for a machine of so many processors, of which few blocks,
+/// one for each sequence and head, would walk through all steps: 1 where they are not worth what
+/// their summaries take.
+int64_t segmentsFor(int64_t blocks, int64_t processors, int64_t steps);
+
+/// The segments of a forward pass in a form that is settled: what was asked for, else such as suit
+/// the target. CPUs are asked for them, so that results are the same for any number of threads.
+llvm::Expected<int64_t> chooseSegments(ssm::RecurrenceOp declared, const LoweringOptions& settled,
+                                       const CodeTarget& target, const Inputs& inputs,
+                                       int64_t asked);
+
 } // namespace ssmc::driver

@@ -279,10 +279,15 @@ static const OptionRow rows[] = {
        o.chunk = *chunk;
        return Error::success();
      }},
-    {"--segments", "N", run | check | bench,
-     "cut each sequence along time into N segments (default 1), which run side by side: for many\n"
-     "steps of few heads. It takes one segment more than there are threads to keep them all busy",
+    {"--segments", "N|auto", run | check | bench,
+     "cut each sequence along time into N segments, which run side by side: for many steps of few\n"
+     "heads. auto (default) is 1 but for chunked forms on CUDA, where few heads leave most of a\n"
+     "GPU idle. On a CPU it takes one segment more than there are threads to keep them all busy",
      [](Options& o, StringRef v) -> Error {
+       if (v == "auto") {
+         o.segments = 0;
+         return Error::success();
+       }
        Expected<int64_t> segments = parseCount(v, "--segments", 1, 65536);
        if (!segments)
          return segments.takeError();

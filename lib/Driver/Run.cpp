@@ -37,11 +37,15 @@ static Expected<Results> compute(Spec& spec, const Options& options, const Signa
     return error;
   LoweringOptions lowering = {inputs.sizes.dims, options.dtype.value_or(DType::F32), options.form,
                               options.chunk, options.precision};
-  lowering.segments = options.segments;
   lowering.times = &times;
   suitTo(inputs, lowering);
   if (Error error = settleForm(spec.recurrence(), lowering, situationOf(*target, inputs)))
     return error;
+  Expected<int64_t> segments =
+      chooseSegments(spec.recurrence(), lowering, *target, inputs, options.segments);
+  if (!segments)
+    return segments.takeError();
+  lowering.segments = *segments;
   Expected<CompiledRecurrence> compiled =
       CompiledRecurrence::compile(spec.recurrence(), lowering, *target);
   if (!compiled)

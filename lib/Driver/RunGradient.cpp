@@ -155,7 +155,7 @@ Expected<Gradients> driver::computeGradient(ssm::RecurrenceOp declared, const Si
   LoweringOptions lowering = {inputs.sizes.dims, options.dtype.value_or(runtime::DType::F32),
                               options.form, options.chunk, options.precision};
   lowering.adjoint = 1;
-  lowering.segments = options.segments;
+  lowering.segments = std::max<int64_t>(options.segments, 1);
   suitTo(inputs, lowering);
   Expected<CodeTarget> target = targetOf(options);
   if (!target)

@@ -51,7 +51,7 @@ struct Options {
   std::optional<Target> target; ///< the host's CPU if absent; `check` then takes all
   Form form = Form::Auto;
   std::optional<int64_t> chunk;        ///< steps of a chunk
-  int64_t segments = 1;                ///< of each sequence along time
+  int64_t segments = 0;                ///< of each sequence along time; 0: as suits the machine
   bool summaries = false;              ///< emit the kernels that summarise a span of steps
   std::optional<runtime::DType> dtype; ///< F32 if absent; `check` then takes all
   Precision precision = Precision::Fast;
