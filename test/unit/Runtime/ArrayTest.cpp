@@ -90,6 +90,17 @@ TEST(compareFailsOnNaN) {
   CHECK(UNWRAP(compare(low, high)).relative == inf && UNWRAP(compare(ref, high)).relative == inf);
 }
 
+TEST(compareTakesInfinitiesForWhatRoundsToThem) {
+  Array ref = vectorOf(DType::F64, {-70000, 30000}), small = vectorOf(DType::F64, {-60000, 30000});
+  Array x = vectorOf(DType::F16, {-inf, 30000}), wrong = vectorOf(DType::F16, {inf, 30000});
+  CHECK(UNWRAP(compare(x, ref)).relative == 0);
+  CHECK(UNWRAP(compare(x, small)).largest == 5520); // 65520 rounds to it.
+  CHECK(UNWRAP(compare(wrong, ref)).relative == inf);
+  CHECK(UNWRAP(compare(vectorOf(DType::F64, {-inf, 30000}), ref)).relative == inf);
+  Array far = vectorOf(DType::F32, {inf}), one = vectorOf(DType::F64, {1});
+  CHECK(UNWRAP(compare(far, one)).relative > 1e38);
+}
+
 TEST(compareAgainstZero) {
   Array zero = vectorOf(DType::F64, {0, 0}), x = vectorOf(DType::F64, {0, 1e-3});
   CHECK_NEAR(UNWRAP(compare(x, zero)).relative, 1e-3 / std::sqrt(2.0));
