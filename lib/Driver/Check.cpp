@@ -338,7 +338,9 @@ static Error checkGradients(ssm::RecurrenceOp declared, const FormList& forms,
         continue;
       progress.advance(declared.getSymName());
       Expected<bool> segments =
-          targets.front().spec.isDevice() ? false : checksSegments(declared, options, form, dtype);
+          targets.front().spec.isDevice() && options.segments <= 1
+              ? false
+              : checksSegments(declared, options, form, dtype);
       if (!segments)
         return segments.takeError();
       Expected<GradientLine> line =

@@ -77,9 +77,10 @@ bool DeviceSegmentPlanner::cut() {
 //===-- Arrays -------------------------------------------------------------------------------===//
 
 Expected<DeviceSegmentPlanner::Work> DeviceSegmentPlanner::makeWork(size_t number) {
-  Work work{number, {}, {}, {}};
+  Work work{number, {}, {}, {}, {}, {}};
   const KernelInfo& kernel = compiled.kernels[number];
   SegmentArrays arrays(launch.temporaries, sizes.batch * count, sizes.heads);
+  SegmentArrays ofSequences(launch.temporaries, sizes.batch, sizes.heads);
   std::string key = std::to_string(number) + ":";
   work.levels = findLevels(kernel);
   for (Level& level : work.levels)
@@ -88,17 +89,48 @@ Expected<DeviceSegmentPlanner::Work> DeviceSegmentPlanner::makeWork(size_t numbe
   for (const OperandInfo& operand : kernel.operands) {
     if (operand.role != Role::StateOut)
       continue;
-    if (!work.starts.contains(operand.name))
-      return createStringError("'" + operand.name +
-                               "' only adds up, and is not cut into segments on GPUs");
-    auto found = arrays.make(key + operand.name + ">", operand);
+    std::string name = key + operand.name + ">";
+    bool isSum = !work.starts.contains(operand.name);
+    if (isSum) {
+      // (Sequence by sequence: of what is left over too.)
+      int64_t each = count + (left() ? 1 : 0);
+      auto found = SegmentArrays(launch.temporaries, sizes.batch * each, sizes.heads)
+                       .make(name, operand);
+      if (!found)
+        return found.takeError();
+      work.sums[operand.name] = *found;
+      launch.device->add(found->data, launch.temporaries[name].getNumBytes(), /*isResult=*/true);
+      if (Error error = addSums(operand, *found, each))
+        return std::move(error);
+      continue;
+    }
+    auto found = arrays.make(name, operand);
     if (!found)
       return found.takeError();
     work.ends[operand.name] = *found;
+    if (!kernel.reverse || !left())
+      continue;
+    auto rest = ofSequences.make(name + ">", operand);
+    if (!rest)
+      return rest.takeError();
+    work.rest[operand.name] = *rest;
   }
   for (auto& [name, array] : launch.temporaries)
     launch.device->add(array.getData(), array.getNumBytes(), /*isResult=*/false);
   return std::move(work);
+}
+
+/// Has the sums of segments added up where the caller wants them.
+Error DeviceSegmentPlanner::addSums(const OperandInfo& operand, const SegmentSlots& parts,
+                                    int64_t each) {
+  Expected<void*> total = arrayOf(operand);
+  if (!total)
+    return total.takeError();
+  int64_t stride = stridesOf(operand)[0] * runtime::byteWidth(operand.dtype);
+  for (int64_t sequence = 0; *total && sequence < sizes.batch; ++sequence)
+    launch.sums.push_back({static_cast<char*>(*total) + sequence * stride,
+                           parts.at(sequence * each), each, parts.bytes});
+  return Error::success();
 }
 
 Expected<void*> DeviceSegmentPlanner::arrayOf(const OperandInfo& operand) {
@@ -171,37 +203,60 @@ Error DeviceSegmentPlanner::add(size_t number, const Span& span, StateAt stateAt
   return Error::success();
 }
 
-/// Applies summaries to the initial state, one after the other: states before segments 1 … n-1. The
-/// state before segment 0 is what none of them leaves.
+/// Applies the summaries of so many segments from one on, one after the other, to the state before
+/// that: states before segments after it. Of none: the initial state becomes the one before it.
 Error DeviceSegmentPlanner::addApply(const Work& work, const Level& level, const Span& span,
-                                     bool isFirst) {
+                                     int64_t from, int64_t segments) {
   const KernelInfo& kernel = compiled.kernels[level.apply];
   DeviceCall call{level.apply, &kernel, {}, nullptr, {}, {}};
-  call.sizes = {span.count, span.count, sizes.heads, std::max<int64_t>(sizes.groups, 1),
-                isFirst ? 0 : count - 1};
-  int64_t slot = span.first * count;
+  call.sizes = {span.count, span.count, sizes.heads, std::max<int64_t>(sizes.groups, 1), segments};
+  int64_t slot = span.first * count + from;
+  int64_t next = compiled.kernels[work.kernel].reverse ? -1 : 1;
+  auto stateBefore = [&](const OperandInfo& operand) {
+    Strided found = find(work.starts, operand, slot);
+    found.second[0] *= count;
+    return found;
+  };
   for (const OperandInfo& operand : kernel.operands) {
     StringRef name = operand.name;
     Strided found;
-    if (operand.role == Role::StateIn) {
+    if (operand.role == Role::StateIn && segments) {
+      found = stateBefore(operand);
+    } else if (operand.role == Role::StateIn && !work.rest.empty()) {
+      found = find(work.rest, operand, span.first);
+    } else if (operand.role == Role::StateIn) {
       Expected<Strided> initial = callersState(operand, span.first);
       if (!initial)
         return initial.takeError();
       found = *initial;
-    } else if (operand.role != Role::StateOut) {
+    } else if (operand.role == Role::StateOut) {
+      if (!segments)
+        found = stateBefore(operand);
+    } else {
       // Summaries, and the state after each of them: a step is a segment.
       bool isMap = name.consume_front("s:");
       name.consume_back("+");
       const SegmentSlots& slots = (isMap ? level.maps : work.starts).find(name)->second;
-      found = {segmentAt(slots, isMap ? slot : slot + 1), segmentStrides(operand)};
-    } else if (isFirst) {
-      found = find(work.starts, operand, slot);
-      found.second[0] *= count;
+      found = {segmentAt(slots, isMap ? slot : slot + next), segmentStrides(operand)};
     }
     call.operands.push_back(found.first);
     append_range(call.strides, found.second);
   }
   launch.device->append(std::move(call));
+  return Error::success();
+}
+
+/// Backwards one by one: arrays are read from where they begin on.
+Error DeviceSegmentPlanner::addApplies(const Work& work, const Level& level, const Span& span) {
+  if (!compiled.kernels[work.kernel].reverse) {
+    Error error = addApply(work, level, span, 0, 0);
+    return error ? std::move(error) : addApply(work, level, span, 0, count - 1);
+  }
+  if (Error error = addApply(work, level, span, count - 1, 0))
+    return error;
+  for (int64_t segment = count - 1; segment > 0; --segment)
+    if (Error error = addApply(work, level, span, segment, 1))
+      return error;
   return Error::success();
 }
 
@@ -214,9 +269,14 @@ Error DeviceSegmentPlanner::addWhole(size_t number, int64_t first, int64_t seque
 Error DeviceSegmentPlanner::addSummaries(const Work& work, const Level& level, Span span) {
   // The last segment's summary is nobody's; of several sequences it is made all the same, as
   // segments are taken in one row.
-  if (span.count == 1)
-    --span.segments;
   int64_t slot = span.first * count;
+  if (span.count == 1) {
+    --span.segments;
+    if (compiled.kernels[work.kernel].reverse) {
+      span.begin += span.steps;
+      ++slot;
+    }
+  }
   for (size_t number : level.summaries) {
     Error error = carriesStates(compiled.kernels[number])
                       ? add(number, span,
@@ -237,51 +297,67 @@ Error DeviceSegmentPlanner::addSegments(const Work& work, const Span& span) {
   for (const Level& level : work.levels) {
     if (Error error = addSummaries(work, level, span))
       return error;
-    for (bool isFirst : {true, false})
-      if (Error error = addApply(work, level, span, isFirst))
-        return error;
+    if (Error error = addApplies(work, level, span))
+      return error;
   }
   return add(work.kernel, span, [&](const OperandInfo& operand) -> Expected<Strided> {
-    return find(operand.role == Role::StateIn ? work.starts : work.ends, operand,
-                span.first * count);
+    int64_t slot = span.first * count;
+    if (operand.role == Role::StateIn)
+      return find(work.starts, operand, slot);
+    if (work.sums.contains(operand.name))
+      return find(work.sums, operand, slot + (left() ? span.first : 0));
+    return find(work.ends, operand, slot);
   });
 }
 
 /// The steps of one sequence after its segments.
-Error DeviceSegmentPlanner::addRest(const Work& work, const Span& rest, int64_t slot) {
+Error DeviceSegmentPlanner::addRest(const Work& work, const Span& rest) {
+  bool isFirst = compiled.kernels[work.kernel].reverse;
   return add(work.kernel, rest, [&](const OperandInfo& operand) -> Expected<Strided> {
-    return operand.role == Role::StateIn ? find(work.ends, operand, slot)
-                                         : callersState(operand, rest.first);
+    if (operand.role == Role::StateOut && work.sums.contains(operand.name))
+      return find(work.sums, operand, rest.first * (count + 1) + count);
+    if (operand.role == Role::StateIn && !isFirst)
+      return find(work.ends, operand, lastSlot(compiled.kernels[work.kernel], rest.first));
+    if (operand.role == Role::StateOut && isFirst)
+      return find(work.rest, operand, rest.first);
+    return callersState(operand, rest.first);
   });
 }
 
 //===-- The plan -----------------------------------------------------------------------------===//
 
 Error DeviceSegmentPlanner::planWork(const Work& work) {
-  int64_t left = sizes.time[0] - count * steps;
-  if (!left) {
+  const KernelInfo& kernel = compiled.kernels[work.kernel];
+  if (!left()) {
     // Sequences follow each other in memory, and so do their segments.
     if (Error error = addSegments(work, {0, sizes.batch, 0, count, steps}))
       return error;
   }
   for (int64_t sequence = 0; sequence < sizes.batch; ++sequence) {
-    int64_t last = sequence * count + count - 1;
-    if (left) {
-      if (Error error = addSegments(work, {sequence, 1, 0, count, steps}))
+    if (left()) {
+      Span segments{sequence, 1, 0, count, steps}, rest{sequence, 1, count * steps, 1, left()};
+      if (kernel.reverse)
+        if (Error error = addRest(work, rest))
+          return error;
+      if (Error error = addSegments(work, segments))
         return error;
-      if (Error error = addRest(work, {sequence, 1, count * steps, 1, left}, last))
-        return error;
-      continue;
+      if (!kernel.reverse) {
+        if (Error error = addRest(work, rest))
+          return error;
+        continue; // Which leaves the final states.
+      }
     }
-    for (const OperandInfo& operand : compiled.kernels[work.kernel].operands) {
-      if (operand.role != Role::StateOut)
+    for (const OperandInfo& operand : kernel.operands) {
+      auto ends = work.ends.find(operand.name);
+      if (operand.role != Role::StateOut || ends == work.ends.end())
         continue;
       Expected<Strided> final = callersState(operand, sequence);
       if (!final)
         return final.takeError();
-      const SegmentSlots& ends = work.ends.find(operand.name)->second;
       if (final->first.array)
-        launch.device->append(DeviceCopy{final->first, segmentAt(ends, last), ends.bytes});
+        launch.device->append(DeviceCopy{final->first,
+                                         segmentAt(ends->second, lastSlot(kernel, sequence)),
+                                         ends->second.bytes});
     }
   }
   return Error::success();
@@ -295,7 +371,9 @@ Expected<DeviceSegmentPlanner::Launch> DeviceSegmentPlanner::plan() {
                                " has storage buffers, and such are not cut into segments");
   bool isCut = cut();
   for (size_t number = 0; number < compiled.formKernels; ++number) {
-    if (!isCut || !carriesStates(compiled.kernels[number])) {
+    // (What only adds up what lies there already is as fast on whole sequences.)
+    if (!isCut || !carriesStates(compiled.kernels[number]) ||
+        findLevels(compiled.kernels[number]).empty()) {
       if (Error error = addWhole(number, 0, sizes.batch))
         return std::move(error);
       continue;

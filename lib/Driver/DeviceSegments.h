@@ -13,8 +13,11 @@
 /// carry no state take whole sequences. What is computed depends on the number of segments and the
 /// sizes alone.
 ///
-/// For the forward pass of dense arrays: the stride of a sequence is that of its steps, times as
-/// many as there are. Sums of gradients over segments are not made here.
+/// Segments are numbered as they lie in memory. A kernel that goes backwards in time takes what is
+/// left over first, and then segments n-1 … 0, whose summaries it has applied one a call. What a kernel merely adds up (the gradient of a
+/// param) is added up for each segment, and those sums on the host.
+///
+/// For dense arrays: the stride of a sequence is that of its steps, times as many as there are.
 #pragma once
 
 #include "DeviceArrays.h"
@@ -43,6 +46,8 @@ private:
     std::vector<Level> levels;
     SegmentSlotMap starts; ///< states before each segment
     SegmentSlotMap ends;   ///< states after each
+    SegmentSlotMap rest;   ///< states between what is left over and the segments, if that is first
+    SegmentSlotMap sums;   ///< of each segment, and what is left over
   };
   /// Sequences that a call takes together, as segments of so many steps.
   struct Span {
@@ -57,12 +62,15 @@ private:
   bool cut();
   std::vector<Level> findLevels(const KernelInfo& kernel) const;
   llvm::Expected<Work> makeWork(size_t number);
+  llvm::Error addSums(const OperandInfo& operand, const SegmentSlots& parts, int64_t each);
   /// The array of an operand; null for a state that is not given or that nobody wants.
   llvm::Expected<void*> arrayOf(const OperandInfo& operand);
   std::array<int64_t, 4> stridesOf(const OperandInfo& operand) const;
   std::array<int64_t, 4> segmentStrides(const OperandInfo& operand) const;
   llvm::Error add(size_t kernel, const Span& span, StateAt stateAt);
-  llvm::Error addApply(const Work& work, const Level& level, const Span& span, bool isFirst);
+  llvm::Error addApply(const Work& work, const Level& level, const Span& span, int64_t from,
+                       int64_t segments);
+  llvm::Error addApplies(const Work& work, const Level& level, const Span& span);
   /// Where a state of a segment lies, if it is one of those.
   Strided find(const SegmentSlotMap& map, const OperandInfo& operand, int64_t slot) const;
   /// Where the caller's state of a sequence lies.
@@ -70,7 +78,13 @@ private:
   llvm::Error addWhole(size_t kernel, int64_t first, int64_t sequences);
   llvm::Error addSummaries(const Work& work, const Level& level, Span span);
   llvm::Error addSegments(const Work& work, const Span& span);
-  llvm::Error addRest(const Work& work, const Span& rest, int64_t slot);
+  llvm::Error addRest(const Work& work, const Span& rest);
+  /// The last segment of a sequence that a kernel takes.
+  int64_t lastSlot(const KernelInfo& kernel, int64_t sequence) const {
+    return sequence * count + (kernel.reverse ? 0 : count - 1);
+  }
+  /// Steps of a sequence after its segments.
+  int64_t left() const { return sizes.time[0] - count * steps; }
   llvm::Error planWork(const Work& work);
 
   const CompiledRecurrence& compiled;

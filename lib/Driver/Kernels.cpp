@@ -307,7 +307,12 @@ CompiledRecurrence::Launch& CompiledRecurrence::Launch::operator=(Launch&&) = de
 CompiledRecurrence::Launch::~Launch() = default;
 
 Error CompiledRecurrence::Launch::fetch() {
-  return device ? device->download() : Error::success();
+  if (!device)
+    return Error::success();
+  Error error = device->download();
+  if (!error)
+    addSums();
+  return error;
 }
 
 Error CompiledRecurrence::Launch::run(unsigned threads) {

@@ -126,6 +126,7 @@ public:
       int64_t count, bytes; ///< of parts, and of each
     };
     llvm::Error runStages(unsigned threads);
+    void addSums();
 
     std::vector<Call> calls;
     runtime::ArrayMap temporaries;

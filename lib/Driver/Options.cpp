@@ -126,9 +126,6 @@ Error Parser::checkTogether() {
     return createStringError(
         "--segments has no meaning for --target reference, which takes one step "
         "after the other");
-  if (options.target && options.target->isDevice() && options.segments > 1 &&
-      (options.grad || !options.gradOut.empty()))
-    return notAvailable("--segments with gradients and --target " + options.target->text());
   if (options.recompute.value_or(0)) {
     StringRef cause = reference ? "for --target reference, which keeps every state at every step"
                       : options.segments > 1

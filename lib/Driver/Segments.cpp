@@ -300,7 +300,12 @@ Error CompiledRecurrence::Launch::runStages(unsigned threads) {
     if (!cpu::launch(tasks, threads, message))
       return createStringError(message);
   }
-  // In the order of the segments, whichever thread was first.
+  addSums();
+  return Error::success();
+}
+
+/// In the order of the segments, whichever was first.
+void CompiledRecurrence::Launch::addSums() {
   for (const Sum& sum : sums) {
     auto* total = reinterpret_cast<float*>(sum.total);
     for (int64_t i = 0; i < sum.bytes / int64_t(sizeof(float)); ++i) {
@@ -310,5 +315,4 @@ Error CompiledRecurrence::Launch::runStages(unsigned threads) {
       total[i] = value;
     }
   }
-  return Error::success();
 }

@@ -251,8 +251,9 @@ struct BlockPlan {
   }
 
   void build(ArrayRef<Result> carried, ArrayRef<Result> stacked) {
+    // (A fold that holds what it carries has no place for that, and maybe no other result.)
     for (Operation& op : *block)
-      if (isa<tile::StoreOp, tile::SequenceOp>(op))
+      if (isa<tile::StoreOp, tile::SequenceOp>(op) || e.heldFolds.contains(&op))
         markLive(&op);
     for (ArrayRef<Result> results : {carried, stacked})
       for (const Result& result : results)
