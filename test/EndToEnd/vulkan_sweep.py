@@ -60,6 +60,8 @@ EXCHANGING = ("gated_delta_rule", "retnet")  # In the sample, of those whose sum
 # Cut into segments: by a decay, by a matrix, in two levels. Steps that make whole segments, and those that leave a rest.
 SEGMENTED = ("gla", "deltanet", "mlstm")
 SEGMENTS, SEGMENTED_STEPS = 3, (24, 31)
+# Backwards too, with what is added up over all steps, in blocks and, as recurrent kernels are, sixteen steps at a time.
+SUMMED, SUMMED_STEPS = {"retnet": ("q", "k", "v", "gamma")}, (48, 75)
 SEQUENCES = [0, 0, 21, 22, 22, 37]
 BOUNDS = {"f32": 1e-5, "bf16": 4e-3, "f16": 4e-3}
 SECONDS = 600
@@ -115,6 +117,9 @@ def cases(names, drivers, everything):
                 yield Case(few, driver, name, "recurrent", profile=FEW_BUFFERS)
             if name in SEGMENTED and driver == "lavapipe":
                 yield Case("run", driver, name, "chunked", segments=True)
+            if name in SUMMED and driver == "lavapipe":
+                for form in ("chunked", "recurrent"):
+                    yield Case("run", driver, name, form, steps=STEPS, grad=True, segments=True)
             if name in EXCHANGING:
                 yield Case(few, driver, name, "chunked", wide=True, profile=SUBGROUPS)
             form = FORMS[(number + (driver == "lavapipe")) % 3]
@@ -244,6 +249,8 @@ class Sweep:
 
     def run(self, case, folder):
         """Packed sequences, where there is one time axis; in segments, sequences side by side."""
+        if case.segments and case.grad:
+            return [problem for steps in SUMMED_STEPS for problem in self.compare_gradients(case, steps, folder)]
         if case.segments:
             return [problem for steps in SEGMENTED_STEPS
                     for problem in self.compare(case, ["--time", steps, "--batch", 2], folder)]
@@ -252,6 +259,25 @@ class Sweep:
             np.save(folder / "offsets.npy", np.array(SEQUENCES))
             arguments = ["--time", SEQUENCES[-1], "--cu-seqlens", "offsets.npy"]
         return self.compare(case, arguments, folder)
+
+    def compare_gradients(self, case, steps, folder):
+        """Of segments, with those of a CPU; the cotangent of an output is the output."""
+        sizes = [*self.arguments(case), "--heads", 2, "--batch", 2, "--time", steps]
+        [output] = outputs(case.recurrence)
+        done = self.start(["run", *sizes, "--out", f"{output}=output.npy"], case.on, folder)
+        results = {}
+        for target in (["cpu"], [case.profile, "--segments", SEGMENTS]):
+            wanted = [part for name in SUMMED[case.recurrence] for part in ("--grad-out", f"{name}={target[0]}-{name}.npy")]
+            done = done if done.returncode else self.start(
+                ["run", *sizes, "--random-in", "--cotangent", f"{output}=output.npy", *wanted, "--target", *target],
+                case.on, folder)
+            if done.returncode or problems_of(done):
+                return problems_of(done) or [f"exit code {done.returncode}"]
+            results[target[0]] = {name: numbers(folder / f"{target[0]}-{name}.npy") for name in SUMMED[case.recurrence]}
+        errors = {name: np.sqrt(np.mean((results[case.profile][name] - expected) ** 2) / np.mean(expected ** 2))
+                  for name, expected in results["cpu"].items()}
+        return [f"{steps} steps: the gradient of {name} is off by {error:.1e}" for name, error in errors.items()
+                if not error <= BOUNDS[case.dtype]]
 
     def compare(self, case, sizes, folder):
         arguments = ["run", *self.arguments(case), "--heads", 2, *sizes]
@@ -353,8 +379,6 @@ def refusals(drivers):
     yield ("modules without sizes", none, [ZOO / "gla.ssm", "-o", "modules", "--emit", "spirv", "--target", "vulkan"],
            ["dim"])
     for driver in drivers:
-        yield (f"gradients of segments, {driver}", driver,
-               ["bench", *spec, "--target", "vulkan", "--segments", "2", "--grad"], ["--segments with gradients"])
         yield f"a profile beyond the device, {driver}", driver, [*run, "vulkan:nvidia-hopper"], ["nvidia-hopper"]
         yield (f"subgroups that are too large, {driver}", driver, [*run, "vulkan:large-subgroups.json"],
                ["subgroups of 32", "large-subgroups.json"])

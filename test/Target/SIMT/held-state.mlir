@@ -55,3 +55,35 @@ tile.kernel @state operands [
   }
   tile.store "S", %0 : [K: 128, V: 32]
 }
+
+// A state that nothing else is made of, as in the summary of a span: the fold is computed all the same, beside another
+// one whose state lies in memory.
+// CHECK-LABEL: func.func @alone(
+// CHECK:       %{{.*}} = scf.for {{.*}} iter_args(
+// CHECK:           arith.addf
+// CHECK:         scf.yield
+// CHECK:       llvm.store %{{.*}} : f32, !llvm.ptr<1>
+tile.kernel @alone operands [
+    #tile.operand<"k" in [K: 128] f32 head>, #tile.operand<"v" in [V: 32] f32 head>,
+    #tile.operand<"S" state_in [K: 128, V: 32] f32 head>, #tile.operand<"S" state_out [K: 128, V: 32] f32 head>,
+    #tile.operand<"d" state_in [] f32 head>, #tile.operand<"d" state_out [] f32 head>] {
+  %S = tile.load "S" : [K: 128, V: 32]
+  %d = tile.load "d" : []
+  %0:2 = tile.sequence over [t: 16] axis 0 carry(%arg0 = %S : [K: 128, V: 32], %arg1 = %d : []) {
+    %k = tile.load "k" : [K: 128, t: 16]
+    %v = tile.load "v" : [V: 32, t: 16]
+    %1 = ssm.fold over [t: 16] carry(%arg2 = %arg0 : [K: 128, V: 32]) {
+      %3 = ssm.at %k "t" : [K: 128, t: 16]
+      %4 = ssm.at %v "t" : [V: 32, t: 16]
+      %5 = ssm.mul %3, %4 : [K: 128], [V: 32]
+      %6 = ssm.add %arg2, %5 : [K: 128, V: 32], [K: 128, V: 32]
+      ssm.yield %6 : [K: 128, V: 32]
+    }
+    %2 = ssm.fold over [t: 16] carry(%arg2 = %arg1 : []) {
+      ssm.yield %arg2 : []
+    }
+    tile.yield %1, %2 : [K: 128, V: 32], []
+  }
+  tile.store "S", %0#0 : [K: 128, V: 32]
+  tile.store "d", %0#1 : []
+}
