@@ -84,8 +84,6 @@ public:
                 {i32(-1), value, i32(mask), i32(31)});
   }
   Value sameInWarp(ImplicitLocOpBuilder& b, Value value) const override {
-    if (!groups)
-      return value;
     auto i32 = [&](int64_t number) -> Value { return arith::ConstantIntOp::create(b, number, 32); };
     return call(b, "llvm.nvvm.shfl.sync.idx.i32", b.getI32Type(),
                 {i32(-1), value, i32(0), i32(31)});

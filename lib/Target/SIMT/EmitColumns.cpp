@@ -270,6 +270,7 @@ ColumnEmitter::GroupProduct ColumnEmitter::prepareForGroup(ssm::SumOp sum) {
   for (Value copy : factors.copies) {
     const Buffer& buffer = e.buffers.find(copy)->second;
     e.touch(buffer);
+    assert(buffer.panel && "a matrix that is not in panels");
     Machine::GroupMatrix& matrix = matrices.emplace_back();
     matrix.address = buffer.base;
     matrix.panel = buffer.panel;

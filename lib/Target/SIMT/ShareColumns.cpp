@@ -61,8 +61,13 @@ static constexpr int64_t fewestSteps = 32;
 
 bool simt::takesGroups(tile::KernelOp kernel, int64_t columns, const Machine& machine) {
   tile::SequenceOp sequence = *kernel.getBlock()->getOps<tile::SequenceOp>().begin();
+  // (Where states are written chunk by chunk, writing takes the time, and half as many processors
+  // write.)
+  bool writesStates =
+      llvm::any_of(sequence.getBlock()->getOps<tile::StoreOp>(),
+                   [](tile::StoreOp store) { return isa<BlockArgument>(store.getValue()); });
   return machine.hasGroups() && columns % columnsOfGroup == 0 &&
-         sequence.getTileSize() >= fewestSteps;
+         sequence.getTileSize() >= fewestSteps && !writesStates;
 }
 
 std::vector<Columns> simt::columnsOf(tile::KernelOp kernel, const Slice& slice,
