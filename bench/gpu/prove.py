@@ -109,6 +109,7 @@ MANY = [
     ("gated_delta_rule", "chunked", "bf16", "K=32,V=32"),
     ("kda", "chunked", "bf16", "K=32,V=32"),
     ("mamba2", "chunked", "bf16", "P=32,N=32"),
+    ("retnet", "chunked", "bf16", "K=64,V=64"),
     ("mamba1", "scan", "f32", "P=32,N=16"),
     ("gla", "recurrent", "f32", "K=32,V=32"),
 ]

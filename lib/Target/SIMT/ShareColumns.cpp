@@ -55,6 +55,8 @@ static std::optional<llvm::StringSet<>> sharedLabels(tile::KernelOp kernel) {
   return shared;
 }
 
+/// Elements of a row of a panel, at most.
+static constexpr int64_t elementsOfPanel = 64;
 /// Steps of a chunk below which the left sides that a group brings along, 64 x 16 each time, take
 /// it longer than the products.
 static constexpr int64_t fewestSteps = 32;
@@ -66,8 +68,21 @@ bool simt::takesGroups(tile::KernelOp kernel, int64_t columns, const Machine& ma
   bool writesStates =
       llvm::any_of(sequence.getBlock()->getOps<tile::StoreOp>(),
                    [](tile::StoreOp store) { return isa<BlockArgument>(store.getValue()); });
+  // (Rows of matrices are whole panels of the widest kind but for those of steps: only such have
+  // been tried.)
+  auto steps = tile::namesOfSteps(sequence);
+  auto hasRows = [&](tile::LoadOp load) {
+    tile::OperandAttr operand = kernel.getOperandAt(kernel.findLoaded(load.getName()));
+    if (arrayType(load.getResult()).has(*kernel.getColumns()) || operand.getAxes().empty())
+      return true;
+    ssm::AxisAttr across = operand.getAxes().back();
+    bool isOfSteps =
+        llvm::any_of(steps, [&](auto& step) { return step.first == across.getName(); });
+    return isOfSteps || across.getSize() % elementsOfPanel == 0;
+  };
   return machine.hasGroups() && columns % columnsOfGroup == 0 &&
-         sequence.getTileSize() >= fewestSteps && !writesStates;
+         sequence.getTileSize() >= fewestSteps && !writesStates &&
+         llvm::all_of(sequence.getBlock()->getOps<tile::LoadOp>(), hasRows);
 }
 
 std::vector<Columns> simt::columnsOf(tile::KernelOp kernel, const Slice& slice,
