@@ -114,6 +114,17 @@ MANY = [
     ("gla", "recurrent", "f32", "K=32,V=32"),
 ]
 
+# Forms whose sequences are also cut in segments, forwards and backwards, as (recurrence, form, type): summaries that are
+# decays and matrices, in levels, and step by step.
+SEGMENTED = [
+    ("gla", "recurrent", "f32"),
+    ("gated_delta_rule", "chunked", "bf16"),
+    ("mlstm", "chunked", "f32"),
+    ("mamba1", "scan", "f32"),
+    ("mamba2", "chunked", "bf16"),
+]
+SEGMENTS = "4"
+
 
 def write_npy(path, descr, shape, numbers):
     """A .npy file of format 1."""
@@ -242,13 +253,17 @@ def prove(options, gpu, sanitizer):
             extra = ["--form", form, "--dtype", dtype, "--dims", dims, "--heads", "8"]
             path = ROOT / "zoo" / f"{spec}.ssm"
             waiting[started(checkers, prove_check, path, extra, options.repeat)] = ("many", f"{spec} {form} {dtype} {dims}")
+        for spec, form, dtype in [] if options.specs else SEGMENTED:
+            extra = ["--form", form, "--dtype", dtype, "--segments", SEGMENTS]
+            path = ROOT / "zoo" / f"{spec}.ssm"
+            waiting[started(checkers, prove_check, path, extra, 0)] = ("segments", f"{spec} {form} {dtype}")
         for short in SHORT if sanitizer else []:
             for tool in TOOLS:
                 waiting[started(watchers, prove_clean, sanitizer, tool, short)] = (tool, f"{short.spec}: {short.title}")
         for done, future in enumerate(concurrent.futures.as_completed(waiting), 1):
             kind, title = waiting[future]
             result, seconds = future.result()
-            cases, problem = (len(result[0]), result[1]) if kind in ("check", "many") else (None, result)
+            cases, problem = (len(result[0]), result[1]) if kind in ("check", "many", "segments") else (None, result)
             line = dict(kind=kind, title=title, seconds=round(seconds, 1), problem=problem)
             if cases is None:
                 clean.append(line)
@@ -284,6 +299,7 @@ def section(report):
     problems = problems_of(report)
     sweep = [line for line in report["checks"] if line["kind"] == "check"]
     many = [line for line in report["checks"] if line["kind"] == "many"]
+    segmented = [line for line in report["checks"] if line["kind"] == "segments"]
     yield (f"Measured on another machine than the rest of this page: {report['gpu']}, {report['ssmc']}. Written by")
     yield ""
     yield "```"
@@ -308,6 +324,11 @@ def section(report):
     if many:
         yield (f"- Bits with many blocks side by side: {report['repeat']} runs each of "
                f"{', '.join(line['title'] for line in many)}, and of their gradients.")
+    if segmented:
+        within = sum(line["cases"] for line in segmented if not line["problem"])
+        yield (f"- Segments: {within} of {sum(line['cases'] for line in segmented)} cases and their gradients are within "
+               f"the bounds, sequences cut in {SEGMENTS} among them, of "
+               f"{', '.join(line['title'] for line in segmented)}.")
     for tool in TOOLS:
         lines = [line for line in report["sanitizer"] if line["kind"] == tool]
         if lines:
