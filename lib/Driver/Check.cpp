@@ -337,10 +337,9 @@ static Error checkGradients(ssm::RecurrenceOp declared, const FormList& forms,
       if (isFurther && dtype != dtypes.front())
         continue;
       progress.advance(declared.getSymName());
-      Expected<bool> segments =
-          targets.front().spec.isDevice() && options.segments <= 1
-              ? false
-              : checksSegments(declared, options, form, dtype);
+      Expected<bool> segments = targets.front().spec.isDevice() && options.segments <= 1
+                                    ? false
+                                    : checksSegments(declared, options, form, dtype);
       if (!segments)
         return segments.takeError();
       Expected<GradientLine> line =

@@ -94,8 +94,8 @@ Expected<DeviceSegmentPlanner::Work> DeviceSegmentPlanner::makeWork(size_t numbe
     if (isSum) {
       // (Sequence by sequence: of what is left over too.)
       int64_t each = count + (left() ? 1 : 0);
-      auto found = SegmentArrays(launch.temporaries, sizes.batch * each, sizes.heads)
-                       .make(name, operand);
+      auto found =
+          SegmentArrays(launch.temporaries, sizes.batch * each, sizes.heads).make(name, operand);
       if (!found)
         return found.takeError();
       work.sums[operand.name] = *found;
@@ -355,9 +355,8 @@ Error DeviceSegmentPlanner::planWork(const Work& work) {
       if (!final)
         return final.takeError();
       if (final->first.array)
-        launch.device->append(DeviceCopy{final->first,
-                                         segmentAt(ends->second, lastSlot(kernel, sequence)),
-                                         ends->second.bytes});
+        launch.device->append(DeviceCopy{
+            final->first, segmentAt(ends->second, lastSlot(kernel, sequence)), ends->second.bytes});
     }
   }
   return Error::success();

@@ -14,8 +14,9 @@
 /// sizes alone.
 ///
 /// Segments are numbered as they lie in memory. A kernel that goes backwards in time takes what is
-/// left over first, and then segments n-1 … 0, whose summaries it has applied one a call. What a kernel merely adds up (the gradient of a
-/// param) is added up for each segment, and those sums on the host.
+/// left over first, and then segments n-1 … 0, whose summaries it has applied one a call. What a
+/// kernel merely adds up (the gradient of a param) is added up for each segment, and those sums on
+/// the host.
 ///
 /// For dense arrays: the stride of a sequence is that of its steps, times as many as there are.
 #pragma once
