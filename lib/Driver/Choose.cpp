@@ -164,20 +164,28 @@ Expected<Choice> driver::chooseForm(ssm::RecurrenceOp recurrence, const Lowering
 /// Blocks of a GPU's processor that compute while others wait for their operands.
 static constexpr int64_t blocksTogether = 3;
 
-/// Whether the kernels of a form leave a GPU's processors room for several blocks of those that do
-/// not wait for each other, and need no memory of the caller's for what blocks keep.
-static bool fitsWell(ssm::RecurrenceOp normal, LoweringOptions options,
-                     const cuda::TargetSpec& target) {
+/// The kernels of a recurrence in a form, as a GPU would run them; nothing, without a word, where
+/// they cannot be made.
+static std::optional<std::vector<simt::KernelInfo>> planOnDevice(ssm::RecurrenceOp recurrence,
+                                                                 LoweringOptions options,
+                                                                 const cuda::TargetSpec& target) {
   ssm::RecurrenceOp copy;
-  mlir::OwningOpRef<mlir::ModuleOp> module = copyOf(normal, copy);
-  mlir::ScopedDiagnosticHandler quiet(normal.getContext(),
+  mlir::OwningOpRef<mlir::ModuleOp> module = copyOf(recurrence, copy);
+  mlir::ScopedDiagnosticHandler quiet(recurrence.getContext(),
                                       [](mlir::Diagnostic&) { return success(); });
   options.threads = true;
   if (Error error = lowerModule(*module, Stage::Tile, options)) {
     consumeError(std::move(error));
-    return false;
+    return std::nullopt;
   }
-  std::optional<std::vector<simt::KernelInfo>> kernels = cuda::plan(*module, target, options.items);
+  return cuda::plan(*module, target, options.items * options.segments);
+}
+
+/// Whether the kernels of a form leave a GPU's processors room for several blocks of those that do
+/// not wait for each other, and need no memory of the caller's for what blocks keep.
+static bool fitsWell(ssm::RecurrenceOp normal, const LoweringOptions& options,
+                     const cuda::TargetSpec& target) {
+  std::optional<std::vector<simt::KernelInfo>> kernels = planOnDevice(normal, options, target);
   return kernels && all_of(*kernels, [&](const simt::KernelInfo& kernel) {
            return !kernel.workspaceBytes &&
                   (!kernel.sharedTile ||
@@ -273,5 +281,7 @@ Expected<int64_t> driver::chooseSegments(ssm::RecurrenceOp declared, const Lower
   auto found = describeSummaries(declared, settled, reason);
   if (!found)
     return found.takeError();
-  return *found ? segments : 1;
+  LoweringOptions cut = settled;
+  cut.segments = segments;
+  return *found && planOnDevice(declared, cut, *target.cuda) ? segments : 1;
 }
