@@ -149,39 +149,36 @@ GradientFinding GradientChecker::tryCase(const Case& test, CompiledRecurrence& a
     finding.problem = toString(data.takeError());
     return finding;
   }
-  Expected<reference::Gradients> found =
-      runGradients(adjoint, declared, signature, (*data)->inputs, options.threads, /*poison=*/true);
+  auto run = [&] {
+    return runGradients(adjoint, declared, signature, (*data)->inputs, options.threads,
+                        /*poison=*/true);
+  };
+  Expected<reference::Gradients> found = run();
   if (!found) {
     finding.problem = toString(found.takeError());
     return finding;
   }
-  if (spans) {
-    adjoint.setSpans(*spans);
-    Expected<reference::Gradients> again =
-        runGradients(adjoint, declared, signature, (*data)->inputs, options.threads,
-                     /*poison=*/true);
+  // Another run, which must have the same bits; where one has not, what it says.
+  auto runAgain = [&](StringRef otherwise) {
+    Expected<reference::Gradients> again = run();
     if (!again)
       finding.problem = toString(again.takeError());
     else if (std::string name = differentBits(*found, *again); !name.empty())
-      finding.problem = "'" + name + "' differs from what it is where all is kept";
+      finding.problem = ("'" + name + "' differs " + otherwise).str();
+    return finding.problem.empty();
+  };
+  if (spans) {
+    adjoint.setSpans(*spans);
+    bool isSame = runAgain("from what it is where all is kept");
     adjoint.setSpans({0, 0});
-    if (!finding.problem.empty())
+    if (!isSame)
       return finding;
-    found = std::move(again);
   }
   // Cases of many chunks: of a batch, and of packed sequences.
   bool repeats = !test.lengths.empty() || StringRef(test.name) == "ten chunks";
-  for (unsigned run = 1; repeats && run < options.repeat.value_or(1); ++run) {
-    Expected<reference::Gradients> again =
-        runGradients(adjoint, declared, signature, (*data)->inputs, options.threads,
-                     /*poison=*/true);
-    if (!again)
-      finding.problem = toString(again.takeError());
-    else if (std::string name = differentBits(*found, *again); !name.empty())
-      finding.problem = "'" + name + "' differs between two runs";
-    if (!finding.problem.empty())
+  for (unsigned number = 1; repeats && number < options.repeat.value_or(1); ++number)
+    if (!runAgain("between two runs"))
       return finding;
-  }
   for (auto [reference, computed] : {std::pair(&(*data)->expected.operands, &found->operands),
                                      std::pair(&(*data)->expected.states, &found->states)})
     for (auto& [name, expected] : *reference) {

@@ -92,15 +92,13 @@ Expected<DeviceSegmentPlanner::Work> DeviceSegmentPlanner::makeWork(size_t numbe
     std::string name = key + operand.name + ">";
     bool isSum = !work.starts.contains(operand.name);
     if (isSum) {
-      // (Sequence by sequence: of what is left over too.)
-      int64_t each = count + (left() ? 1 : 0);
-      auto found =
-          SegmentArrays(launch.temporaries, sizes.batch * each, sizes.heads).make(name, operand);
+      auto found = SegmentArrays(launch.temporaries, sizes.batch * sumsOfSequence(), sizes.heads)
+                       .make(name, operand);
       if (!found)
         return found.takeError();
       work.sums[operand.name] = *found;
       launch.device->add(found->data, launch.temporaries[name].getNumBytes(), /*isResult=*/true);
-      if (Error error = addSums(operand, *found, each))
+      if (Error error = addSums(operand, *found))
         return std::move(error);
       continue;
     }
@@ -121,12 +119,12 @@ Expected<DeviceSegmentPlanner::Work> DeviceSegmentPlanner::makeWork(size_t numbe
 }
 
 /// Has the sums of segments added up where the caller wants them.
-Error DeviceSegmentPlanner::addSums(const OperandInfo& operand, const SegmentSlots& parts,
-                                    int64_t each) {
+Error DeviceSegmentPlanner::addSums(const OperandInfo& operand, const SegmentSlots& parts) {
   Expected<void*> total = arrayOf(operand);
   if (!total)
     return total.takeError();
   int64_t stride = stridesOf(operand)[0] * runtime::byteWidth(operand.dtype);
+  int64_t each = sumsOfSequence();
   for (int64_t sequence = 0; *total && sequence < sizes.batch; ++sequence)
     launch.sums.push_back({static_cast<char*>(*total) + sequence * stride,
                            parts.at(sequence * each), each, parts.bytes});
@@ -305,7 +303,7 @@ Error DeviceSegmentPlanner::addSegments(const Work& work, const Span& span) {
     if (operand.role == Role::StateIn)
       return find(work.starts, operand, slot);
     if (work.sums.contains(operand.name))
-      return find(work.sums, operand, slot + (left() ? span.first : 0));
+      return find(work.sums, operand, span.first * sumsOfSequence());
     return find(work.ends, operand, slot);
   });
 }
@@ -315,7 +313,7 @@ Error DeviceSegmentPlanner::addRest(const Work& work, const Span& rest) {
   bool isFirst = compiled.kernels[work.kernel].reverse;
   return add(work.kernel, rest, [&](const OperandInfo& operand) -> Expected<Strided> {
     if (operand.role == Role::StateOut && work.sums.contains(operand.name))
-      return find(work.sums, operand, rest.first * (count + 1) + count);
+      return find(work.sums, operand, rest.first * sumsOfSequence() + count);
     if (operand.role == Role::StateIn && !isFirst)
       return find(work.ends, operand, lastSlot(compiled.kernels[work.kernel], rest.first));
     if (operand.role == Role::StateOut && isFirst)

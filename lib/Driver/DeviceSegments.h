@@ -63,7 +63,7 @@ private:
   bool cut();
   std::vector<Level> findLevels(const KernelInfo& kernel) const;
   llvm::Expected<Work> makeWork(size_t number);
-  llvm::Error addSums(const OperandInfo& operand, const SegmentSlots& parts, int64_t each);
+  llvm::Error addSums(const OperandInfo& operand, const SegmentSlots& parts);
   /// The array of an operand; null for a state that is not given or that nobody wants.
   llvm::Expected<void*> arrayOf(const OperandInfo& operand);
   std::array<int64_t, 4> stridesOf(const OperandInfo& operand) const;
@@ -86,6 +86,8 @@ private:
   }
   /// Steps of a sequence after its segments.
   int64_t left() const { return sizes.time[0] - count * steps; }
+  /// Sums of a sequence: of its segments, and of what is left over.
+  int64_t sumsOfSequence() const { return count + (left() ? 1 : 0); }
   llvm::Error planWork(const Work& work);
 
   const CompiledRecurrence& compiled;

@@ -245,8 +245,7 @@ Buffer KernelEmitter::makeBuffer(ssm::ArrayType type, ArrayRef<StringRef> order,
 
 Buffer KernelEmitter::makePanels(ssm::ArrayType type, ArrayRef<StringRef> order) {
   Buffer buffer = makeBuffer(type, order, b.getBF16Type());
-  Dim &down = buffer.dims[0], &across = buffer.dims[1];
-  down.stride = across.extent; // (Nobody reads it: addresses are those of panels.)
+  const Dim &down = buffer.dims[0], &across = buffer.dims[1];
   buffer.panel = std::min<int64_t>(2 * across.extent & -(2 * across.extent), 128);
   Place& place = places[buffer.id];
   place.alignment = 1024;
