@@ -1,5 +1,6 @@
 // Types and verification of the ops over the steps of a chunk.
 #include "dialects/SSM/SSM.h"
+#include "dialects/SSM/SSMRenaming.h"
 
 #include "mlir/IR/Builders.h"
 
@@ -164,9 +165,8 @@ Value MatrixScanOp::getMatrix(size_t b, size_t c) {
   return constant && constant.getValue().isZero() ? Value() : matrix;
 }
 
-/// With the labels of `from` that the value bears called as in `to`.
-static Value renamed(OpBuilder& builder, Value value, ArrayRef<StringRef> from,
-                     ArrayRef<StringRef> to) {
+Value ssmc::ssm::renamed(OpBuilder& builder, Value value, ArrayRef<StringRef> from,
+                         ArrayRef<StringRef> to) {
   SmallVector<StringRef> old, fresh;
   for (auto [x, y] : llvm::zip(from, to))
     if (typeOf(value).has(x)) {

@@ -21,6 +21,7 @@
 //   x[t] = F[t] x_0 + l[t]               x_C  = F[C] x_0 + l[C]
 #include "ChunkedForm.h"
 #include "Coefficient.h"
+#include "dialects/SSM/SSMRenaming.h"
 
 using namespace mlir;
 using namespace ssmc;
@@ -189,20 +190,6 @@ LogicalResult ChunkedForm::collectDense(const Transition& transition, DenseSyste
     return failure();
   dense.first = *first;
   return success();
-}
-
-/// The labels that are mixed, under other names.
-static Value renamed(OpBuilder& b, Value value, ArrayRef<StringRef> rows, ArrayRef<StringRef> to) {
-  SmallVector<StringRef> from, fresh;
-  for (auto [row, name] : llvm::zip(rows, to))
-    if (cast<ArrayType>(value.getType()).has(row)) {
-      from.push_back(row);
-      fresh.push_back(name);
-    }
-  if (from.empty())
-    return value;
-  return RelabelOp::create(b, value.getLoc(), value, b.getStrArrayAttr(from),
-                           b.getStrArrayAttr(fresh));
 }
 
 static Value filled(OpBuilder& b, Value value, ArrayType type) {

@@ -2,25 +2,13 @@
 // their inverse, factors where they are multiplied least often.
 #include "ColumnSplit.h"
 
+#include "dialects/SSM/SSMRenaming.h"
+
 using namespace mlir;
 using namespace ssmc;
 using namespace ssmc::schedule;
 using ssm::ArrayType;
 using ssm::AxisAttr;
-
-/// A value with those of a relabel's changes of names that concern it.
-static Value renamedAs(OpBuilder& b, ssm::RelabelOp relabel, Value value) {
-  SmallVector<StringRef> from, to;
-  for (auto [old, name] : llvm::zip(ssm::strings(relabel.getFrom()), ssm::strings(relabel.getTo())))
-    if (arrayType(value).has(old)) {
-      from.push_back(old);
-      to.push_back(name);
-    }
-  if (from.empty())
-    return value;
-  return ssm::RelabelOp::create(b, relabel.getLoc(), value, b.getStrArrayAttr(from),
-                                b.getStrArrayAttr(to));
-}
 
 static void appendFactors(OpBuilder& b, Value value, SmallVectorImpl<Value>& factors) {
   if (auto mul = value.getDefiningOp<ssm::MulOp>()) {
@@ -34,7 +22,8 @@ static void appendFactors(OpBuilder& b, Value value, SmallVectorImpl<Value>& fac
     SmallVector<Value> inner;
     appendFactors(b, relabel.getOperand(), inner);
     for (Value factor : inner)
-      factors.push_back(renamedAs(b, relabel, factor));
+      factors.push_back(
+          ssm::renamed(b, factor, ssm::strings(relabel.getFrom()), ssm::strings(relabel.getTo())));
     return;
   }
   factors.push_back(value);
