@@ -105,6 +105,8 @@ void Emitter::emitPairProduct(ssm::SumOp sum, const Product& product) {
   });
 }
 
+static constexpr size_t tileRegisters = 8;
+
 void Emitter::emitPairTiles(const Product& product, const PairTerms& terms, const Buffer& target,
                             const Point& outer, StringRef upTo, StringRef from, bool below) {
   StringRef reduced = product.reduced.front();
@@ -123,6 +125,19 @@ void Emitter::emitPairTiles(const Product& product, const PairTerms& terms, cons
     return call(b, tileType, "llvm.x86.tileloadd64.internal",
                 {sixteen, bytes, address(buffer, point, 0), strideOf(buffer.find(apart)->stride)});
   };
+  // The sides without what repeats, and which of them are multiplied.
+  SmallVector<Buffer> lefts, rights;
+  SmallVector<std::pair<int64_t, int64_t>> pairs;
+  auto indexIn = [](SmallVectorImpl<Buffer>& sides, const Buffer& side) {
+    auto found = llvm::find_if(sides, [&](const Buffer& one) { return one.samePlace(side); });
+    if (found == sides.end()) {
+      sides.push_back(side);
+      return int64_t(sides.size()) - 1;
+    }
+    return int64_t(found - sides.begin());
+  };
+  for (auto& [left, right] : terms)
+    pairs.push_back({indexIn(lefts, left), indexIn(rights, right)});
   /// Tiles from a first row and lane on. Those of a triangle have constant places.
   auto block = [&](Index row, int64_t rowTiles, Index lane, int64_t laneTiles) {
     auto rowAt = [&](int64_t tile) {
@@ -141,23 +156,37 @@ void Emitter::emitPairTiles(const Product& product, const PairTerms& terms, cons
     SmallVector<Value> sums(rowTiles * laneTiles);
     for (Value& sum : sums)
       sum = call(b, tileType, "llvm.x86.tilezero.internal", {sixteen, bytes});
-    for (auto& [left, right] : terms)
-      for (int64_t step = 0; step < summed; ++step) {
-        SmallVector<Value> columns(laneTiles);
-        for (int64_t i = 0; i < rowTiles; ++i) {
-          Value factor;
-          for (int64_t j = 0; j < laneTiles; ++j) {
-            if (!counts(i, j, step))
-              continue;
-            if (!columns[j])
-              columns[j] = loadTile(right, product.lane, laneAt(j), reduced, step);
-            if (!factor)
-              factor = loadTile(left, product.row, rowAt(i), product.row, step);
-            Value& sum = sums[i * laneTiles + j];
-            sum = call(b, tileType, "llvm.x86.tdpbf16ps.internal",
-                       {sixteen, bytes, bytes, sum, factor, columns[j]});
+    // A tile is loaded once for all terms of a step that it is in, as far as registers last: tiles
+    // of sides that are no longer in the first-level cache take thrice the time of a
+    // multiplication.
+    size_t held = size_t(rowTiles + int64_t(rights.size())) * laneTiles + 1;
+    SmallVector<SmallVector<int64_t>> passes; // right sides that are held together
+    for (auto [side, buffer] : llvm::enumerate(rights))
+      if (side && held <= tileRegisters)
+        passes.back().push_back(side);
+      else
+        passes.push_back({int64_t(side)});
+    for (int64_t step = 0; step < summed; ++step)
+      for (ArrayRef<int64_t> pass : passes) {
+        std::map<std::pair<int64_t, int64_t>, Value> columns;
+        for (int64_t i = 0; i < rowTiles; ++i)
+          for (auto [side, left] : llvm::enumerate(lefts)) {
+            Value factor;
+            for (int64_t other : pass)
+              for (int64_t j = 0; j < laneTiles; ++j) {
+                if (!counts(i, j, step) ||
+                    !llvm::is_contained(pairs, std::pair(int64_t(side), other)))
+                  continue;
+                Value& column = columns[{other, j}];
+                if (!column)
+                  column = loadTile(rights[other], product.lane, laneAt(j), reduced, step);
+                if (!factor)
+                  factor = loadTile(left, product.row, rowAt(i), product.row, step);
+                Value& sum = sums[i * laneTiles + j];
+                sum = call(b, tileType, "llvm.x86.tdpbf16ps.internal",
+                           {sixteen, bytes, bytes, sum, factor, column});
+              }
           }
-        }
       }
     for (int64_t i = 0; i < rowTiles; ++i)
       for (int64_t j = 0; j < laneTiles; ++j) {
