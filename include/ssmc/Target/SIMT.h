@@ -116,6 +116,11 @@ public:
                                                    mlir::Value address, bool transposed) const;
   /// Of a tile of 8 x 8 bf16 that a warp holds by pairs, as multiplyPairs does, its transpose.
   virtual mlir::Value transposeTile(mlir::ImplicitLocOpBuilder& b, mlir::Value pair) const;
+  /// Whether a warp writes four such tiles to the block's memory, transposed.
+  virtual bool hasTileStores() const { return false; }
+  /// Thread 8 i + r gives the address of row r of the transposed tile i, a multiple of 16 bytes.
+  virtual void storeTiles(mlir::ImplicitLocOpBuilder& b, mlir::Value address,
+                          llvm::ArrayRef<mlir::Value> pairs) const;
 
   /// Whether groups of 128 threads, four warps of which the first has a number divisible by four,
   /// multiply pairs by matrices that lie in the block's memory. Such machines have pairs too.

@@ -120,6 +120,18 @@ public:
                                   : "llvm.nvvm.ldmatrix.sync.aligned.m8n8.x4.b16.p3",
                        b.getI32Type(), address);
   }
+  void meetWarp(ImplicitLocOpBuilder& b) const override {
+    assembly(b, "bar.warp.sync 0xffffffff;", "~{memory}", TypeRange(), ValueRange());
+  }
+  // (Machines whose threads are put aside have it too.)
+  bool hasTileStores() const override { return waits; }
+  void storeTiles(ImplicitLocOpBuilder& b, Value address, ArrayRef<Value> pairs) const override {
+    Value place = LLVM::PtrToIntOp::create(b, b.getI32Type(), address);
+    SmallVector<Value> arguments = {place};
+    arguments.append(pairs.begin(), pairs.end());
+    assembly(b, "stmatrix.sync.aligned.m8n8.x4.trans.shared.b16 [$0], {$1,$2,$3,$4};",
+             "r,r,r,r,r,~{memory}", TypeRange(), arguments);
+  }
   bool hasGroups() const override { return groups; }
   void seeMatrices(ImplicitLocOpBuilder& b) const override {
     assembly(b, "fence.proxy.async.shared::cta;", "~{memory}", TypeRange(), ValueRange());

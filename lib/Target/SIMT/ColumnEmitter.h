@@ -112,6 +112,13 @@ private:
 
   bool isZeroBeyond(Value value);
   void writeOperand(tile::StoreOp store);
+  /// Whether what is stored are rows of bf16, columns side by side.
+  bool isOfRows(tile::StoreOp store, const Buffer& target, ssm::AxisAttr axis);
+  /// Makes room for the rows that warps write, where that is left.
+  void planRows(int64_t room);
+  /// Rows of sixteen columns, 32 bytes each, by way of `rows`: a thread's pieces, of row t / 2 of
+  /// every sixteen.
+  SmallVector<Value> piecesOfRows(const Fragment& fragment);
 
   Value chunkStart(Value number);
   /// Sets the positions that a chunk has of each name of its steps.
@@ -134,6 +141,8 @@ private:
   Buffer signals;
   Buffer exchanged; ///< places for sums, of which two take turns
   int64_t exchangeBytes = 0, exchanges = 0;
+  std::optional<Buffer> rows; ///< of each warp, on their way to the caller's memory
+  int64_t rowBytes = 0;       ///< of a warp
   Value warp, c, myColumn, chunks;
 };
 

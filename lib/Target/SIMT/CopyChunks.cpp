@@ -43,7 +43,10 @@ void ColumnEmitter::planStaging() {
   if (sharers > 1)
     room -= e.places[exchanged.id].bytes;
   room -= mostSlots * signalsOfSlot * 8;
-  slots = std::clamp<int64_t>(room / std::max<int64_t>(bytes, 1), fewestSlots, mostSlots);
+  auto slotsIn = [&](int64_t left) { return left / std::max<int64_t>(bytes, 1); };
+  // (Rows to be written have what is left over.)
+  planRows(room - std::max(std::min(slotsIn(room), mostSlots), fewestSlots) * bytes);
+  slots = std::clamp(slotsIn(room), fewestSlots, mostSlots);
   for (const Staged& one : staged)
     e.places[one.all.id].bytes *= slots;
 }

@@ -399,6 +399,75 @@ void ColumnEmitter::beginFirst() {
 
 //===-- results ------------------------------------------------------------------------------===//
 
+/// Bytes of sixteen columns as bf16, and of what a thread writes of them.
+static constexpr int64_t bytesOfRow = 2 * columnsOfWarp, bytesOfPiece = 16;
+
+bool ColumnEmitter::isOfRows(tile::StoreOp store, const Buffer& target, ssm::AxisAttr axis) {
+  return target.storage.isBF16() && axis && !store.getRest() &&
+         llvm::any_of(target.dims, [&](const Dim& dim) {
+           return dim.label == column && dim.stride == 1 && !dim.dynamicStride;
+         });
+}
+
+void ColumnEmitter::planRows(int64_t room) {
+  int64_t most = 0;
+  for (auto store : sequence.getBlock()->getOps<tile::StoreOp>()) {
+    ssm::AxisAttr axis = bears(store.getValue()) ? otherAxis(store.getValue()) : ssm::AxisAttr();
+    tile::OperandAttr operand = e.kernel.getOperandAt(e.kernel.findStored(store.getName()));
+    if (axis && operand.getStorage().isBF16() && !store.getRest() && axis.getSize() % 16 == 0)
+      most = std::max(most, axis.getSize());
+  }
+  int64_t bytes = most * bytesOfRow * e.columns.warps;
+  if (!e.machine.hasTileStores() || !bytes || bytes > room)
+    return;
+  rowBytes = most * bytesOfRow;
+  auto axis =
+      ssm::AxisAttr::get(b.getContext(), b.getStringAttr("rows"), b.getI64IntegerAttr(bytes / 4));
+  rows = e.makeBuffer(ssm::ArrayType::get(b.getContext(), {axis}, b.getF32Type()));
+}
+
+/// Four tiles at a time, each of eight columns of eight rows; then pieces of 16 bytes, an eighth as
+/// many as pairs. Of rows 4 to 7 of eight the two halves change places, so that eight rows or
+/// pieces lie in different banks.
+SmallVector<Value> ColumnEmitter::piecesOfRows(const Fragment& fragment) {
+  e.touch(*rows);
+  Value lane = arith::RemUIOp::create(b, e.thread, e.i32(32));
+  Value number = arith::DivUIOp::create(b, e.thread, e.i32(32));
+  auto bit = [&](Value value, int shift) -> Value {
+    return arith::AndIOp::create(b, arith::ShRUIOp::create(b, value, e.i32(shift)), e.i32(1));
+  };
+  Value mine = e.gep(rows->base, b.getI8Type(), arith::MulIOp::create(b, number, e.i32(rowBytes)));
+  auto placeOf = [&](Value row, Value half) {
+    Value at = arith::MulIOp::create(b, row, e.i32(bytesOfRow));
+    Value piece = arith::XOrIOp::create(b, half, bit(row, 2));
+    at = arith::AddIOp::create(b, at, arith::MulIOp::create(b, piece, e.i32(bytesOfPiece)));
+    return e.gep(mine, b.getI8Type(), at);
+  };
+  // Thread 8 i + r: tile i has columns 8 (i mod 2) on of rows 8 (i / 2) on.
+  Value tileRow = arith::AndIOp::create(b, lane, e.i32(7));
+  tileRow = arith::AddIOp::create(b, tileRow, arith::MulIOp::create(b, bit(lane, 4), e.i32(8)));
+  Value to = placeOf(tileRow, bit(lane, 3));
+  Value from = placeOf(arith::ShRUIOp::create(b, lane, e.i32(1)), bit(lane, 0));
+  auto sixteenRows = [&](Value place, int64_t i) {
+    return e.gep(place, b.getI8Type(), e.i32(16 * bytesOfRow * i));
+  };
+  int64_t count = fragment.elements.size() / 8;
+  e.machine.meetWarp(b); // (What was here has been read.)
+  for (int64_t i = 0; i < count; ++i) {
+    SmallVector<Value> pairs;
+    for (int64_t j = 0; j < 8; j += 2)
+      pairs.push_back(
+          e.machine.roundPair(b, fragment.elements[8 * i + j], fragment.elements[8 * i + j + 1]));
+    e.machine.storeTiles(b, sixteenRows(to, i), pairs);
+  }
+  e.machine.meetWarp(b);
+  SmallVector<Value> pieces;
+  Type piece = VectorType::get(bytesOfPiece / 4, b.getF32Type());
+  for (int64_t i = 0; i < count; ++i)
+    pieces.push_back(LLVM::LoadOp::create(b, piece, sixteenRows(from, i), bytesOfPiece));
+  return pieces;
+}
+
 void ColumnEmitter::writeOperand(tile::StoreOp store) {
   int index = e.kernel.findStored(store.getName());
   Value value = store.getValue();
@@ -425,29 +494,46 @@ void ColumnEmitter::writeOperand(tile::StoreOp store) {
   Buffer target =
       e.userBuffer(store, index, tile::Part::Whole, arrayType(value).getElementType(), /*row=*/0);
   // Rows of bf16: with steps down and columns across, a thread has two columns side by side.
-  bool byRows = target.storage.isBF16() && fragment.axis && !store.getRest() &&
-                llvm::any_of(target.dims, [&](const Dim& dim) {
-                  return dim.label == column && dim.stride == 1 && !dim.dynamicStride;
-                });
+  bool byRows = isOfRows(store, target, fragment.axis);
   if (byRows)
     e.needsAligned(index, 2);
   Value inWarp = arith::RemUIOp::create(b, e.thread, e.i32(32));
   Value myRow = arith::DivUIOp::create(b, inWarp, e.i32(4));
-  Value myPair = arith::AddIOp::create(b, arith::MulIOp::create(b, warp, e.i32(columnsOfWarp)), c);
+  Value firstColumn = arith::MulIOp::create(b, warp, e.i32(columnsOfWarp));
+  Value myPair = arith::AddIOp::create(b, firstColumn, c);
+  // (Two pieces are a row.)
+  Value myPieceRow = arith::DivUIOp::create(b, inWarp, e.i32(2));
+  Value myPiece = arith::RemUIOp::create(b, inWarp, e.i32(2));
+  myPiece = arith::MulIOp::create(b, myPiece, e.i32(bytesOfPiece / 2));
+  myPiece = arith::AddIOp::create(b, firstColumn, myPiece);
+  bool byPieces = byRows && rows && fragment.elements.size() % 8 == 0 &&
+                  int64_t(fragment.elements.size()) / 4 * positions * bytesOfRow <= rowBytes;
   // (All are transposed before threads part.)
-  SmallVector<Value> transposed;
-  if (byRows)
+  SmallVector<Value> transposed, pieces;
+  if (byPieces)
+    pieces = piecesOfRows(fragment);
+  else if (byRows)
     for (size_t i = 0; i < fragment.elements.size(); i += 2)
       transposed.push_back(e.machine.transposeTile(
           b, e.machine.roundPair(b, fragment.elements[i], fragment.elements[i + 1])));
+  auto writeAt = [&](Point point, Value value, int64_t bytes, bool asks) {
+    point = placed(point);
+    e.when(asks ? e.existsAt({fragment.axis}, point) : Value(),
+           [&] { LLVM::StoreOp::create(b, value, e.address(target, point), bytes); });
+  };
   auto writeRows = [&](bool asks) {
+    StringRef down = fragment.axis.getName();
     for (auto [i, pair] : llvm::enumerate(transposed)) {
       Point point;
       point.set(column, {myPair, i % 2 ? 8 : 0});
-      point.set(fragment.axis.getName(), indexOf(fragment.axis, int64_t(i / 2) * positions, myRow));
-      point = placed(point);
-      e.when(asks ? e.existsAt({fragment.axis}, point) : Value(),
-             [&] { LLVM::StoreOp::create(b, pair, e.address(target, point), 4); });
+      point.set(down, indexOf(fragment.axis, int64_t(i / 2) * positions, myRow));
+      writeAt(point, pair, 4, asks);
+    }
+    for (auto [i, piece] : llvm::enumerate(pieces)) {
+      Point point;
+      point.set(column, {myPiece, 0});
+      point.set(down, indexOf(fragment.axis, int64_t(i) * 16, myPieceRow));
+      writeAt(point, piece, bytesOfPiece, asks);
     }
   };
   // With positions across, a thread has two of them side by side.

@@ -466,8 +466,9 @@ void KernelEmitter::run(const llvm::DenseSet<int>& away) {
 
 /// Blocks of a processor below which none takes room for a tile ahead, if tiles wait for none.
 static constexpr int64_t fewestBlocks = 3;
-/// Blocks of a processor that have to share its registers, where tiles wait for none.
-static constexpr int64_t mostResident = 4;
+/// Blocks of a processor that have to share its registers, where tiles wait for none: of kernels
+/// that multiply, which hold sums, and of others, which mostly wait for memory.
+static constexpr int64_t mostResident = 4, mostWaiting = 8;
 /// Ops of short folds with all steps written out: more than the first do not stay in the cache of
 /// instructions from one tile to the next; then there are no more than the second.
 static constexpr int64_t mostCached = 8000, fewCached = 1600;
@@ -508,6 +509,13 @@ FailureOr<KernelInfo> simt::lowerKernel(tile::KernelOp kernel, const Machine& ma
   arrangeForThreads(kernel, limits.threads, machine.lanes(),
                     /*joinsProducts=*/roundsProducts && machine.hasPairs());
   findProducts(kernel, roundsProducts, products, readAlong);
+  bool multiplies = kernel
+                        ->walk([](Operation* op) {
+                          return isa<ssm::SumOp, ssm::GramOp, ssm::ApplyOp>(op)
+                                     ? WalkResult::interrupt()
+                                     : WalkResult::advance();
+                        })
+                        .wasInterrupted();
   Limits sized = limits;
   bool ownsProcessor = false;
   int64_t mostWritten = INT64_MAX;
@@ -546,7 +554,8 @@ FailureOr<KernelInfo> simt::lowerKernel(tile::KernelOp kernel, const Machine& ma
           2 * emitter.info.sharedBytes <= limits.sharedBytes) {
         if (isShared)
           emitter.info.residentBlocks = std::clamp<int64_t>(
-              limits.sharedBytes / std::max<int64_t>(emitter.info.sharedBytes, 1), 1, mostResident);
+              limits.sharedBytes / std::max<int64_t>(emitter.info.sharedBytes, 1), 1,
+              multiplies ? mostResident : mostWaiting);
         return emitter.info;
       }
       // One block a processor: with more threads, as no other block has work while this one waits.

@@ -47,6 +47,9 @@ SmallVector<Value> Machine::loadTiles(ImplicitLocOpBuilder&, Value, bool) const 
 Value Machine::transposeTile(ImplicitLocOpBuilder&, Value) const {
   lacks("products of pairs");
 }
+void Machine::storeTiles(ImplicitLocOpBuilder&, Value, ArrayRef<Value>) const {
+  lacks("products of pairs");
+}
 SmallVector<Value> Machine::beginGroup(ImplicitLocOpBuilder&, ArrayRef<GroupMatrix>,
                                        ArrayRef<GroupStep>, ArrayRef<Value>, int64_t) const {
   lacks("groups of warps that multiply");

@@ -51,8 +51,8 @@
 // CHECK-SAME:        wgmma.commit_group
 // CHECK-SAME:        "=f,{{.*}},=f,0,1,{{.*}},31,r,
 // CHECK-SAME:        %[[S0]], %[[S1]],
-// CHECK:           movmatrix
-// CHECK:           llvm.store %{{.*}} {alignment = 4 : i64} : i32, !llvm.ptr<1>
+// CHECK:           stmatrix
+// CHECK:           llvm.store %{{.*}} {alignment = 16 : i64} : vector<4xf32>, !llvm.ptr<1>
 // CHECK:           wgmma.wait_group.sync.aligned 0;
 // CHECK:           llvm.nvvm.mbarrier.arrive.shared"(
 // Copies to panels: of every eight pieces of 16 bytes in a row the numbers are exchanged by the row's, from 128 bytes up.

@@ -10,7 +10,7 @@
 // RUN:   | FileCheck %s --check-prefix=ALONE
 // ALONE-LABEL: func.func @columns(
 // ALONE-SAME:  threads = 96 : i64
-// ALONE-NOT:   arith.xori
+// ALONE-NOT:   llvm.nvvm.barrier.cta.sync.aligned.count
 
 // CHECK-LABEL: func.func @columns(
 // CHECK-SAME:  threads = 128 : i64
