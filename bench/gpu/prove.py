@@ -38,6 +38,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOOLS = ("memcheck", "racecheck", "initcheck", "synccheck")
 # Of the zoo, first: what takes longest. --quick leaves it out.
 SLOW = ("s4",)
+# Kinds of what `ssmc check` proves.
+CHECKS = ("check", "many", "segments", "stretches")
 # What compute-sanitizer exits with where it found something; ssmc has no such code.
 FOUND = 9
 # It has ports for ten processes at a time.
@@ -124,6 +126,14 @@ SEGMENTED = [
     ("mamba2", "chunked", "bf16"),
 ]
 SEGMENTS = "4"
+# Forms some of whose kernels wait for no state, and so run a stretch of time ahead of those that do.
+STRETCHED = [
+    ("gated_delta_rule", "K=64,V=64"),
+    ("kda", "K=64,V=64"),
+    ("mamba2", "P=64,N=64"),
+    ("retnet", "K=64,V=64"),
+]
+STRETCHES = "3"
 
 
 def write_npy(path, descr, shape, numbers):
@@ -257,13 +267,17 @@ def prove(options, gpu, sanitizer):
             extra = ["--form", form, "--dtype", dtype, "--segments", SEGMENTS]
             path = ROOT / "zoo" / f"{spec}.ssm"
             waiting[started(checkers, prove_check, path, extra, 0)] = ("segments", f"{spec} {form} {dtype}")
+        for spec, dims in [] if options.specs else STRETCHED:
+            extra = ["--form", "chunked", "--dtype", "bf16", "--dims", dims, "--chunk", "32", "--stretches", STRETCHES]
+            path = ROOT / "zoo" / f"{spec}.ssm"
+            waiting[started(checkers, prove_check, path, extra, 0)] = ("stretches", f"{spec} {dims}")
         for short in SHORT if sanitizer else []:
             for tool in TOOLS:
                 waiting[started(watchers, prove_clean, sanitizer, tool, short)] = (tool, f"{short.spec}: {short.title}")
         for done, future in enumerate(concurrent.futures.as_completed(waiting), 1):
             kind, title = waiting[future]
             result, seconds = future.result()
-            cases, problem = (len(result[0]), result[1]) if kind in ("check", "many", "segments") else (None, result)
+            cases, problem = (len(result[0]), result[1]) if kind in CHECKS else (None, result)
             line = dict(kind=kind, title=title, seconds=round(seconds, 1), problem=problem)
             if cases is None:
                 clean.append(line)
@@ -300,6 +314,7 @@ def section(report):
     sweep = [line for line in report["checks"] if line["kind"] == "check"]
     many = [line for line in report["checks"] if line["kind"] == "many"]
     segmented = [line for line in report["checks"] if line["kind"] == "segments"]
+    stretched = [line for line in report["checks"] if line["kind"] == "stretches"]
     yield (f"Measured on another machine than the rest of this page: {report['gpu']}, {report['ssmc']}. Written by")
     yield ""
     yield "```"
@@ -324,6 +339,11 @@ def section(report):
     if many:
         yield (f"- Bits with many blocks side by side: {report['repeat']} runs each of "
                f"{', '.join(line['title'] for line in many)}, and of their gradients.")
+    if stretched:
+        within = sum(line["cases"] for line in stretched if not line["problem"])
+        yield (f"- Stretches: {within} of {sum(line['cases'] for line in stretched)} cases are within the bounds, in blocks of 32 "
+               f"steps of bf16, sequences of more than one block run in up to {STRETCHES} stretches of time, of "
+               f"{', '.join(line['title'] for line in stretched)}.")
     if segmented:
         within = sum(line["cases"] for line in segmented if not line["problem"])
         yield (f"- Segments: {within} of {sum(line['cases'] for line in segmented)} cases and their gradients are within "

@@ -25,6 +25,7 @@ using runtime::DType;
 namespace {
 struct Timing {
   std::vector<double> ms; ///< sorted
+  int64_t stretches = 1;
 
   double quantile(double share) const {
     double at = share * double(ms.size() - 1);
@@ -86,15 +87,20 @@ static Expected<Timing> measure(CompiledRecurrence::Launch& launch, unsigned thr
 
 static Expected<Timing> measureForm(ssm::RecurrenceOp declared, const LoweringOptions& lowering,
                                     const CodeTarget& target, const Signature& signature,
-                                    const Inputs& inputs, unsigned threads, unsigned repeat) {
+                                    const Inputs& inputs, int64_t stretches, unsigned threads,
+                                    unsigned repeat) {
   Expected<CompiledRecurrence> compiled = CompiledRecurrence::compile(declared, lowering, target);
   if (!compiled)
     return compiled.takeError();
+  compiled->setStretches(stretches);
   // States are in the cache when a model decodes, so they are read and written here too.
   Expected<CompiledRecurrence::Launch> launch = compiled->prepare(signature, inputs);
   if (!launch)
     return launch.takeError();
-  return measure(*launch, threads, repeat);
+  Expected<Timing> timing = measure(*launch, threads, repeat);
+  if (timing)
+    timing->stretches = launch->stretches;
+  return timing;
 }
 
 namespace {
@@ -203,14 +209,15 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
     LoweringOptions each = lowering;
     each.form = form.form;
     each.chunk = form.chunk;
-    // (Gradients on GPUs have none, and what they are compared with is to be the same.)
+    // (Gradients on GPUs have none of these, and what they are compared with is to be the same.)
     Expected<int64_t> ofForm = chooseSegments(
         declared, each, *target, *inputs, options.grad && !options.segments ? 1 : options.segments);
     if (!ofForm)
       return ofForm.takeError();
     each.segments = segments.emplace_back(*ofForm);
     Expected<Timing> timing =
-        measureForm(declared, each, *target, *signature, *inputs, threads, repeat);
+        measureForm(declared, each, *target, *signature, *inputs,
+                    options.grad && !options.stretches ? 1 : options.stretches, threads, repeat);
     if (!timing)
       return timing.takeError();
     timings.push_back(std::move(*timing));
@@ -262,6 +269,7 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
         {"dtype", runtime::name(dtype)},
         {"threads", int64_t(threads)},
         {"segments", segments[results.size()]},
+        {"stretches", timing.stretches},
         {"repeat", int64_t(timing.ms.size())},
         {"auto", form == choice->form},
         {"predicted_cycles", cycles[form.text()]},
@@ -289,14 +297,15 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
     }
     rows += fmt::format(
         "{:<12} {:>10.4g} {:>10.4g} {:>10.4g} {:>10.4g} {:>10.4g} {:>12.4g} {:>9.4g} {:>8.3g} "
-        "{:>16}{}{}\n",
+        "{:>16}{}{}{}\n",
         form.text(), median, timing.ms.front(), timing.quantile(0.25), timing.quantile(0.75),
         timing.ms.back(), steps / median * 1e3, gflops, gbytes,
         fmt::format("{:.0f} % {}", 100 * limit / median, byMemory ? "memory" : "arithmetic"),
         form == choice->form ? "  <- auto" : "",
         !options.segments && segments[results.size() - 1] > 1
             ? fmt::format(", {} segments", segments[results.size() - 1])
-            : "");
+            : "",
+        timing.stretches > 1 ? fmt::format(", {} stretches", timing.stretches) : "");
   }
   if (!options.json.empty()) {
     json::Value value = std::move(results);

@@ -282,6 +282,7 @@ Expected<Line> Checker::check(const FormChoice& form, const CheckedTarget& targe
     // (Devices do not cut packed sequences, which are the same as one by one all the same.)
     bool isWhole = target.spec.isDevice() && !test.lengths.empty();
     kernels->setSegments(isWhole ? 1 : test.segments);
+    kernels->setStretches(options.stretches);
     if (Error error = tryCase(test, *kernels, *signature, dtype, finding))
       finding.problem = toString(std::move(error));
   }

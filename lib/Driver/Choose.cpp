@@ -8,6 +8,8 @@
 #include "mlir/IR/Diagnostics.h"
 #include "llvm/ADT/ScopeExit.h"
 
+#include <cmath>
+
 using namespace llvm;
 using namespace ssmc;
 using namespace ssmc::driver;
@@ -263,6 +265,18 @@ int64_t driver::segmentsFor(int64_t blocks, int64_t processors, int64_t steps) {
   int64_t room = processors / std::max<int64_t>(blocks, 1);
   int64_t segments = std::min({room, mostSegments, steps / stepsOfSegment});
   return room < fewestSegments || segments < fewestSegments / 2 ? 1 : segments;
+}
+
+/// What is computed ahead of the first stretch is waited for, and each stretch takes some
+/// microseconds to begin: the best number grows with the root of what there is to do
+/// (docs/performance.md).
+static constexpr int64_t stepsOfStretches = 1024, mostStretches = 16;
+
+int64_t driver::stretchesFor(int64_t blocks, int64_t processors, int64_t steps) {
+  if (2 * blocks > processors)
+    return 1;
+  auto root = int64_t(std::sqrt(double(steps / stepsOfStretches)));
+  return std::clamp<int64_t>(root, 1, mostStretches);
 }
 
 Expected<int64_t> driver::chooseSegments(ssm::RecurrenceOp declared, const LoweringOptions& settled,

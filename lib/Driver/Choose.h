@@ -56,6 +56,9 @@ llvm::Error settleForm(ssm::RecurrenceOp recurrence, LoweringOptions& options,
 /// their summaries take.
 int64_t segmentsFor(int64_t blocks, int64_t processors, int64_t steps);
 
+/// Stretches of time (DeviceStretches.h) of kernels that carry states, of so many blocks; 1: none.
+int64_t stretchesFor(int64_t blocks, int64_t processors, int64_t steps);
+
 /// The segments of a forward pass in a form that is settled: what was asked for, else such as suit
 /// the target. CPUs are asked for them, so that results are the same for any number of threads.
 llvm::Expected<int64_t> chooseSegments(ssm::RecurrenceOp declared, const LoweringOptions& settled,

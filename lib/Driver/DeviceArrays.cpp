@@ -187,7 +187,8 @@ Error DeviceArrays::launch(const DeviceCall& call) {
       break;
     }
   std::string message;
-  if (made.x && !program->launch(call.number, made, message))
+  if (made.x &&
+      (!program->device().use(call.queue, message) || !program->launch(call.number, made, message)))
     return createStringError(message);
   return Error::success();
 }
@@ -202,8 +203,14 @@ Error DeviceArrays::run() {
         return error;
       continue;
     }
+    if (const auto* order = std::get_if<DeviceOrder>(&step)) {
+      if (!program->device().follow(order->queue, order->other, message))
+        return createStringError(message);
+      continue;
+    }
     const auto& copy = std::get<DeviceCopy>(step);
-    if (!program->device().copy(reinterpret_cast<void*>(deviceAddress(copy.to)),
+    if (!program->device().use(simt::Queue::Main, message) ||
+        !program->device().copy(reinterpret_cast<void*>(deviceAddress(copy.to)),
                                 reinterpret_cast<void*>(deviceAddress(copy.from)), copy.bytes,
                                 message))
       return createStringError(message);

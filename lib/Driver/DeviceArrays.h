@@ -28,6 +28,12 @@ struct DeviceCall {
   const int64_t* offsets = nullptr; ///< an array that was added, where sequences are packed
   llvm::SmallVector<ArrayPlace> operands;
   llvm::SmallVector<int64_t> strides; ///< four of each operand
+  simt::Queue queue = simt::Queue::Main;
+};
+
+/// What one queue is given after it waits for what the other has been given before it.
+struct DeviceOrder {
+  simt::Queue queue, other;
 };
 
 /// Bytes that are copied from one array to another between calls.
@@ -48,6 +54,7 @@ public:
   /// What `run` does, in this order.
   void append(DeviceCall call) { steps.emplace_back(std::move(call)); }
   void append(const DeviceCopy& copy) { steps.emplace_back(copy); }
+  void append(const DeviceOrder& order) { steps.emplace_back(order); }
   /// Copies all arrays to the device, at the first call; takes the steps, and waits for them.
   llvm::Error run();
   /// Fills what kernels have for themselves with NaN, once it is there.
@@ -68,7 +75,7 @@ private:
   llvm::Error reserveWorkspace(int64_t bytes);
 
   std::shared_ptr<simt::Program> program;
-  std::vector<std::variant<DeviceCall, DeviceCopy>> steps;
+  std::vector<std::variant<DeviceCall, DeviceCopy, DeviceOrder>> steps;
   /// By array and allocation.
   llvm::MapVector<std::pair<void*, int64_t>, Copy> copies;
   std::vector<void*> allocations;

@@ -2,6 +2,7 @@
 #include "Console.h"
 #include "DeviceArrays.h"
 #include "DeviceSegments.h"
+#include "DeviceStretches.h"
 #include "OptionTable.h"
 #include "Segments.h"
 #include "Spans.h"
@@ -254,6 +255,11 @@ Expected<CompiledRecurrence::Launch> CompiledRecurrence::prepare(const reference
   // (Packed sequences are many already, and only the device knows where they begin.)
   if (segments > 1 && gpu && offsets.empty())
     return DeviceSegmentPlanner(*this, sizes, find, keepStates).plan();
+  if (gpu && offsets.empty()) {
+    DeviceStretchPlanner planner(*this, sizes, find, keepStates);
+    if (planner.cut(stretches))
+      return planner.plan();
+  }
   if (segments > 1 && !gpu)
     return SegmentPlanner(*this, sizes, offsets, find, keepStates).plan();
   if (SpanPlan plan = spansOf(sizes, offsets); plan.steps || plan.items)

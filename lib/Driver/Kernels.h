@@ -105,12 +105,14 @@ public:
     /// What kernels have for themselves between them.
     int64_t temporaryBytes() const;
     runtime::ArrayMap outputs, states;
+    int64_t stretches = 1; ///< in which it runs
 
   private:
     friend class CompiledRecurrence;
     friend class SegmentPlanner;
     friend class SpanPlanner;
     friend class DeviceSegmentPlanner;
+    friend class DeviceStretchPlanner;
     struct Call {
       cpu::Kernel kernel;
       std::vector<void*> operands;
@@ -156,6 +158,9 @@ public:
   /// Of launches from now on, where they are in no segments; what is absent is as it suits a launch
   /// (Spans.h). Without a call nothing is cut.
   void setSpans(SpanChoice choice) { spans = choice; }
+  /// Of launches from now on (DeviceStretches.h); 0: as many as suit one. Without a call there is
+  /// one. More than one are made where that can be.
+  void setStretches(int64_t count) { stretches = count; }
   /// How launches of these sizes are cut.
   SpanPlan spansOf(const reference::Sizes& sizes, llvm::ArrayRef<int64_t> offsets) const;
 
@@ -163,6 +168,7 @@ private:
   friend class SegmentPlanner;
   friend class SpanPlanner;
   friend class DeviceSegmentPlanner;
+  friend class DeviceStretchPlanner;
   using OperandInfo = artifact::Operand;
   using KernelInfo = artifact::Kernel;
 
@@ -189,6 +195,7 @@ private:
   ssm::RecurrenceOp declared;
   CodeTarget target;
   int64_t segments = 1;
+  int64_t stretches = 1;
   SpanChoice spans = {0, 0};
   std::vector<KernelInfo> kernels; ///< those of the form, then those of its summaries
   size_t formKernels = 0;

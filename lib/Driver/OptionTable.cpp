@@ -294,6 +294,22 @@ static const OptionRow rows[] = {
        o.segments = *segments;
        return Error::success();
      }},
+    {"--stretches", "N|auto", run | check | bench,
+     "on a device, compute what waits for no state a stretch of time ahead of what does, side by\n"
+     "side, in N stretches. auto (default) is 1 but for long sequences on CUDA, where states "
+     "leave\n"
+     "half of a GPU idle. The bits are the same",
+     [](Options& o, StringRef v) -> Error {
+       if (v == "auto") {
+         o.stretches = 0;
+         return Error::success();
+       }
+       Expected<int64_t> stretches = parseCount(v, "--stretches", 1, 1024);
+       if (!stretches)
+         return stretches.takeError();
+       o.stretches = *stretches;
+       return Error::success();
+     }},
     {"--summaries", "", compile,
      "also the kernels NAME_summary, NAME_compose and NAME_apply: what a span of steps does to "
      "the\n"

@@ -126,6 +126,16 @@ Error Parser::checkTogether() {
     return createStringError(
         "--segments has no meaning for --target reference, which takes one step "
         "after the other");
+  if (options.stretches > 1) {
+    bool isGradient = options.wantsGradient() || options.grad;
+    StringRef cause = !options.target || !options.target->isDevice()
+                          ? "but for --target cuda and vulkan: a CPU takes one head after the other"
+                      : options.segments > 1 ? "with --segments, which run side by side"
+                      : isGradient           ? "with a gradient, which goes backwards"
+                                             : "";
+    if (!cause.empty())
+      return createStringError("--stretches has no meaning " + cause);
+  }
   if (options.recompute.value_or(0)) {
     StringRef cause = reference ? "for --target reference, which keeps every state at every step"
                       : options.segments > 1

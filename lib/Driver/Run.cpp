@@ -50,6 +50,7 @@ static Expected<Results> compute(Spec& spec, const Options& options, const Signa
       CompiledRecurrence::compile(spec.recurrence(), lowering, *target);
   if (!compiled)
     return compiled.takeError();
+  compiled->setStretches(options.stretches);
   times.begin("run");
   return compiled->run(signature, inputs, options.threads);
 }

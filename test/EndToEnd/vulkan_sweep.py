@@ -62,6 +62,9 @@ SEGMENTED = ("gla", "deltanet", "mlstm")
 SEGMENTS, SEGMENTED_STEPS = 3, (24, 31)
 # Backwards too, with what is added up over all steps, in blocks and, as recurrent kernels are, sixteen steps at a time.
 SUMMED, SUMMED_STEPS = {"retnet": ("q", "k", "v", "gamma")}, (48, 75)
+# With a kernel before those that carry states, of what a group's heads share: in stretches it runs ahead.
+# Steps that make whole blocks of the last stretch, and those that do not.
+STRETCHED, STRETCHES, STRETCHED_STEPS = ("mamba2",), 3, (36, 37)
 SEQUENCES = [0, 0, 21, 22, 22, 37]
 BOUNDS = {"f32": 1e-5, "bf16": 4e-3, "f16": 4e-3}
 SECONDS = 600
@@ -79,10 +82,11 @@ class Case:
     wide: bool = False  # columns for most threads of a block, which then work on their own
     profile: str = "vulkan"  # of what runs
     segments: bool = False
+    stretches: bool = False
 
     def __str__(self):
         block = "" if self.form == "recurrent" else f" {self.steps}"
-        words = " grad" * self.grad + " wide" * self.wide + " segments" * self.segments
+        words = " grad" * self.grad + " wide" * self.wide + " segments" * self.segments + " stretches" * self.stretches
         profile = "" if self.profile == "vulkan" else f" {self.profile}"
         return f"{self.what} {self.recurrence} {self.form}{block}{words} {self.dtype}, {self.on}{profile}"
 
@@ -117,6 +121,8 @@ def cases(names, drivers, everything):
                 yield Case(few, driver, name, "recurrent", profile=FEW_BUFFERS)
             if name in SEGMENTED and driver == "lavapipe":
                 yield Case("run", driver, name, "chunked", segments=True)
+            if name in STRETCHED and driver == "lavapipe":
+                yield Case("run", driver, name, "chunked", stretches=True)
             if name in SUMMED and driver == "lavapipe":
                 for form in ("chunked", "recurrent"):
                     yield Case("run", driver, name, form, steps=STEPS, grad=True, segments=True)
@@ -248,12 +254,15 @@ class Sweep:
         return problems_of(done)
 
     def run(self, case, folder):
-        """Packed sequences, where there is one time axis; in segments, sequences side by side."""
+        """Packed sequences, where there is one time axis; in segments or stretches, sequences side by side."""
         if case.segments and case.grad:
             return [problem for steps in SUMMED_STEPS for problem in self.compare_gradients(case, steps, folder)]
         if case.segments:
             return [problem for steps in SEGMENTED_STEPS
                     for problem in self.compare(case, ["--time", steps, "--batch", 2], folder)]
+        if case.stretches:
+            return [problem for steps in STRETCHED_STEPS
+                    for problem in self.compare(case, ["--time", steps, "--batch", 2, "--groups", 1], folder)]
         arguments = ["--time", "5,7", "--batch", 2]
         if not two_axes(case.recurrence):
             np.save(folder / "offsets.npy", np.array(SEQUENCES))
@@ -288,6 +297,8 @@ class Sweep:
             form = arguments if target == "vulkan" else without(arguments, "--form", "--chunk")
             if target == "vulkan" and case.segments:
                 form = [*form, "--segments", SEGMENTS]
+            if target == "vulkan" and case.stretches:
+                form = [*form, "--stretches", STRETCHES]
             named = case.profile if target == "vulkan" else target
             done = self.start([*form, *wanted, "--target", named], case.on, folder)
             if problems := problems_of(done):

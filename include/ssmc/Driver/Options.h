@@ -52,6 +52,7 @@ struct Options {
   Form form = Form::Auto;
   std::optional<int64_t> chunk;        ///< steps of a chunk
   int64_t segments = 0;                ///< of each sequence along time; 0: as suits the machine
+  int64_t stretches = 0;               ///< in which a device runs ahead; 0: as suits it
   bool summaries = false;              ///< emit the kernels that summarise a span of steps
   std::optional<runtime::DType> dtype; ///< F32 if absent; `check` then takes all
   Precision precision = Precision::Fast;

@@ -90,6 +90,9 @@ public:
   bool fill(void* device, int byte, int64_t bytes, std::string& error) override;
   bool copy(void* to, const void* from, int64_t bytes, std::string& error) override;
   bool wait(std::string& error) override;
+  bool hasQueues() const override { return true; }
+  bool use(simt::Queue queue, std::string& error) override;
+  bool follow(simt::Queue queue, simt::Queue other, std::string& error) override;
   bool time(const std::function<bool()>& body, double& milliseconds, std::string& error) override;
   int64_t mostBlocks() const override { return 0x7fffffff; }
 

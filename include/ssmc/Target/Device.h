@@ -10,6 +10,8 @@
 
 namespace ssmc::simt {
 
+enum class Queue { Main, First, Second };
+
 class Device {
 public:
   virtual ~Device() = default;
@@ -25,6 +27,14 @@ public:
   /// Between two places on the device. It is under way when this returns.
   virtual bool copy(void* to, const void* from, int64_t bytes, std::string& error) = 0;
   virtual bool wait(std::string& error) = 0;
+  /// Whether queues run side by side. A device on which they do not takes all launches in their
+  /// order.
+  virtual bool hasQueues() const { return false; }
+  /// Launches go to this queue from now on, to the main one before. Where the first one and the
+  /// second one both want room the first one has it.
+  virtual bool use(Queue, std::string&) { return true; }
+  /// What `queue` is given from now on waits for all that `other` has been given.
+  virtual bool follow(Queue /*queue*/, Queue /*other*/, std::string&) { return true; }
   /// Runs `body`, which launches kernels, and gives the milliseconds that they took on the device.
   virtual bool time(const std::function<bool()>& body, double& milliseconds,
                     std::string& error) = 0;

@@ -21,6 +21,7 @@ using CUevent = void*;
 using CUdeviceptr = unsigned long long;
 static constexpr int attributeProcessors = 16, attributeMajor = 75, attributeMinor = 76;
 static constexpr int functionSharedBytes = 8;
+static constexpr unsigned streamNonBlocking = 1, eventWithoutTime = 2;
 
 struct Device::Api {
   CUresult (*init)(unsigned);
@@ -48,6 +49,15 @@ struct Device::Api {
   CUresult (*record)(CUevent, CUstream);
   CUresult (*waitEvent)(CUevent);
   CUresult (*elapsed)(float*, CUevent, CUevent);
+  CUresult (*makeStream)(CUstream*, unsigned, int);
+  CUresult (*priorities)(int*, int*);
+  CUresult (*streamWait)(CUstream, CUevent, unsigned);
+
+  /// The context's own one, and two that are made when they are first wanted.
+  CUstream streams[3] = {};
+  CUevent reached[3] = {};   ///< where a stream stands that another one waits for
+  CUstream stream = nullptr; ///< that launches go to
+  bool makeStreams(std::string& error);
 
   CUdevice device = 0;
   CUcontext context = nullptr;
@@ -99,6 +109,9 @@ bool Device::Api::find(std::string& error) {
   get(record, "cuEventRecord");
   get(waitEvent, "cuEventSynchronize");
   get(elapsed, "cuEventElapsedTime");
+  get(makeStream, "cuStreamCreateWithPriority");
+  get(priorities, "cuCtxGetStreamPriorityRange");
+  get(streamWait, "cuStreamWaitEvent");
   if (missing) {
     error = std::string("the CUDA driver lacks ") + missing;
     return false;
@@ -180,11 +193,40 @@ bool Device::fill(void* device, int byte, int64_t bytes, std::string& error) {
          api->check(api->fill(address(device), byte, bytes), "filling on the GPU", error);
 }
 bool Device::copy(void* to, const void* from, int64_t bytes, std::string& error) {
-  return bytes == 0 || api->check(api->copy(address(to), address(from), bytes, nullptr),
+  return bytes == 0 || api->check(api->copy(address(to), address(from), bytes, api->stream),
                                   "copying on the GPU", error);
 }
 bool Device::wait(std::string& error) {
   return api->check(api->wait(), "running on the GPU", error);
+}
+
+/// (The context's own stream waits for no other here, nor others for it.)
+bool Device::Api::makeStreams(std::string& error) {
+  int least = 0, greatest = 0;
+  if (!check(priorities(&least, &greatest), "making a stream", error))
+    return false;
+  for (int i = 0; i < 3; ++i)
+    if ((i && !check(makeStream(&streams[i], streamNonBlocking, i == 1 ? greatest : least),
+                     "making a stream", error)) ||
+        !check(makeEvent(&reached[i], eventWithoutTime), "making an event", error))
+      return false;
+  return true;
+}
+
+bool Device::use(simt::Queue queue, std::string& error) {
+  if (queue != simt::Queue::Main && !api->streams[1] && !api->makeStreams(error))
+    return false;
+  api->stream = api->streams[int(queue)];
+  return true;
+}
+
+bool Device::follow(simt::Queue queue, simt::Queue other, std::string& error) {
+  if (!api->streams[1] && !api->makeStreams(error))
+    return false;
+  return api->check(api->record(api->reached[int(other)], api->streams[int(other)]),
+                    "ordering streams", error) &&
+         api->check(api->streamWait(api->streams[int(queue)], api->reached[int(other)], 0),
+                    "ordering streams", error);
 }
 
 bool Device::time(const std::function<bool()>& body, double& milliseconds, std::string& error) {
@@ -255,7 +297,7 @@ bool Module::launch(size_t kernel, const simt::Call& call, std::string& error) {
     parameters.push_back(&value);
   const Device::Api& api = *impl->device.api;
   return api.check(api.launch(impl->functions[kernel], unsigned(call.x), unsigned(call.y), 1,
-                              unsigned(info.threads), 1, 1, unsigned(info.sharedBytes), nullptr,
+                              unsigned(info.threads), 1, 1, unsigned(info.sharedBytes), api.stream,
                               parameters.data(), nullptr),
                    "launching a kernel", error);
 }
