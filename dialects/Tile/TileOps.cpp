@@ -304,8 +304,10 @@ static bool flowsIntoState(Value value, llvm::function_ref<bool(StoreOp)> isLast
            (store.getRest() || !operand.getStorage().isBF16());
   };
   return seen.insert(value).second && llvm::any_of(value.getUsers(), [&](Operation* user) {
+           // (What a fold's body yields are results of the fold.)
+           Operation* maker = isa<ssm::YieldOp>(user) ? user->getParentOp() : user;
            return isa<YieldOp>(user) || isPassedOn(user) ||
-                  llvm::any_of(user->getResults(),
+                  llvm::any_of(maker->getResults(),
                                [&](Value result) { return flowsIntoState(result, isLast, seen); });
          });
 }
