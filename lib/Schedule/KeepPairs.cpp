@@ -73,6 +73,16 @@ static bool isTotalled(Value value) {
   });
 }
 
+/// Whether states are corrected by what is read of them. Then what a total has of the states before
+/// a chunk and what it has of the chunk itself take each other away, and the rounding of one stays.
+/// (The gradient of Comba's b, 2.0e-2 off where gates are weak and states had no rests, is 6e-5
+/// off.)
+static bool feedsBack(ArrayRef<tile::KernelOp> kernels) {
+  return llvm::any_of(kernels, [](tile::KernelOp kernel) {
+    return kernel->walk([](ssm::SolveOp) { return WalkResult::interrupt(); }).wasInterrupted();
+  });
+}
+
 void schedule::dropRests(ArrayRef<tile::KernelOp> kernels) {
   llvm::MapVector<StringRef, SmallVector<tile::StoreOp>> stores;
   llvm::StringMap<SmallVector<tile::LoadOp>> loads;
@@ -83,11 +93,12 @@ void schedule::dropRests(ArrayRef<tile::KernelOp> kernels) {
       else if (auto load = dyn_cast<tile::LoadOp>(op))
         loads[load.getName()].push_back(load);
     });
+  bool cancels = feedsBack(kernels);
   auto isLast = [&](tile::StoreOp store) {
     auto found = loads.find(store.getName());
-    return found != loads.end() && llvm::all_of(found->second, [](tile::LoadOp load) {
-             return isTotalled(load.getResult());
-           });
+    return !cancels && found != loads.end() && llvm::all_of(found->second, [](tile::LoadOp load) {
+      return isTotalled(load.getResult());
+    });
   };
   llvm::StringSet<> dropped;
   for (auto& [name, writers] : stores) {

@@ -66,3 +66,30 @@ tile.kernel @chunk operands [
   }
   tile.store "S", %S1 : [i: 64, j: 64]
 }
+
+// What a fold's body yields flows where its results do: of a product that is read in a fold alone nothing is lost either.
+// Both of its sides have a rest here, so that there are three products for the tile of scores.
+// TILES-LABEL: func.func @inside(
+// TILES-COUNT-3: llvm.call_intrinsic "llvm.x86.tdpbf16ps.internal"
+// TILES-NOT:     llvm.call_intrinsic "llvm.x86.tdpbf16ps.internal"
+// TILES:         llvm.call_intrinsic "llvm.x86.tilestored64.internal"
+tile.kernel @inside operands [
+    #tile.operand<"q" in [i: 16] f32 head>, #tile.operand<"k" in [i: 16] f32 head>,
+    #tile.operand<"m" state_in [t0: 16] f32 head>,
+    #tile.operand<"m" state_out [t0: 16] f32 head>] attributes {factor_type = bf16} {
+  %m0 = tile.load "m" : [t0: 16]
+  %m1 = tile.sequence over [t: 16] axis 0 carry(%m = %m0 : [t0: 16]) {
+    %q = tile.load "q" : [i: 16, t: 16]
+    %k = tile.load "k" : [i: 16, t: 16]
+    %k0 = ssm.relabel %k [t] to [t0] : [i: 16, t: 16]
+    %qk = ssm.mul %q, %k0 : [i: 16, t: 16], [i: 16, t0: 16]
+    %scores = ssm.sum %qk over [i] : [i: 16, t: 16, t0: 16]
+    %next = ssm.fold over [t: 16] carry(%a = %m : [t0: 16]) {
+      %one = ssm.at %scores "t" : [t: 16, t0: 16]
+      %more = ssm.add %a, %one : [t0: 16], [t0: 16]
+      ssm.yield %more : [t0: 16]
+    }
+    tile.yield %next : [t0: 16]
+  }
+  tile.store "m", %m1 : [t0: 16]
+}
