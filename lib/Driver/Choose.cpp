@@ -270,13 +270,14 @@ int64_t driver::segmentsFor(int64_t blocks, int64_t processors, int64_t steps) {
 /// What is computed ahead of the first stretch is waited for, and each stretch takes some
 /// microseconds to begin: the best number grows with the root of what there is to do
 /// (docs/performance.md).
-static constexpr int64_t stepsOfStretches = 1024, mostStretches = 16;
+static constexpr double stepsOfStretches = 1280;
+static constexpr int64_t mostStretches = 16;
 
 int64_t driver::stretchesFor(int64_t blocks, int64_t processors, int64_t steps) {
   if (2 * blocks > processors)
     return 1;
-  auto root = int64_t(std::sqrt(double(steps / stepsOfStretches)));
-  return std::clamp<int64_t>(root, 1, mostStretches);
+  return std::clamp<int64_t>(std::lround(std::sqrt(double(steps) / stepsOfStretches)), 1,
+                             mostStretches);
 }
 
 Expected<int64_t> driver::chooseSegments(ssm::RecurrenceOp declared, const LoweringOptions& settled,

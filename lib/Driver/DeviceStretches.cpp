@@ -3,6 +3,7 @@
 #include "Choose.h"
 #include "Segments.h"
 
+#include <cmath>
 #include <numeric>
 
 using namespace llvm;
@@ -38,16 +39,23 @@ bool DeviceStretchPlanner::canBeCut() const {
 
 artifact::CallSizes DeviceStretchPlanner::sizesOf(int64_t stretch) const {
   return {sizes.batch, sizes.batch, sizes.heads, std::max<int64_t>(sizes.groups, 1),
-          std::min(steps, sizes.time[0] - stretch * steps)};
+          begins[stretch + 1] - begins[stretch]};
 }
 
 int64_t DeviceStretchPlanner::blocksOfStates() const {
+  artifact::CallSizes all = {sizes.batch, sizes.batch, sizes.heads,
+                             std::max<int64_t>(sizes.groups, 1), sizes.time[0]};
   int64_t most = 0;
   for (auto [kernel, info] : zip(kernels(), compiled.gpu->kernels()))
     if (carriesStates(kernel))
-      most = std::max(most, artifact::gridOf(info).x.at(sizesOf(0)));
+      most = std::max(most, artifact::gridOf(info).x.at(all));
   return most;
 }
+
+/// What is computed ahead of the first stretch, and the states of the last one, are computed alone:
+/// these are shorter, and those after the first one longer by as much as what is ahead of states
+/// takes less time than they. Of the longest stretch (docs/performance.md).
+static constexpr double firstLength = 0.35, growth = 1.4, lastLength = 0.6;
 
 bool DeviceStretchPlanner::cut(int64_t asked) {
   if (asked == 1 || !canBeCut() || (!asked && !compiled.gpu->device().hasQueues()))
@@ -58,11 +66,24 @@ bool DeviceStretchPlanner::cut(int64_t asked) {
   if (!asked)
     asked = stretchesFor(blocksOfStates(), simt::Limits().processors, sizes.time[0]);
   int64_t tiles = divideCeil(sizes.time[0], tile);
-  if (asked < 2 || tiles < 2)
+  asked = std::min(asked, tiles);
+  if (asked < 2)
     return false;
-  steps = divideCeil(tiles, asked) * tile;
-  count = divideCeil(sizes.time[0], steps);
-  return count > 1;
+  std::vector<double> ends;
+  double sum = 0, length = firstLength;
+  for (int64_t stretch = 0; stretch < asked; ++stretch, length *= growth)
+    ends.push_back(sum += std::min(length, 1.0) * (stretch + 1 < asked ? 1 : lastLength));
+  begins = {0};
+  for (double end : ends) {
+    // (Of few tiles each stretch has one at least.)
+    int64_t stretch = int64_t(begins.size()) - 1, least = begins.back() / tile + 1;
+    int64_t next = std::clamp<int64_t>(std::llround(end / sum * double(tiles)), least,
+                                       tiles - (asked - 1 - stretch));
+    begins.push_back(std::min(next * tile, sizes.time[0]));
+  }
+  for (int64_t i = 0; i < count(); ++i)
+    longest = std::max(longest, begins[i + 1] - begins[i]);
+  return true;
 }
 
 /// In two arrays by turns: blocks of a kernel may still read what others have written anew.
@@ -85,11 +106,11 @@ Expected<ArrayPlace> DeviceStretchPlanner::placeOf(const OperandInfo& operand, s
   strides = CompiledRecurrence::stridesOf(operand, sizes, {});
   if (operand.role == Role::StateIn && stretch)
     return stateAfter(operand, kernel, stretch - 1);
-  if (operand.role == Role::StateOut && stretch + 1 < count)
+  if (operand.role == Role::StateOut && stretch + 1 < count())
     return stateAfter(operand, kernel, stretch);
   if (operand.isTemporary()) {
     reference::Sizes ofStretch = sizes;
-    ofStretch.time[0] = steps;
+    ofStretch.time[0] = longest;
     strides = CompiledRecurrence::stridesOf(operand, ofStretch, {});
     OperandInfo one = operand;
     one.name += "@" + std::to_string(stretch % 2);
@@ -100,7 +121,7 @@ Expected<ArrayPlace> DeviceStretchPlanner::placeOf(const OperandInfo& operand, s
   if (!array)
     return array.takeError();
   bool isTimed = operand.role == Role::In || operand.role == Role::Out;
-  return ArrayPlace{*array, isTimed ? stretch * steps * strides[1] *
+  return ArrayPlace{*array, isTimed ? begins[stretch] * strides[1] *
                                           int64_t(runtime::byteWidth(operand.dtype))
                                     : 0};
 }
@@ -122,7 +143,7 @@ Error DeviceStretchPlanner::add(size_t number, int64_t stretch, Queue queue) {
 
 Expected<DeviceStretchPlanner::Launch> DeviceStretchPlanner::plan() {
   launch.device = std::make_unique<DeviceArrays>(compiled.gpu);
-  launch.stretches = count;
+  launch.stretches = count();
   size_t ahead = find_if(kernels(), carriesStates) - kernels().begin();
   auto addAll = [&](size_t first, size_t last, int64_t stretch, Queue queue) -> Error {
     for (size_t number = first; number < last; ++number)
@@ -134,14 +155,14 @@ Expected<DeviceStretchPlanner::Launch> DeviceStretchPlanner::plan() {
     launch.device->append(DeviceOrder{queue, Queue::Main});
   if (Error error = addAll(0, ahead, 0, Queue::Second))
     return std::move(error);
-  for (int64_t stretch = 0; stretch < count; ++stretch) {
+  for (int64_t stretch = 0; stretch < count(); ++stretch) {
     // What is a stretch ahead writes where the states of the stretch before have been made of; and
     // begins together with those of this stretch, not before, or these would find no room.
     launch.device->append(DeviceOrder{Queue::First, Queue::Second});
     launch.device->append(DeviceOrder{Queue::Second, Queue::First});
     if (Error error = addAll(ahead, kernels().size(), stretch, Queue::First))
       return std::move(error);
-    if (stretch + 1 < count)
+    if (stretch + 1 < count())
       if (Error error = addAll(0, ahead, stretch + 1, Queue::Second))
         return std::move(error);
   }

@@ -49,8 +49,9 @@ private:
   const reference::Sizes& sizes;
   CompiledRecurrence::Find given;
   bool keepStates;
-  int64_t steps = 0; ///< of a stretch but the last
-  int64_t count = 1; ///< of stretches
+  std::vector<int64_t> begins; ///< of stretches, and where the last one ends
+  int64_t longest = 0;         ///< steps of a stretch
+  int64_t count() const { return int64_t(begins.size()) - 1; }
   Launch launch;
 };
 

@@ -36,14 +36,14 @@ TEST(segments_few_or_none_of_short_sequences) {
 }
 
 TEST(stretches_where_states_leave_half_idle) {
-  CHECK(stretchesFor(64, 132, 65536) == 8);
+  CHECK(stretchesFor(64, 132, 65536) == 7);
   CHECK(stretchesFor(66, 132, 16384) == 4);
   CHECK(stretchesFor(67, 132, 65536) == 1);
 }
 
 TEST(stretches_few_or_none_of_short_sequences) {
   CHECK(stretchesFor(64, 132, 4096) == 2);
-  CHECK(stretchesFor(64, 132, 4095) == 1);
+  CHECK(stretchesFor(64, 132, 2800) == 1);
   CHECK(stretchesFor(64, 132, 0) == 1);
   CHECK(stretchesFor(1, 132, 1 << 30) == 16);
 }
