@@ -40,6 +40,7 @@ struct TargetSpec {
 
   bool has(std::string_view feature) const;
   bool isX86() const;
+  bool hasSSE() const; ///< x86's vectors and their control word
   /// f32 lanes of a vector register: 16 (AVX-512), 8 (AVX2), else 4.
   int64_t lanes() const;
   int64_t registers() const;

@@ -46,6 +46,7 @@ struct Shape {
   int64_t lanes = 16;     ///< f32 lanes of a register
   int64_t registers = 32; ///< vector registers
   PairUnit pairs = PairUnit::None;
+  bool flushes = false; ///< results below the smallest normal number become 0, by x86's MXCSR
 };
 
 /// An index along one label: `dynamic + constant`. With `lane` it is the index of the first lane.

@@ -35,6 +35,9 @@ private:
   Value mul(Value x, Value y) { return mlir::arith::MulIOp::create(b, x, y); }
   Value add(Value x, Value y) { return mlir::arith::AddIOp::create(b, x, y); }
   void emitEntry(Value args);
+  /// Has results below the smallest normal number become 0, and later not any more.
+  void beginFlushing();
+  void endFlushing();
   void emitSequences(Value first, Value last);
   void enterSequence(Value sequence);
   Value itemSize(ArrayRef<Value> times, Value fixed);
@@ -57,9 +60,10 @@ private:
   SmallVector<Value> pointers;
   SmallVector<SmallVector<Value>> strides;
   Value heads, groups, times[2]; ///< steps of the current sequence, or of both axes
-  Value packed, bounds;       ///< whether sequences are packed, and where they begin; see emitEntry
-  Value firstItem;            ///< head 0 of the current sequence
-  SmallVector<Value> origins; ///< where the current sequence begins, in elements of each operand
+  Value packed, bounds; ///< whether sequences are packed, and where they begin; see emitEntry
+  Value control, controlBefore; ///< places for MXCSR, as it is here and as the caller has it
+  Value firstItem;              ///< head 0 of the current sequence
+  SmallVector<Value> origins;   ///< where the current sequence begins, in elements of each operand
   Value blockStart, blockEnd, tempSize, oneItemSize;
   Value head, group; ///< of the current item
   std::map<int64_t, Value> timeStarts;

@@ -18,6 +18,7 @@ struct LowerTileToLoops : PassWrapper<LowerTileToLoops, OperationPass<ModuleOp>>
     lanes = shape.lanes;
     registers = shape.registers;
     pairs = shape.pairs;
+    flushes = shape.flushes;
   }
 
   StringRef getArgument() const override { return "lower-tile-to-loops"; }
@@ -31,7 +32,7 @@ struct LowerTileToLoops : PassWrapper<LowerTileToLoops, OperationPass<ModuleOp>>
   void runOnOperation() override {
     SmallVector<tile::KernelOp> kernels(getOperation().getOps<tile::KernelOp>());
     for (tile::KernelOp kernel : kernels) {
-      if (failed(cpu::lowerKernel(kernel, {lanes, registers, pairs})))
+      if (failed(cpu::lowerKernel(kernel, {lanes, registers, pairs, flushes})))
         return signalPassFailure();
       kernel.erase();
     }
@@ -47,6 +48,9 @@ struct LowerTileToLoops : PassWrapper<LowerTileToLoops, OperationPass<ModuleOp>>
       llvm::cl::values(clEnumValN(cpu::PairUnit::None, "none", "nothing"),
                        clEnumValN(cpu::PairUnit::Vectors, "vectors", "AVX512_BF16"),
                        clEnumValN(cpu::PairUnit::Tiles, "tiles", "AMX-BF16"))};
+  Option<bool> flushes{*this, "flushes",
+                       llvm::cl::desc("results below the smallest normal number become 0 (x86)"),
+                       llvm::cl::init(false)};
 };
 } // namespace
 
@@ -54,7 +58,8 @@ std::unique_ptr<Pass> cpu::createLowerTileToLoops(const TargetSpec& target) {
   PairUnit pairs = target.hasPairTiles()     ? PairUnit::Tiles
                    : target.hasPairVectors() ? PairUnit::Vectors
                                              : PairUnit::None;
-  return std::make_unique<LowerTileToLoops>(Shape{target.lanes(), target.registers(), pairs});
+  return std::make_unique<LowerTileToLoops>(
+      Shape{target.lanes(), target.registers(), pairs, target.hasSSE()});
 }
 
 void cpu::registerPasses() {

@@ -112,6 +112,10 @@ bool TargetSpec::isX86() const {
   return llvm::Triple(triple).isX86();
 }
 
+bool TargetSpec::hasSSE() const {
+  return llvm::Triple(triple).getArch() == llvm::Triple::x86_64 || (isX86() && has("sse"));
+}
+
 int64_t TargetSpec::lanes() const {
   if (isX86())
     return has("avx512f") ? 16 : has("avx2") ? 8 : 4;
