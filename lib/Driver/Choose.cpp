@@ -163,8 +163,11 @@ Expected<Choice> driver::chooseForm(ssm::RecurrenceOp recurrence, const Lowering
   return chooseForm(normal, *forms, options, situation);
 }
 
-/// Blocks of a GPU's processor that compute while others wait for their operands.
-static constexpr int64_t blocksTogether = 3;
+/// Blocks of a GPU's processor that compute while others wait for their operands; fewer are enough
+/// where they run beside kernels that carry states, in groups of warps, and leave half of the
+/// processors idle (DeviceStretches.h): GLA 2x16384 in blocks of 16 steps 0.79 ms, of 32 0.66; but
+/// 4x8192 of 32 heads 1.13 and 1.16.
+static constexpr int64_t blocksTogether = 3, blocksBesideGroups = 2;
 
 /// The kernels of a recurrence in a form, as a GPU would run them; nothing, without a word, where
 /// they cannot be made.
@@ -183,22 +186,68 @@ static std::optional<std::vector<simt::KernelInfo>> planOnDevice(ssm::Recurrence
   return cuda::plan(*module, target, options.items * options.segments);
 }
 
+/// Whether the kernels that carry states have blocks for half of the processors or fewer.
+static bool leavesHalfIdle(const std::vector<simt::KernelInfo>& kernels, int64_t items) {
+  return items && all_of(kernels, [&](const simt::KernelInfo& kernel) {
+           return kernel.sharedTile || 2 * items * kernel.slices <= simt::Limits().processors;
+         });
+}
+
 /// Whether the kernels of a form leave a GPU's processors room for several blocks of those that do
 /// not wait for each other, and need no memory of the caller's for what blocks keep.
 static bool fitsWell(ssm::RecurrenceOp normal, const LoweringOptions& options,
                      const cuda::TargetSpec& target) {
   std::optional<std::vector<simt::KernelInfo>> kernels = planOnDevice(normal, options, target);
-  return kernels && all_of(*kernels, [&](const simt::KernelInfo& kernel) {
-           return !kernel.workspaceBytes &&
-                  (!kernel.sharedTile ||
-                   blocksTogether * kernel.sharedBytes <= target.sharedBytes());
-         });
+  if (!kernels)
+    return false;
+  bool isBeside = target.hasGroups() && leavesHalfIdle(*kernels, options.items);
+  int64_t together = isBeside ? blocksBesideGroups : blocksTogether;
+  return all_of(*kernels, [&](const simt::KernelInfo& kernel) {
+    return !kernel.workspaceBytes &&
+           (!kernel.sharedTile || together * kernel.sharedBytes <= target.sharedBytes());
+  });
+}
+
+/// Blocks of steps where most of a GPU is idle, of sequences of so many steps.
+static constexpr int64_t longChunkOnDevice = 64, fewestForLong = 32768;
+
+/// Whether longer blocks pay: where the kernels that carry states leave half of the processors
+/// idle, so that fewer turns of theirs are what counts, and a step's share of a block does not grow
+/// faster than products do (grams with a decay for each key and triangular systems). Mamba-2
+/// 1x65536 in blocks of 32 steps 1.45 ms, of 64 1.29; linear attention 2x16384 0.32 and 0.35.
+static bool suitsLongChunks(ssm::RecurrenceOp normal, LoweringOptions options,
+                            const cuda::TargetSpec& target) {
+  options.chunk = longChunkOnDevice;
+  ssm::RecurrenceOp form;
+  mlir::OwningOpRef<mlir::ModuleOp> module = copyOf(normal, form);
+  mlir::ScopedDiagnosticHandler quiet(normal.getContext(),
+                                      [](mlir::Diagnostic&) { return success(); });
+  if (Error error = lowerModule(*module, Stage::Form, options)) {
+    consumeError(std::move(error));
+    return false;
+  }
+  // (A gram whose decay is the same for all keys is a product and a factor.)
+  auto isMore = [](mlir::Operation* op) {
+    auto gram = dyn_cast<ssm::GramOp>(op);
+    return isa<ssm::SolveOp>(op) ||
+           (gram && any_of(ssm::strings(gram.getOver()),
+                           [&](StringRef key) { return gram.getDecay().getType().has(key); }));
+  };
+  mlir::WalkResult multipliesAlone = module->walk([&](mlir::Operation* op) {
+    return isMore(op) ? mlir::WalkResult::interrupt() : mlir::WalkResult::advance();
+  });
+  if (multipliesAlone.wasInterrupted())
+    return false;
+  std::optional<std::vector<simt::KernelInfo>> kernels = planOnDevice(normal, options, target);
+  return kernels && leavesHalfIdle(*kernels, options.items) &&
+         none_of(*kernels, [](const simt::KernelInfo& kernel) { return kernel.workspaceBytes; });
 }
 
 /// For GPUs, whose costs nothing here knows: blocks of steps where products go to units of their
 /// own, as many steps as leave room; else step by step, as asked for.
 static Error settleOnDevice(ssm::RecurrenceOp recurrence, LoweringOptions& options,
-                            const CodeTarget& target) {
+                            const Situation& situation) {
+  const CodeTarget& target = situation.target;
   bool hasUnits =
       target.cuda && options.dtype == runtime::DType::BF16 && options.precision == Precision::Fast;
   if (options.form == Form::Scan) {
@@ -223,6 +272,10 @@ static Error settleOnDevice(ssm::RecurrenceOp recurrence, LoweringOptions& optio
   options.form = Form::Chunked;
   if (options.chunk)
     return Error::success();
+  if (situation.sizes.time[0] >= fewestForLong && suitsLongChunks(normal, options, *target.cuda)) {
+    options.chunk = longChunkOnDevice;
+    return Error::success();
+  }
   LoweringOptions longer = options;
   longer.chunk = chunksOnDevice[0];
   options.chunk = fitsWell(normal, longer, *target.cuda) ? chunksOnDevice[0] : chunksOnDevice[1];
@@ -241,7 +294,7 @@ Error driver::settleForm(ssm::RecurrenceOp recurrence, LoweringOptions& options,
   if (!isOpen || isShort || recurrence.getNumTimeAxes() > 1 || recurrence.getForm())
     return Error::success();
   if (situation.target.isDevice())
-    return settleOnDevice(recurrence, options, situation.target);
+    return settleOnDevice(recurrence, options, situation);
   // The length of blocks is found by their forward pass alone.
   LoweringOptions considered = options;
   if (options.form != Form::Auto)

@@ -78,6 +78,7 @@ LoweringOptions driver::loweringOf(const Options& options) {
   lowering.outputs = options.grad;
   lowering.precision = options.precision;
   lowering.summaries = options.summaries;
+  lowering.items = options.items();
   lowering.threads = options.target && options.target->isDevice();
   if (options.target && options.target->kind == Target::Vulkan) {
     // (What is wrong with a target is said where it is used.)

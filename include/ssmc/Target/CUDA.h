@@ -33,6 +33,8 @@ struct TargetSpec {
 
   /// Bytes of shared memory that a block may have.
   int64_t sharedBytes() const;
+  /// Whether groups of four warps multiply together (wgmma).
+  bool hasGroups() const { return arch == "sm_90a"; }
   /// LLVM's feature for the PTX version that the architecture needs.
   std::string features() const;
 };
@@ -90,7 +92,7 @@ public:
   bool fill(void* device, int byte, int64_t bytes, std::string& error) override;
   bool copy(void* to, const void* from, int64_t bytes, std::string& error) override;
   bool wait(std::string& error) override;
-  bool hasQueues() const override { return true; }
+  bool hasQueues() const override;
   bool use(simt::Queue queue, std::string& error) override;
   bool follow(simt::Queue queue, simt::Queue other, std::string& error) override;
   bool time(const std::function<bool()>& body, double& milliseconds, std::string& error) override;

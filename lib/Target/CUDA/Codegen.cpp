@@ -281,7 +281,7 @@ const simt::Machine& cuda::machine(const TargetSpec& target) {
   // (From sm_90 on threads are put aside; sm_90a alone has wgmma.)
   static const NVVMMachine waiting(true, false), asking(false, false), grouped(true, true);
   StringRef arch = target.arch;
-  return arch == "sm_90a" ? grouped : arch.starts_with("sm_8") ? asking : waiting;
+  return target.hasGroups() ? grouped : arch.starts_with("sm_8") ? asking : waiting;
 }
 
 static std::unique_ptr<llvm::TargetMachine> makeMachine(const TargetSpec& target,

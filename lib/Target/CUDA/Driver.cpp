@@ -5,6 +5,7 @@
 #include <cstring>
 #include <dlfcn.h>
 #include <functional>
+#include <utility>
 
 using namespace ssmc::cuda;
 using ssmc::simt::KernelInfo;
@@ -53,6 +54,7 @@ struct Device::Api {
   CUresult (*priorities)(int*, int*);
   CUresult (*streamWait)(CUstream, CUevent, unsigned);
 
+  bool hasStreams = false; ///< more than the context's own one
   /// The context's own one, and two that are made when they are first wanted.
   CUstream streams[3] = {};
   CUevent reached[3] = {};   ///< where a stream stands that another one waits for
@@ -109,9 +111,12 @@ bool Device::Api::find(std::string& error) {
   get(record, "cuEventRecord");
   get(waitEvent, "cuEventSynchronize");
   get(elapsed, "cuEventElapsedTime");
+  const char* needed = std::exchange(missing, nullptr);
+  // (Without these there is one stream.)
   get(makeStream, "cuStreamCreateWithPriority");
   get(priorities, "cuCtxGetStreamPriorityRange");
   get(streamWait, "cuStreamWaitEvent");
+  hasStreams = !std::exchange(missing, needed);
   if (missing) {
     error = std::string("the CUDA driver lacks ") + missing;
     return false;
@@ -213,7 +218,13 @@ bool Device::Api::makeStreams(std::string& error) {
   return true;
 }
 
+bool Device::hasQueues() const {
+  return api->hasStreams;
+}
+
 bool Device::use(simt::Queue queue, std::string& error) {
+  if (!api->hasStreams)
+    return true;
   if (queue != simt::Queue::Main && !api->streams[1] && !api->makeStreams(error))
     return false;
   api->stream = api->streams[int(queue)];
@@ -221,6 +232,8 @@ bool Device::use(simt::Queue queue, std::string& error) {
 }
 
 bool Device::follow(simt::Queue queue, simt::Queue other, std::string& error) {
+  if (!api->hasStreams)
+    return true;
   if (!api->streams[1] && !api->makeStreams(error))
     return false;
   return api->check(api->record(api->reached[int(other)], api->streams[int(other)]),
