@@ -98,6 +98,8 @@ SHORT = [
     Short("decays of keys, chunked bf16", "kda", "chunked", 16, "bf16", "K=64,V=64"),
     Short("columns that never meet, chunked bf16", "gla", "chunked", 32, "bf16", "K=64,V=64", heads=1),
     Short("groups, chunked bf16", "mamba2", "chunked", 64, "bf16", "P=32,N=32", heads=4),
+    Short("groups of warps, chunked bf16", "gated_delta_rule", "chunked", 32, "bf16", "K=64,V=64"),
+    Short("groups of warps, packed, chunked bf16", "retnet", "chunked", 64, "bf16", "K=64,V=64", packed=(0, 21, 22, 150)),
     Short("packed, chunked bf16", "gated_delta_rule", "chunked", 64, "bf16", "K=32,V=32", packed=(0, 0, 21, 22, 150, 150)),
     Short("gradient, chunked bf16", "gated_delta_rule", "chunked", 32, "bf16", "K=32,V=32",
           gradient=("o", 32, ("q", "k", "v", "g", "beta"))),
@@ -112,6 +114,9 @@ MANY = [
     ("kda", "chunked", "bf16", "K=32,V=32"),
     ("mamba2", "chunked", "bf16", "P=32,N=32"),
     ("retnet", "chunked", "bf16", "K=64,V=64"),
+    ("comba", "chunked", "bf16", "K=64,V=64"),
+    ("mamba3_siso", "chunked", "bf16", "P=64,N=64"),
+    ("rwkv7", "chunked", "bf16", "K=64,V=64"),
     ("mamba1", "scan", "f32", "P=32,N=16"),
     ("gla", "recurrent", "f32", "K=32,V=32"),
 ]

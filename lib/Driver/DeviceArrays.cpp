@@ -7,6 +7,10 @@ using namespace llvm;
 using namespace ssmc;
 using namespace ssmc::driver;
 
+bool driver::carriesStates(const artifact::Kernel& kernel) {
+  return any_of(kernel.operands, [](const artifact::Operand& each) { return each.isState(); });
+}
+
 Expected<simt::Device*> driver::openDevice(const CodeTarget& target) {
   std::string message;
   simt::Device* device = nullptr;

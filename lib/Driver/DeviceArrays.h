@@ -7,6 +7,9 @@
 
 namespace ssmc::driver {
 
+/// Whether a kernel begins with states, or leaves any.
+bool carriesStates(const artifact::Kernel& kernel);
+
 /// This machine's device of a target that has one.
 llvm::Expected<simt::Device*> openDevice(const CodeTarget& target);
 

@@ -21,10 +21,6 @@ static ArrayPlace segmentAt(const SegmentSlots& slots, int64_t slot) {
   return {slots.data, slot * slots.bytes};
 }
 
-static bool carriesStates(const artifact::Kernel& kernel) {
-  return any_of(kernel.operands, [](const artifact::Operand& each) { return each.isState(); });
-}
-
 /// Whether a kernel is one of those of a summary: NAME_summary, NAME_summary_1 … are.
 static bool isOfSummary(StringRef kernel, StringRef summary) {
   return kernel.consume_front(summary) &&

@@ -16,10 +16,6 @@ ArrayRef<artifact::Kernel> DeviceStretchPlanner::kernels() const {
   return ArrayRef(compiled.kernels).take_front(compiled.formKernels);
 }
 
-static bool carriesStates(const artifact::Kernel& kernel) {
-  return any_of(kernel.operands, [](const artifact::Operand& each) { return each.isState(); });
-}
-
 bool DeviceStretchPlanner::canBeCut() const {
   if (sizes.time.size() > 1 || carriesStates(kernels().front()) ||
       none_of(kernels(), carriesStates))

@@ -198,6 +198,18 @@ static Error setEmit(Options& options, StringRef text) {
   return unknownValue("kind to --emit", text, names);
 }
 
+/// `auto`, which is 0, or a count from 1 on.
+static Error setCount(int64_t& option, StringRef text, StringRef name, int64_t most) {
+  option = 0;
+  if (text == "auto")
+    return Error::success();
+  Expected<int64_t> count = parseCount(text, name, 1, most);
+  if (!count)
+    return count.takeError();
+  option = *count;
+  return Error::success();
+}
+
 static Error setRecompute(Options& options, StringRef text) {
   options.recompute.reset();
   if (text == "auto")
@@ -283,33 +295,13 @@ static const OptionRow rows[] = {
      "cut each sequence along time into N segments, which run side by side: for many steps of few\n"
      "heads. auto (default) is 1 but for chunked forms on CUDA, where few heads leave most of a\n"
      "GPU idle. On a CPU it takes one segment more than there are threads to keep them all busy",
-     [](Options& o, StringRef v) -> Error {
-       if (v == "auto") {
-         o.segments = 0;
-         return Error::success();
-       }
-       Expected<int64_t> segments = parseCount(v, "--segments", 1, 65536);
-       if (!segments)
-         return segments.takeError();
-       o.segments = *segments;
-       return Error::success();
-     }},
+     [](Options& o, StringRef v) { return setCount(o.segments, v, "--segments", 65536); }},
     {"--stretches", "N|auto", run | check | bench,
      "on a device, compute what waits for no state a stretch of time ahead of what does, side by\n"
      "side, in N stretches. auto (default) is 1 but for long sequences on CUDA, where states "
      "leave\n"
      "half of a GPU idle. The bits are the same",
-     [](Options& o, StringRef v) -> Error {
-       if (v == "auto") {
-         o.stretches = 0;
-         return Error::success();
-       }
-       Expected<int64_t> stretches = parseCount(v, "--stretches", 1, 1024);
-       if (!stretches)
-         return stretches.takeError();
-       o.stretches = *stretches;
-       return Error::success();
-     }},
+     [](Options& o, StringRef v) { return setCount(o.stretches, v, "--stretches", 1024); }},
     {"--summaries", "", compile,
      "also the kernels NAME_summary, NAME_compose and NAME_apply: what a span of steps does to "
      "the\n"
