@@ -316,10 +316,11 @@ def text(error):
 def section(report):
     """The part of docs/accuracy.md, without its heading."""
     problems = problems_of(report)
-    sweep = [line for line in report["checks"] if line["kind"] == "check"]
-    many = [line for line in report["checks"] if line["kind"] == "many"]
-    segmented = [line for line in report["checks"] if line["kind"] == "segments"]
-    stretched = [line for line in report["checks"] if line["kind"] == "stretches"]
+    sweep, many, segmented, stretched = ([line for line in report["checks"] if line["kind"] == kind] for kind in CHECKS)
+
+    def within(lines):
+        return f"{sum(line['cases'] for line in lines if not line['problem'])} of {sum(line['cases'] for line in lines)} cases"
+
     yield (f"Measured on another machine than the rest of this page: {report['gpu']}, {report['ssmc']}. Written by")
     yield ""
     yield "```"
@@ -345,13 +346,11 @@ def section(report):
         yield (f"- Bits with many blocks side by side: {report['repeat']} runs each of "
                f"{', '.join(line['title'] for line in many)}, and of their gradients.")
     if stretched:
-        within = sum(line["cases"] for line in stretched if not line["problem"])
-        yield (f"- Stretches: {within} of {sum(line['cases'] for line in stretched)} cases are within the bounds, in blocks of 32 "
+        yield (f"- Stretches: {within(stretched)} are within the bounds, in blocks of 32 "
                f"steps of bf16, sequences of more than one block run in up to {STRETCHES} stretches of time, of "
                f"{', '.join(line['title'] for line in stretched)}.")
     if segmented:
-        within = sum(line["cases"] for line in segmented if not line["problem"])
-        yield (f"- Segments: {within} of {sum(line['cases'] for line in segmented)} cases and their gradients are within "
+        yield (f"- Segments: {within(segmented)} and their gradients are within "
                f"the bounds, sequences cut in {SEGMENTS} among them, of "
                f"{', '.join(line['title'] for line in segmented)}.")
     for tool in TOOLS:

@@ -205,19 +205,20 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
   std::vector<Timing> timings;
   std::vector<GradientTiming> gradients;
   std::vector<int64_t> segments;
+  // Gradients on GPUs have neither segments nor stretches by themselves, and what they are compared
+  // with is to be the same.
+  auto asked = [&](int64_t count) { return options.grad && !count ? 1 : count; };
   for (const FormChoice& form : forms->present) {
     LoweringOptions each = lowering;
     each.form = form.form;
     each.chunk = form.chunk;
-    // (Gradients on GPUs have none of these, and what they are compared with is to be the same.)
-    Expected<int64_t> ofForm = chooseSegments(
-        declared, each, *target, *inputs, options.grad && !options.segments ? 1 : options.segments);
+    Expected<int64_t> ofForm =
+        chooseSegments(declared, each, *target, *inputs, asked(options.segments));
     if (!ofForm)
       return ofForm.takeError();
     each.segments = segments.emplace_back(*ofForm);
-    Expected<Timing> timing =
-        measureForm(declared, each, *target, *signature, *inputs,
-                    options.grad && !options.stretches ? 1 : options.stretches, threads, repeat);
+    Expected<Timing> timing = measureForm(declared, each, *target, *signature, *inputs,
+                                          asked(options.stretches), threads, repeat);
     if (!timing)
       return timing.takeError();
     timings.push_back(std::move(*timing));

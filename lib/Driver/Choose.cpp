@@ -57,22 +57,33 @@ void driver::suitTo(const Inputs& inputs, LoweringOptions& options) {
   options.sharesGroups = inputs.sizes.heads > inputs.sizes.groups;
 }
 
+/// Lowers a copy of a recurrence as far as a stage, and shows it; false, without a word, where that
+/// cannot be done. Whoever compiles the form is told what is wrong with it.
+static bool lowerCopy(ssm::RecurrenceOp recurrence, Stage stage, const LoweringOptions& options,
+                      function_ref<void(mlir::ModuleOp)> look) {
+  ssm::RecurrenceOp copy;
+  mlir::OwningOpRef<mlir::ModuleOp> module = copyOf(recurrence, copy);
+  mlir::ScopedDiagnosticHandler quiet(recurrence.getContext(),
+                                      [](mlir::Diagnostic&) { return success(); });
+  if (Error error = lowerModule(*module, stage, options)) {
+    consumeError(std::move(error));
+    return false;
+  }
+  look(*module);
+  return true;
+}
+
 /// The cost of one form; nothing where it has no kernels.
 static std::optional<cpu::Cost> costOf(ssm::RecurrenceOp normal, LoweringOptions options,
                                        const FormChoice& form, const Situation& situation) {
   options.form = form.form;
   options.chunk = form.chunk;
-  ssm::RecurrenceOp copy;
-  mlir::OwningOpRef<mlir::ModuleOp> module = copyOf(normal, copy);
-  // Whoever compiles the form is told what is wrong with it.
-  mlir::ScopedDiagnosticHandler quiet(normal.getContext(),
-                                      [](mlir::Diagnostic&) { return success(); });
-  if (Error error = lowerModule(*module, Stage::Tile, options)) {
-    consumeError(std::move(error));
-    return std::nullopt;
-  }
-  return cpu::predict(*module, situation.target.cpu, cpu::Machine::of(situation.target.cpu),
-                      situation.sizes);
+  std::optional<cpu::Cost> cost;
+  lowerCopy(normal, Stage::Tile, options, [&](mlir::ModuleOp module) {
+    cost = cpu::predict(module, situation.target.cpu, cpu::Machine::of(situation.target.cpu),
+                        situation.sizes);
+  });
+  return cost;
 }
 
 /// The best steps of blocks: costs fall and then rise with them, so that three or four tries find
@@ -174,22 +185,24 @@ static constexpr int64_t blocksTogether = 3, blocksBesideGroups = 2;
 static std::optional<std::vector<simt::KernelInfo>> planOnDevice(ssm::RecurrenceOp recurrence,
                                                                  LoweringOptions options,
                                                                  const cuda::TargetSpec& target) {
-  ssm::RecurrenceOp copy;
-  mlir::OwningOpRef<mlir::ModuleOp> module = copyOf(recurrence, copy);
-  mlir::ScopedDiagnosticHandler quiet(recurrence.getContext(),
-                                      [](mlir::Diagnostic&) { return success(); });
   options.threads = true;
-  if (Error error = lowerModule(*module, Stage::Tile, options)) {
-    consumeError(std::move(error));
-    return std::nullopt;
-  }
-  return cuda::plan(*module, target, options.items * options.segments);
+  std::optional<std::vector<simt::KernelInfo>> kernels;
+  lowerCopy(recurrence, Stage::Tile, options, [&](mlir::ModuleOp module) {
+    kernels = cuda::plan(module, target, options.items * options.segments);
+  });
+  return kernels;
+}
+
+/// Whether so many blocks have half of the processors or fewer.
+static bool leaveHalfIdle(int64_t blocks, int64_t processors) {
+  return 2 * blocks <= processors;
 }
 
 /// Whether the kernels that carry states have blocks for half of the processors or fewer.
 static bool leavesHalfIdle(const std::vector<simt::KernelInfo>& kernels, int64_t items) {
   return items && all_of(kernels, [&](const simt::KernelInfo& kernel) {
-           return kernel.sharedTile || 2 * items * kernel.slices <= simt::Limits().processors;
+           return kernel.sharedTile ||
+                  leaveHalfIdle(items * kernel.slices, simt::Limits().processors);
          });
 }
 
@@ -218,14 +231,6 @@ static constexpr int64_t longChunkOnDevice = 64, fewestForLong = 32768;
 static bool suitsLongChunks(ssm::RecurrenceOp normal, LoweringOptions options,
                             const cuda::TargetSpec& target) {
   options.chunk = longChunkOnDevice;
-  ssm::RecurrenceOp form;
-  mlir::OwningOpRef<mlir::ModuleOp> module = copyOf(normal, form);
-  mlir::ScopedDiagnosticHandler quiet(normal.getContext(),
-                                      [](mlir::Diagnostic&) { return success(); });
-  if (Error error = lowerModule(*module, Stage::Form, options)) {
-    consumeError(std::move(error));
-    return false;
-  }
   // (A gram whose decay is the same for all keys is a product and a factor.)
   auto isMore = [](mlir::Operation* op) {
     auto gram = dyn_cast<ssm::GramOp>(op);
@@ -233,10 +238,11 @@ static bool suitsLongChunks(ssm::RecurrenceOp normal, LoweringOptions options,
            (gram && any_of(ssm::strings(gram.getOver()),
                            [&](StringRef key) { return gram.getDecay().getType().has(key); }));
   };
-  mlir::WalkResult multipliesAlone = module->walk([&](mlir::Operation* op) {
-    return isMore(op) ? mlir::WalkResult::interrupt() : mlir::WalkResult::advance();
-  });
-  if (multipliesAlone.wasInterrupted())
+  bool multipliesAlone = true;
+  auto look = [&](mlir::ModuleOp module) {
+    module.walk([&](mlir::Operation* op) { multipliesAlone &= !isMore(op); });
+  };
+  if (!lowerCopy(normal, Stage::Form, options, look) || !multipliesAlone)
     return false;
   std::optional<std::vector<simt::KernelInfo>> kernels = planOnDevice(normal, options, target);
   return kernels && leavesHalfIdle(*kernels, options.items) &&
@@ -327,7 +333,7 @@ static constexpr double stepsOfStretches = 1280;
 static constexpr int64_t mostStretches = 16;
 
 int64_t driver::stretchesFor(int64_t blocks, int64_t processors, int64_t steps) {
-  if (2 * blocks > processors)
+  if (!leaveHalfIdle(blocks, processors))
     return 1;
   return std::clamp<int64_t>(std::lround(std::sqrt(double(steps) / stepsOfStretches)), 1,
                              mostStretches);

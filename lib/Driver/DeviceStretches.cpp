@@ -33,14 +33,12 @@ bool DeviceStretchPlanner::canBeCut() const {
   return true;
 }
 
-artifact::CallSizes DeviceStretchPlanner::sizesOf(int64_t stretch) const {
-  return {sizes.batch, sizes.batch, sizes.heads, std::max<int64_t>(sizes.groups, 1),
-          begins[stretch + 1] - begins[stretch]};
+artifact::CallSizes DeviceStretchPlanner::sizesOf(int64_t steps) const {
+  return {sizes.batch, sizes.batch, sizes.heads, std::max<int64_t>(sizes.groups, 1), steps};
 }
 
 int64_t DeviceStretchPlanner::blocksOfStates() const {
-  artifact::CallSizes all = {sizes.batch, sizes.batch, sizes.heads,
-                             std::max<int64_t>(sizes.groups, 1), sizes.time[0]};
+  artifact::CallSizes all = sizesOf(sizes.time[0]);
   int64_t most = 0;
   for (auto [kernel, info] : zip(kernels(), compiled.gpu->kernels()))
     if (carriesStates(kernel))
@@ -124,7 +122,8 @@ Expected<ArrayPlace> DeviceStretchPlanner::placeOf(const OperandInfo& operand, s
 
 Error DeviceStretchPlanner::add(size_t number, int64_t stretch, Queue queue) {
   const KernelInfo& kernel = compiled.kernels[number];
-  DeviceCall call{number, &kernel, sizesOf(stretch), nullptr, {}, {}, queue};
+  int64_t steps = begins[stretch + 1] - begins[stretch];
+  DeviceCall call{number, &kernel, sizesOf(steps), nullptr, {}, {}, queue};
   for (const OperandInfo& operand : kernel.operands) {
     std::array<int64_t, 4> strides;
     Expected<ArrayPlace> place = placeOf(operand, number, stretch, strides);

@@ -38,7 +38,7 @@ private:
   bool canBeCut() const;
   /// Blocks of the kernels that carry states.
   int64_t blocksOfStates() const;
-  artifact::CallSizes sizesOf(int64_t stretch) const;
+  artifact::CallSizes sizesOf(int64_t steps) const;
   llvm::Error add(size_t kernel, int64_t stretch, simt::Queue queue);
   /// Where an operand lies for a stretch; its strides are put in.
   llvm::Expected<ArrayPlace> placeOf(const OperandInfo& operand, size_t kernel, int64_t stretch,

@@ -60,10 +60,10 @@ private:
   SmallVector<Value> pointers;
   SmallVector<SmallVector<Value>> strides;
   Value heads, groups, times[2]; ///< steps of the current sequence, or of both axes
-  Value packed, bounds; ///< whether sequences are packed, and where they begin; see emitEntry
-  Value control, controlBefore; ///< places for MXCSR, as it is here and as the caller has it
-  Value firstItem;              ///< head 0 of the current sequence
-  SmallVector<Value> origins;   ///< where the current sequence begins, in elements of each operand
+  Value packed, bounds;       ///< whether sequences are packed, and where they begin; see emitEntry
+  Value controlBefore;        ///< where MXCSR is kept as the caller has it
+  Value firstItem;            ///< head 0 of the current sequence
+  SmallVector<Value> origins; ///< where the current sequence begins, in elements of each operand
   Value blockStart, blockEnd, tempSize, oneItemSize;
   Value head, group; ///< of the current item
   std::map<int64_t, Value> timeStarts;

@@ -74,7 +74,7 @@ void KernelLowering::beginFlushing() {
                                 [](tile::OperandAttr each) { return each.getStorage().isF16(); });
   int32_t bits = hasHalves ? flushToZero : flushToZero | denormalsAreZero;
   controlBefore = LLVM::AllocaOp::create(b, pointer, i32, e.i64(1), 4);
-  control = LLVM::AllocaOp::create(b, pointer, i32, e.i64(1), 4);
+  Value control = LLVM::AllocaOp::create(b, pointer, i32, e.i64(1), 4);
   LLVM::CallIntrinsicOp::create(b, b.getStringAttr("llvm.x86.sse.stmxcsr"), controlBefore);
   Value word = LLVM::LoadOp::create(b, i32, controlBefore, 4);
   word = arith::OrIOp::create(b, word, arith::ConstantIntOp::create(b, bits, 32));

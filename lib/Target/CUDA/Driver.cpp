@@ -59,7 +59,7 @@ struct Device::Api {
   CUstream streams[3] = {};
   CUevent reached[3] = {};   ///< where a stream stands that another one waits for
   CUstream stream = nullptr; ///< that launches go to
-  bool makeStreams(std::string& error);
+  bool haveStreams(std::string& error);
 
   CUdevice device = 0;
   CUcontext context = nullptr;
@@ -206,7 +206,9 @@ bool Device::wait(std::string& error) {
 }
 
 /// (The context's own stream waits for no other here, nor others for it.)
-bool Device::Api::makeStreams(std::string& error) {
+bool Device::Api::haveStreams(std::string& error) {
+  if (streams[1])
+    return true;
   int least = 0, greatest = 0;
   if (!check(priorities(&least, &greatest), "making a stream", error))
     return false;
@@ -225,7 +227,7 @@ bool Device::hasQueues() const {
 bool Device::use(simt::Queue queue, std::string& error) {
   if (!api->hasStreams)
     return true;
-  if (queue != simt::Queue::Main && !api->streams[1] && !api->makeStreams(error))
+  if (queue != simt::Queue::Main && !api->haveStreams(error))
     return false;
   api->stream = api->streams[int(queue)];
   return true;
@@ -234,7 +236,7 @@ bool Device::use(simt::Queue queue, std::string& error) {
 bool Device::follow(simt::Queue queue, simt::Queue other, std::string& error) {
   if (!api->hasStreams)
     return true;
-  if (!api->streams[1] && !api->makeStreams(error))
+  if (!api->haveStreams(error))
     return false;
   return api->check(api->record(api->reached[int(other)], api->streams[int(other)]),
                     "ordering streams", error) &&

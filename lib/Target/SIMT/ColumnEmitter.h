@@ -112,8 +112,6 @@ private:
 
   bool isZeroBeyond(Value value);
   void writeOperand(tile::StoreOp store);
-  /// Whether what is stored are rows of bf16, columns side by side.
-  bool isOfRows(tile::StoreOp store, const Buffer& target, ssm::AxisAttr axis);
   /// Makes room for the rows that warps write, where that is left.
   void planRows(int64_t room);
   /// Rows of sixteen columns, 32 bytes each, by way of `rows`: a thread's pieces, of row t / 2 of

@@ -402,13 +402,6 @@ void ColumnEmitter::beginFirst() {
 /// Bytes of sixteen columns as bf16, and of what a thread writes of them.
 static constexpr int64_t bytesOfRow = 2 * columnsOfWarp, bytesOfPiece = 16;
 
-bool ColumnEmitter::isOfRows(tile::StoreOp store, const Buffer& target, ssm::AxisAttr axis) {
-  return target.storage.isBF16() && axis && !store.getRest() &&
-         llvm::any_of(target.dims, [&](const Dim& dim) {
-           return dim.label == column && dim.stride == 1 && !dim.dynamicStride;
-         });
-}
-
 void ColumnEmitter::planRows(int64_t room) {
   int64_t most = 0;
   for (auto store : sequence.getBlock()->getOps<tile::StoreOp>()) {
@@ -494,7 +487,10 @@ void ColumnEmitter::writeOperand(tile::StoreOp store) {
   Buffer target =
       e.userBuffer(store, index, tile::Part::Whole, arrayType(value).getElementType(), /*row=*/0);
   // Rows of bf16: with steps down and columns across, a thread has two columns side by side.
-  bool byRows = isOfRows(store, target, fragment.axis);
+  bool byRows = target.storage.isBF16() && fragment.axis && !store.getRest() &&
+                llvm::any_of(target.dims, [&](const Dim& dim) {
+                  return dim.label == column && dim.stride == 1 && !dim.dynamicStride;
+                });
   if (byRows)
     e.needsAligned(index, 2);
   Value inWarp = arith::RemUIOp::create(b, e.thread, e.i32(32));
