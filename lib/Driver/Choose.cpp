@@ -185,7 +185,7 @@ static constexpr int64_t blocksTogether = 3, blocksBesideGroups = 2;
 static std::optional<std::vector<simt::KernelInfo>> planOnDevice(ssm::RecurrenceOp recurrence,
                                                                  LoweringOptions options,
                                                                  const cuda::TargetSpec& target) {
-  options.threads = true;
+  options.threads = options.pairs = true;
   std::optional<std::vector<simt::KernelInfo>> kernels;
   lowerCopy(recurrence, Stage::Tile, options, [&](mlir::ModuleOp module) {
     kernels = cuda::plan(module, target, options.items * options.segments);

@@ -24,6 +24,7 @@ using tile::Role;
 
 void driver::suitTo(const CodeTarget& target, LoweringOptions& options) {
   options.threads = target.isDevice();
+  options.pairs = target.cuda.has_value();
   if (target.vulkan && !target.vulkan->matrices)
     options.precision = Precision::Exact;
 }

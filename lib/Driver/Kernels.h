@@ -41,6 +41,8 @@ struct LoweringOptions {
   bool summaries = false;
   /// Whether kernels are for machines that run many threads in step, and not for a CPU's vectors.
   bool threads = false;
+  /// Whether warps of such a machine multiply tiles of pairs of bf16 that they hold in registers.
+  bool pairs = false;
   /// Whether what heads of a group would compute alike is computed once for each group, by kernels
   /// of its own; on GPUs it always is.
   bool sharesGroups = false;

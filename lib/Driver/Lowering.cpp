@@ -80,6 +80,7 @@ LoweringOptions driver::loweringOf(const Options& options) {
   lowering.summaries = options.summaries;
   lowering.items = options.items();
   lowering.threads = options.target && options.target->isDevice();
+  lowering.pairs = options.target && options.target->kind == Target::CUDA;
   if (options.target && options.target->kind == Target::Vulkan) {
     // (What is wrong with a target is said where it is used.)
     std::string ignored;
@@ -165,7 +166,9 @@ Error driver::lowerModule(mlir::ModuleOp module, Stage stage, const LoweringOpti
   }
   if (options.threads)
     schedule::shareTemporaries(kernels);
-  derive::expandSteps(module, options.threads ? simt::lowersSteps : cpu::lowersSteps);
+  derive::expandSteps(module, [&](mlir::Operation* op) {
+    return options.threads ? simt::lowersSteps(op, options.pairs) : cpu::lowersSteps(op);
+  });
   if (options.threads || (options.sharesGroups && options.segments <= 1 && !options.summaries))
     schedule::shareGroups(module);
   return verifyAfter(module, "schedule");

@@ -211,8 +211,9 @@ struct KernelInfo {
   int64_t workspaceBytes = 0, workspacePerColumn = 0;
 };
 
-/// Whether this lowering has loops of its own for an op over the steps of a chunk.
-bool lowersSteps(mlir::Operation* op);
+/// Whether this lowering has loops of its own for an op over the steps of a chunk, on a machine
+/// that has pairs or not.
+bool lowersSteps(mlir::Operation* op, bool hasPairs);
 
 /// Lowers a kernel to a function before it, which is left in place. Fails, with a message, where it
 /// cannot be done.

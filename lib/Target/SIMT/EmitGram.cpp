@@ -6,33 +6,24 @@
 //   P[s] = b[s] prod of decays from s + 1 to the row       G[t, s] = sum over keys of a[t] P[s]
 //
 // in f32, without an exponential and without a barrier; lanes add up at the end, thirty-two sums at
-// a time. Off the diagonal, by halves. The decay from step s to step t is a product of two where a
-// step between them cuts it: what decays from s up to the cut goes to the key of s, the rest to the
-// query of t, and neither exceeds 1 where decays do not. Halving a chunk again and again gives each
-// pair of blocks exactly one cut: at the level of blocks of 2 h steps the pairs whose steps lie in
-// different halves of one block. So a level is one product, with queries scaled from the cut on,
-// keys up to it:
+// a time. Off the diagonal, by halves (Halves.h): a level is one product, with queries scaled from
+// the cut on, keys up to it,
 //
 //   L[t] = a[t] prod of decays from the cut to t       t in the second half of its block
 //   R[s] = b[s] prod of decays from s + 1 to the cut   s in the first half
 //
-// Decays stay products of factors: zero and negative ones are as exact as any.
+// Neither exceeds what it is made of where decays do not exceed 1. Decays stay products of factors:
+// zero and negative ones are as exact as any.
 //
 // (Yang et al., gated linear attention, 2024, cut chunks once more, into blocks with a reference
 // each, and compute diagonal ones pair by pair too, with an exponential for each pair and key.)
-#include "lib/Target/SIMT/Emitter.h"
-
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "lib/Target/SIMT/Halves.h"
 
 #include <array>
 
 using namespace mlir;
 using namespace ssmc;
 using namespace ssmc::simt;
-
-/// Steps that are read before what is made of them is written.
-static constexpr int64_t stepsAtOnce = 8;
 
 bool simt::lowersGram(ssm::GramOp gram) {
   auto kernel = gram->getParentOfType<tile::KernelOp>();
@@ -50,13 +41,10 @@ bool simt::lowersGram(ssm::GramOp gram) {
       return false;
   }
   int64_t keys = decay.find(over.front()).getSize(), steps = decay.find(gram.getRows()).getSize();
-  return keys % 16 == 0 && steps % 16 == 0 && llvm::isPowerOf2_64(steps);
+  return keys % 16 == 0 && steps % blockSteps == 0 && llvm::isPowerOf2_64(steps);
 }
 
-/// Steps of a block on the diagonal, and lanes of a warp.
-static constexpr int64_t blockSteps = 16, lanes = 32;
-/// Columns of a block that a warp walks with at a time, and parts of a block with so many.
-static constexpr int64_t columnsAtOnce = 4, parts = blockSteps / columnsAtOnce;
+static constexpr int64_t lanes = 32; ///< of a warp
 
 /// The sums over a warp of a power of two of values: lane l gets that of value l / (32 / count).
 Value KernelEmitter::sumOverLanes(SmallVector<Value> values, Value lane) {
@@ -77,331 +65,332 @@ Value KernelEmitter::sumOverLanes(SmallVector<Value> values, Value lane) {
   return values[0];
 }
 
-/// The blocks on the diagonal. A warp does columns part, part + 4, part + 8 and part + 12 of one,
-/// so that warps have about the same to do, and writes rows from 0, 4, 8, 12 on: zeros in those
-/// above.
-void KernelEmitter::emitDiagonal(MutableArrayRef<ssm::GramOp> grams, ArrayRef<Buffer> targets) {
-  ssm::GramOp gram = grams.front();
-  StringRef rows = gram.getRows();
-  ssm::ArrayType type = arrayType(gram.getA());
-  ssm::AxisAttr key = type.find(ssm::strings(gram.getOver()).front());
-  int64_t keys = key.getSize(), perLane = llvm::divideCeil(keys, lanes);
-  bool isFull = keys % lanes == 0;
-  Value zero = arith::ConstantOp::create(b, b.getF32FloatAttr(0));
-  Value lane = arith::RemUIOp::create(b, thread, i32(lanes));
-  Value firstKey = arith::MulIOp::create(b, lane, i32(perLane));
-  auto equal = [&](Value x, Value y) -> Value {
-    return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, x, y);
-  };
-  auto emitTask = [&](Value task, ValueRange) {
-    Value part = arith::RemUIOp::create(b, task, i32(parts));
-    Value block =
-        arith::MulIOp::create(b, arith::DivUIOp::create(b, task, i32(parts)), i32(blockSteps));
-    auto readAll = [&](Value value, Value start, int64_t t) {
-      SmallVector<Value> elements;
-      for (int64_t e = 0; e < perLane; ++e) {
-        Point point;
-        point.set(rows, {start, t});
-        Index at{firstKey, e};
-        // (Lanes beyond the last key read that.)
-        if (!isFull)
-          at = {arith::MinUIOp::create(b, indexValue(at), i32(keys - 1)), 0};
-        point.set(key.getName(), at);
-        elements.push_back(evaluate(value, point));
-      }
-      return elements;
-    };
+namespace ssmc::simt {
+
+/// Grams of the same keys, which decay alike.
+class GramEmitter : Halves {
+public:
+  GramEmitter(KernelEmitter& e, ArrayRef<ssm::GramOp> grams)
+      : Halves(e, ssm::GramOp(grams.front()).getRows(), ssm::GramOp(grams.front()).getDecay()),
+        grams(grams), first(grams.front()), columns(first.getColumns()) {
+    for (ssm::GramOp gram : grams)
+      targets.push_back(e.makeBuffer(arrayType(gram.getResult()), {rows, columns}));
+    keepsKeys = llvm::any_of(grams, feedsBack);
+    lane = arith::RemUIOp::create(b, e.thread, e.i32(lanes));
+    warp = arith::DivUIOp::create(b, e.thread, e.i32(lanes));
+    warps = e.limits.threads / lanes;
+  }
+
+  void emit() {
+    makeSides();
+    emitDiagonal();
+    emitZeros();
+    for (int64_t half = steps / 2; half >= blockSteps; half /= 2) {
+      if (half < steps / 2)
+        e.barrier(); // (Sides of the level before have been read.)
+      for (const Side& side : sides)
+        emitSide(side, half);
+      e.barrier();
+      emitTiles(half);
+    }
+    for (auto [gram, target] : llvm::zip(grams, targets))
+      e.buffers[gram.getResult()] = target;
+  }
+
+private:
+  static bool feedsBack(ssm::GramOp gram) { return flowsIntoState(gram.getResult()); }
+
+  /// Queries of each gram, then keys.
+  void makeSides() {
+    if (steps == blockSteps)
+      return;
+    for (ssm::GramOp gram : grams)
+      sides.push_back({gram.getA(), /*isLate=*/true, gram.getStrict(), {}, {}, {}});
+    sides.push_back({first.getB(), /*isLate=*/false, false, {}, {}, {}});
+    for (Side& side : sides) {
+      side.high = makeHalves(b.getBF16Type());
+      if (side.isLate || keepsKeys)
+        side.rest = makeHalves(b.getBF16Type());
+    }
+  }
+
+  //===-- the diagonal -----------------------------------------------------------------------===//
+
+  //===-- the diagonal -----------------------------------------------------------------------===//
+
+  /// Columns of a block that a warp walks with at a time, and parts of a block with so many.
+  static constexpr int64_t columnsAtOnce = 4, parts = blockSteps / columnsAtOnce;
+
+  /// A warp does columns part, part + 4, part + 8 and part + 12 of a block, so that warps have
+  /// about the same to do, and writes rows from 0, 4, 8, 12 on: zeros in those above.
+  void emitDiagonal() {
+    e.loop(warp, e.i32(steps / blockSteps * parts), e.i32(warps), {}, [&](Value task, ValueRange) {
+      Value block = times(arith::DivUIOp::create(b, task, e.i32(parts)), blockSteps);
+      emitPart(block, arith::RemUIOp::create(b, task, e.i32(parts)));
+      return SmallVector<Value>();
+    });
+  }
+
+  void emitPart(Value block, Value part) {
     // What the key of each column has become, 0 before its step, and its sums from row to row.
-    SmallVector<SmallVector<Value>> columns(columnsAtOnce, SmallVector<Value>(perLane, zero));
-    SmallVector<std::array<SmallVector<Value>, columnsAtOnce>> sums(grams.size());
-    SmallVector<Value> own;
-    Value firstOwn = arith::AddIOp::create(b, block, part);
+    SmallVector<Value> own, none(llvm::divideCeil(key.getSize(), lanes), zero);
+    SmallVector<SmallVector<Value>> vectors(columnsAtOnce, none);
+    using Sums = std::array<SmallVector<Value>, columnsAtOnce>;
+    std::vector<Sums> all(grams.size());
     for (int64_t t = 0; t < blockSteps; ++t) {
       SmallVector<Value> decays;
       if (t % parts == 0)
-        own = readAll(gram.getB(), firstOwn, t);
-      if (t)
-        decays = readAll(gram.getDecay(), block, t);
+        own = readKeys(first.getB(), plus(block, part), t);
+      if (t > 0)
+        decays = readKeys(decay, block, t);
       // The column that may begin here: that of the warp whose part it is.
-      int64_t first = t / parts;
-      auto decay = [&] {
-        for (int64_t c = 0; c <= first && t; ++c)
-          for (auto [value, by] : llvm::zip(columns[c], decays))
-            if (value != zero)
-              value = arith::MulFOp::create(b, value, by);
-      };
-      auto begin = [&] {
-        Value isOwn = equal(part, i32(t % parts));
-        for (auto [value, key] : llvm::zip(columns[first], own))
-          value = arith::SelectOp::create(b, isOwn, key, value);
-      };
+      int64_t last = t / parts;
       auto addUp = [&](bool strict) {
-        for (auto [gram, sums] : llvm::zip(grams, sums)) {
+        for (auto [gram, sums] : llvm::zip(grams, all)) {
           if (gram.getStrict() != strict)
             continue;
-          SmallVector<Value> queries = readAll(gram.getA(), block, t);
-          if (!isFull)
-            for (auto [e, query] : llvm::enumerate(queries)) {
-              Value exists =
-                  arith::CmpIOp::create(b, arith::CmpIPredicate::ult,
-                                        arith::AddIOp::create(b, firstKey, i32(e)), i32(keys));
-              query = arith::SelectOp::create(b, exists, query, zero);
-            }
-          for (int64_t c = 0; c <= first; ++c) {
+          SmallVector<Value> queries = readKeys(gram.getA(), block, t, /*isZeroBeyond=*/true);
+          for (int64_t c = 0; c <= last; ++c) {
             Value sum;
-            for (auto [x, y] : llvm::zip(queries, columns[c]))
-              sum = sum ? LLVM::FMAOp::create(b, x, y, sum).getResult()
-                        : arith::MulFOp::create(b, x, y).getResult();
-            sums[c].push_back(columns[c].front() == zero ? zero : sum);
+            for (auto [x, y] : llvm::zip(queries, vectors[c]))
+              sum = fma(x, y, sum);
+            sums[c].push_back(vectors[c].front() == zero ? zero : sum);
           }
         }
       };
       // Queries decay by their own step too, unless it is a strict gram.
       addUp(/*strict=*/true);
-      decay();
-      begin();
+      for (int64_t c = 0; c <= last && t > 0; ++c)
+        for (auto [value, by] : llvm::zip(vectors[c], decays))
+          if (value != zero)
+            value = mul(value, by);
+      Value isOwn = equal(part, e.i32(t % parts));
+      for (auto [value, key] : llvm::zip(vectors[last], own))
+        value = arith::SelectOp::create(b, isOwn, key, value);
       addUp(/*strict=*/false);
     }
-    // Sixteen rows of the first column, twelve of the second and four of the last make a warp's
-    // worth of sums, the eight of the third a quarter of one.
+    writePart(block, part, all);
+  }
+
+  /// Sixteen rows of the first column, twelve of the second and four of the last make a warp's
+  /// worth of sums, the eight of the third a quarter of one.
+  template <class Sums> void writePart(Value block, Value part, std::vector<Sums>& all) {
     auto write = [&](const Buffer& target, Value row, Value column, Value sum) {
       Point point;
-      point.set(rows, {arith::AddIOp::create(b, block, row), 0});
-      column = arith::AddIOp::create(b, column, part);
-      point.set(gram.getColumns(), {arith::AddIOp::create(b, block, column), 0});
-      store(target, point, sum);
+      point.set(rows, {plus(block, row), 0});
+      point.set(columns, {plus(block, plus(column, part)), 0});
+      e.store(target, point, sum);
     };
     auto isBelow = [&](int64_t bound) -> Value {
-      return arith::CmpIOp::create(b, arith::CmpIPredicate::ult, lane, i32(bound));
+      return arith::CmpIOp::create(b, arith::CmpIPredicate::ult, lane, e.i32(bound));
     };
     auto choose = [&](int64_t first, int64_t second, int64_t last) -> Value {
-      Value late = arith::SelectOp::create(b, isBelow(28), i32(second), i32(last));
-      return arith::SelectOp::create(b, isBelow(16), i32(first), late);
+      Value late = arith::SelectOp::create(b, isBelow(28), e.i32(second), e.i32(last));
+      return arith::SelectOp::create(b, isBelow(16), e.i32(first), late);
     };
     Value row = arith::SubIOp::create(b, lane, choose(0, 12, 16));
     Value column = choose(0, parts, 3 * parts);
-    Value number = arith::DivUIOp::create(b, lane, i32(parts));
-    for (auto [target, sums] : llvm::zip(targets, sums)) {
+    Value number = arith::DivUIOp::create(b, lane, e.i32(parts));
+    for (auto [target, sums] : llvm::zip(targets, all)) {
       SmallVector<Value> most(sums[0]);
       most.append(sums[1]);
       most.append(sums[3]);
-      write(target, row, column, sumOverLanes(std::move(most), lane));
-      Value sum = sumOverLanes(std::move(sums[2]), lane);
-      when(equal(arith::RemUIOp::create(b, lane, i32(parts)), i32(0)),
-           [&] { write(target, arith::AddIOp::create(b, number, i32(8)), i32(2 * parts), sum); });
+      write(target, row, column, e.sumOverLanes(std::move(most), lane));
+      Value sum = e.sumOverLanes(std::move(sums[2]), lane);
+      e.when(equal(arith::RemUIOp::create(b, lane, e.i32(parts)), e.i32(0)),
+             [&] { write(target, plus(number, e.i32(8)), e.i32(2 * parts), sum); });
     }
-    return SmallVector<Value>();
-  };
-  int64_t tasks = arrayType(gram.getResult()).find(rows).getSize() / blockSteps * parts;
-  loop(arith::DivUIOp::create(b, thread, i32(lanes)), i32(tasks), i32(limits.threads / lanes), {},
-       emitTask);
-}
-
-void KernelEmitter::emitGrams(MutableArrayRef<ssm::GramOp> grams) {
-  ssm::GramOp gram = grams.front();
-  StringRef rows = gram.getRows(), columns = gram.getColumns();
-  ssm::ArrayType type = arrayType(gram.getA());
-  ssm::AxisAttr key = type.find(ssm::strings(gram.getOver()).front()), step = type.find(rows);
-  int64_t steps = step.getSize(), warps = limits.threads / lanes;
-  auto feedsBack = [](ssm::GramOp gram) { return flowsIntoState(gram.getResult()); };
-  bool keepsKeys = llvm::any_of(grams, feedsBack);
-  // Sides: queries of each gram, then keys; what rounding gives and, where wanted, what it leaves.
-  struct Side {
-    Value value;
-    Buffer high, rest;
-    bool isLeft, isStrict, keepsRest;
-  };
-  std::vector<Side> sides;
-  SmallVector<Buffer> targets;
-  for (ssm::GramOp one : grams) {
-    sides.push_back({one.getA(), {}, {}, true, one.getStrict(), true});
-    targets.push_back(makeBuffer(arrayType(one.getResult()), {rows, columns}));
   }
-  sides.push_back({gram.getB(), {}, {}, false, false, keepsKeys});
-  if (steps > blockSteps)
-    for (Side& side : sides) {
-      side.high = makeBuffer(type, {rows, key.getName()}, b.getBF16Type());
-      if (side.keepsRest)
-        side.rest = makeBuffer(type, {rows, key.getName()}, b.getBF16Type());
-    }
-  Value zero = arith::ConstantOp::create(b, b.getF32FloatAttr(0));
 
-  // The sides of a level: two keys for each thread, and a run of half a block.
-  auto emitSides = [&](int64_t half) {
-    int64_t blocks = steps / (2 * half), pairs = key.getSize() / 2;
-    auto axis = [&](StringRef name, int64_t size) {
-      return ssm::AxisAttr::get(b.getContext(), b.getStringAttr(name), b.getI64IntegerAttr(size));
-    };
-    // (A block begins no earlier than at the step of its number: one that has no step is left out.)
-    for (Side& side : sides)
-      deal({axis(rows, blocks), axis(key.getName(), pairs)}, [&](const Point& at) {
-        Value block = arith::MulIOp::create(b, indexValue(*at.find(rows)), i32(2 * half));
-        Value first = arith::MulIOp::create(b, indexValue(*at.find(key.getName())), i32(2));
-        auto pointOf = [&](int64_t t, int64_t e) {
-          Point point;
-          point.set(rows, {block, t});
-          point.set(key.getName(), {first, e});
-          return point;
-        };
-        Value products[2];
-        // In the order in which decays add up: what is read first, then the results.
-        for (int64_t i = 0; i < half; i += stepsAtOnce) {
-          Scope scope(*this);
-          SmallVector<std::pair<Point, Value>> results;
-          int64_t some = std::min(stepsAtOnce, half - i);
-          auto stepOf = [&](int64_t j) { return side.isLeft ? half + i + j : half - 1 - i - j; };
-          for (int64_t j = 0; j < some; ++j)
-            for (int64_t e : {0, 1}) {
-              Point point = pointOf(stepOf(j), e);
-              Value element = evaluate(side.value, point);
-              Value decay = evaluate(gram.getDecay(), point), &product = products[e];
-              auto pass = [&] {
-                product = product ? arith::MulFOp::create(b, product, decay).getResult() : decay;
-              };
-              // Queries decay by their own step too, unless it is a strict gram.
-              bool isOwn = side.isLeft && !side.isStrict;
-              if (isOwn)
-                pass();
-              results.push_back(
-                  {point, product ? arith::MulFOp::create(b, element, product) : element});
-              if (!isOwn)
-                pass();
-            }
-          for (size_t j = 0; j < results.size(); j += 2)
-            storeRounded(side.high, side.keepsRest ? &side.rest : nullptr,
-                         ArrayRef(results).slice(j, 2));
-        }
-      });
-  };
-
-  // Tiles of 16 x 16, each by a warp: `firsts` says where one begins.
-  Value inWarp = arith::RemUIOp::create(b, thread, i32(lanes));
-  Value warp = arith::DivUIOp::create(b, thread, i32(lanes));
-  Value r = arith::DivUIOp::create(b, inWarp, i32(4));
-  Value c = arith::MulIOp::create(b, arith::RemUIOp::create(b, inWarp, i32(4)), i32(2));
-  auto emitMatrixTile = [&](Value row, Value column) {
-    const Side& right = sides.back();
-    SmallVector<Value> zeros(grams.size(), machine.fillSums(b, zero));
-    SmallVector<Value> sums =
-        loop(i32(0), i32(key.getSize()), i32(16), zeros, [&](Value from, ValueRange carried) {
-          SmallVector<Value> totals(carried);
-          auto load = [&](const Buffer& buffer, Value first, bool isRight) {
-            Point at;
-            at.set(rows, {first, 0});
-            at.set(key.getName(), {from, 0});
-            return loadMatrix(buffer, rows, key.getName(), at, isRight);
-          };
-          Value y = load(right.high, column, true), yRest;
-          if (keepsKeys)
-            yRest = load(right.rest, column, true);
-          for (auto [left, total, gram] : llvm::zip(sides, totals, grams)) {
-            Value x = load(left.high, row, false);
-            total = machine.multiplyMatrices(b, x, y, total);
-            total = machine.multiplyMatrices(b, load(left.rest, row, false), y, total);
-            if (feedsBack(gram))
-              total = machine.multiplyMatrices(b, x, yRest, total);
-          }
-          return totals;
-        });
-    for (auto [target, sum] : llvm::zip(targets, sums)) {
-      Point at;
-      at.set(rows, {row, 0});
-      at.set(columns, {column, 0});
-      storeSums(target, rows, columns, at, sum);
-    }
-  };
-  auto emitTiles = [&](int64_t count, llvm::function_ref<std::pair<Value, Value>(Value)> firsts) {
-    int64_t all = grams.size();
-    loop(warp, i32(count), i32(warps), {}, [&](Value task, ValueRange) {
-      auto [row, column] = firsts(task);
-      if (machine.matrices()) {
-        emitMatrixTile(row, column);
-        return SmallVector<Value>();
+  /// A lane's keys at a step. (Lanes beyond the last key read that.)
+  SmallVector<Value> readKeys(Value value, Value start, int64_t t, bool isZeroBeyond = false) {
+    int64_t keys = key.getSize(), each = llvm::divideCeil(keys, lanes);
+    bool isFull = keys % lanes == 0;
+    Value firstKey = times(lane, each);
+    SmallVector<Value> elements;
+    for (int64_t i = 0; i < each; ++i) {
+      Point point;
+      point.set(rows, {start, t});
+      Index at{firstKey, i};
+      if (!isFull)
+        at = {arith::MinUIOp::create(b, e.indexValue(at), e.i32(keys - 1)), 0};
+      point.set(key.getName(), at);
+      Value element = e.evaluate(value, point);
+      if (!isFull && isZeroBeyond) {
+        Value exists = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, plus(firstKey, e.i32(i)),
+                                             e.i32(keys));
+        element = arith::SelectOp::create(b, exists, element, zero);
       }
-      auto fragment = [&](const Buffer& buffer, Value first, Value from, bool isRight) {
-        return loadFragmentOf(buffer, /*transposed=*/false, rows, key.getName(), Point(),
-                              {first, 0}, {from, 0}, isRight);
+      elements.push_back(element);
+    }
+    return elements;
+  }
+
+  /// In the rows of the diagonal's blocks that no warp writes, and in the blocks above.
+  void emitZeros() {
+    e.deal({axisOf(rows, steps), axisOf(columns, steps)}, [&](const Point& point) {
+      Value t = e.indexValue(*point.find(rows)), s = e.indexValue(*point.find(columns));
+      Value start = times(arith::DivUIOp::create(b, s, e.i32(columnsAtOnce)), columnsAtOnce);
+      e.when(arith::CmpIOp::create(b, arith::CmpIPredicate::ult, t, start), [&] {
+        for (const Buffer& target : targets)
+          e.store(target, point, zero);
+      });
+    });
+  }
+
+  Value equal(Value x, Value y) { return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, x, y); }
+
+  //===-- off the diagonal -------------------------------------------------------------------===//
+
+  struct Tile {
+    HalfTile down, across;
+  };
+
+  void emitTiles(int64_t half) {
+    int64_t along = half / blockSteps, all = grams.size();
+    int64_t tiles = steps / (2 * half) * along * along;
+    bool isWhole = e.machine.matrices().has_value();
+    // With more warps than tiles each takes eight columns, or one gram.
+    int64_t parts = !isWhole && 2 * tiles <= warps ? 2 : 1;
+    int64_t shares = !isWhole && tiles * parts * all <= warps ? all : 1;
+    e.loop(warp, e.i32(tiles * parts * shares), e.i32(warps), {}, [&](Value task, ValueRange) {
+      auto split = [&](int64_t by) -> Value {
+        if (by == 1)
+          return e.i32(0);
+        Value rest = arith::RemUIOp::create(b, task, e.i32(by));
+        task = arith::DivUIOp::create(b, task, e.i32(by));
+        return rest;
       };
-      // Eight sums of each gram.
-      SmallVector<Value> zeros(8 * all, zero);
-      SmallVector<Value> sums =
-          loop(i32(0), i32(key.getSize()), i32(16), zeros, [&](Value from, ValueRange carried) {
-            SmallVector<Value> totals(carried);
-            const Side& keys = sides.back();
-            SmallVector<Value> y = fragment(keys.high, column, from, true), yRest;
-            if (keepsKeys)
-              yRest = fragment(keys.rest, column, from, true);
-            for (int64_t g = 0; g < all; ++g) {
-              auto add = [&](ArrayRef<Value> p, ArrayRef<Value> q) {
-                for (int64_t j : {0, 1}) {
-                  SmallVector<Value> pair = {q[2 * j], q[2 * j + 1]};
-                  auto place = totals.begin() + 8 * g + 4 * j;
-                  SmallVector<Value> four(place, place + 4);
-                  llvm::copy(machine.multiplyPairs(b, p, pair, four), place);
-                }
-              };
-              SmallVector<Value> x = fragment(sides[g].high, row, from, false);
-              add(x, y);
-              add(fragment(sides[g].rest, row, from, false), y);
-              if (feedsBack(grams[g]))
-                add(x, yRest);
-            }
-            return totals;
+      Value share = split(shares), part = split(parts), right = split(along), down = split(along);
+      Tile tile{tileAt(half, task, down, /*isLate=*/true),
+                tileAt(half, task, right, /*isLate=*/false)};
+      if (isWhole)
+        emitMatrixTile(tile);
+      else if (shares == 1)
+        emitTile(tile, grams, targets, sides, parts == 2 ? part : Value());
+      else
+        for (int64_t g = 0; g < all; ++g)
+          e.when(equal(share, e.i32(g)), [&] {
+            emitTile(tile, ArrayRef(grams).slice(g, 1), ArrayRef(targets).slice(g, 1),
+                     ArrayRef(sides).slice(g, 1), parts == 2 ? part : Value());
           });
-      Value t = arith::AddIOp::create(b, row, r), s = arith::AddIOp::create(b, column, c);
-      for (int64_t g = 0; g < all; ++g)
-        for (int64_t j : {0, 1})
-          for (int64_t down : {0, 1}) {
-            SmallVector<std::pair<Point, Value>> run;
-            for (int64_t e : {0, 1}) {
-              Point point;
-              point.set(rows, {t, 8 * down});
-              point.set(columns, {s, 8 * j + e});
-              run.push_back({point, sums[8 * g + 4 * j + 2 * down + e]});
-            }
-            storeRun(targets[g], run);
-          }
       return SmallVector<Value>();
     });
-  };
+  }
 
-  emitDiagonal(grams, targets);
-  // Zeros in the rows above, and in the blocks above the diagonal.
-  deal({step, arrayType(gram.getResult()).find(columns)}, [&](const Point& point) {
-    Value t = indexValue(*point.find(rows)), s = indexValue(*point.find(columns));
-    Value start = arith::MulIOp::create(b, arith::DivUIOp::create(b, s, i32(columnsAtOnce)),
-                                        i32(columnsAtOnce));
-    Value isAbove = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, t, start);
-    when(isAbove, [&] {
-      for (const Buffer& target : targets)
-        store(target, point, zero);
-    });
-  });
-  if (steps > blockSteps) {
-    emitSides(steps / 2);
-    barrier();
-  }
-  for (int64_t half = steps / 2; half >= blockSteps; half /= 2) {
-    int64_t across = half / blockSteps;
-    emitTiles(across * across * (steps / (2 * half)), [&](Value task) {
-      auto over = [&](Value x, int64_t size) -> Value {
-        return arith::DivUIOp::create(b, x, i32(size));
+  /// A tile of some grams, or, with `part`, its first or last eight columns.
+  void emitTile(const Tile& tile, ArrayRef<ssm::GramOp> grams, ArrayRef<Buffer> targets,
+                ArrayRef<Side> queries, Value part) {
+    int64_t all = grams.size(), columnsOf8 = part ? 1 : 2;
+    Value r = arith::DivUIOp::create(b, lane, e.i32(4));
+    Value c = times(arith::RemUIOp::create(b, lane, e.i32(4)), 2);
+    Value isLast;
+    if (part)
+      isLast = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, part, e.i32(0));
+    SmallVector<Value> zeros(4 * columnsOf8 * all, zero);
+    auto body = [&](Value from, ValueRange carried) {
+      SmallVector<Value> totals(carried);
+      auto fragment = [&](const Buffer& buffer, Value place, bool isRight) {
+        SmallVector<Value> four =
+            e.loadFragmentOf(buffer, /*transposed=*/false, rows, key.getName(), Point(), {place, 0},
+                             {from, 0}, isRight);
+        if (isRight && isLast)
+          four = {arith::SelectOp::create(b, isLast, four[2], four[0]),
+                  arith::SelectOp::create(b, isLast, four[3], four[1])};
+        return four;
       };
-      Value block = over(task, across * across);
-      Value inside = arith::RemUIOp::create(b, task, i32(across * across));
-      Value start = arith::MulIOp::create(b, block, i32(2 * half));
-      auto tileAt = [&](Value number) -> Value {
-        return arith::AddIOp::create(b, start, arith::MulIOp::create(b, number, i32(blockSteps)));
-      };
-      Value row = tileAt(arith::AddIOp::create(b, over(inside, across), i32(across)));
-      return std::pair(row, tileAt(arith::RemUIOp::create(b, inside, i32(across))));
-    });
-    if (half == blockSteps)
-      break;
-    barrier();
-    emitSides(half / 2);
-    barrier();
+      const Side& keys = sides.back();
+      SmallVector<Value> y = fragment(keys.high, tile.across.place, true), yRest;
+      if (keepsKeys)
+        yRest = fragment(keys.rest, tile.across.place, true);
+      for (int64_t g = 0; g < all; ++g) {
+        auto add = [&](ArrayRef<Value> p, ArrayRef<Value> q) {
+          for (int64_t j = 0; j < columnsOf8; ++j) {
+            auto place = totals.begin() + 4 * (columnsOf8 * g + j);
+            SmallVector<Value> four(place, place + 4);
+            llvm::copy(e.machine.multiplyPairs(b, p, {q[2 * j], q[2 * j + 1]}, four), place);
+          }
+        };
+        SmallVector<Value> x = fragment(queries[g].high, tile.down.place, false);
+        add(x, y);
+        add(fragment(queries[g].rest, tile.down.place, false), y);
+        if (feedsBack(grams[g]))
+          add(x, yRest);
+      }
+      return totals;
+    };
+    SmallVector<Value> sums =
+        e.loop(e.i32(0), e.i32(key.getSize()), e.i32(blockSteps), zeros, body);
+    auto put = [&](int64_t g, int64_t j, int64_t right, int64_t down) {
+      SmallVector<std::pair<Point, Value>> run;
+      for (int64_t i : {0, 1}) {
+        Point point;
+        point.set(rows, {plus(tile.down.step, r), down});
+        point.set(columns, {plus(tile.across.step, c), right + i});
+        run.push_back({point, sums[4 * (columnsOf8 * g + j) + down / 4 + i]});
+      }
+      e.storeRun(targets[g], run);
+    };
+    auto putColumns = [&](int64_t j, int64_t right) {
+      for (int64_t g = 0; g < all; ++g)
+        for (int64_t down : {0, 8})
+          put(g, j, right, down);
+    };
+    if (!part) {
+      putColumns(0, 0);
+      putColumns(1, 8);
+      return;
+    }
+    e.when(equal(part, e.i32(0)), [&] { putColumns(0, 0); });
+    e.when(isLast, [&] { putColumns(0, 8); });
   }
-  for (auto [one, target] : llvm::zip(grams, targets))
-    buffers[one.getResult()] = target;
+
+  /// The same on machines that multiply matrices of which nobody knows where an element is.
+  void emitMatrixTile(const Tile& tile) {
+    const Side& keys = sides.back();
+    SmallVector<Value> zeros(grams.size(), e.machine.fillSums(b, zero));
+    auto body = [&](Value from, ValueRange carried) {
+      SmallVector<Value> totals(carried);
+      auto load = [&](const Buffer& buffer, Value place, bool isRight) {
+        Point at;
+        at.set(rows, {place, 0});
+        at.set(key.getName(), {from, 0});
+        return e.loadMatrix(buffer, rows, key.getName(), at, isRight);
+      };
+      Value y = load(keys.high, tile.across.place, true), yRest;
+      if (keepsKeys)
+        yRest = load(keys.rest, tile.across.place, true);
+      for (auto [query, total, gram] : llvm::zip(sides, totals, grams)) {
+        Value x = load(query.high, tile.down.place, false);
+        total = e.machine.multiplyMatrices(b, x, y, total);
+        total = e.machine.multiplyMatrices(b, load(query.rest, tile.down.place, false), y, total);
+        if (feedsBack(gram))
+          total = e.machine.multiplyMatrices(b, x, yRest, total);
+      }
+      return totals;
+    };
+    SmallVector<Value> sums =
+        e.loop(e.i32(0), e.i32(key.getSize()), e.i32(blockSteps), zeros, body);
+    for (auto [target, sum] : llvm::zip(targets, sums)) {
+      Point at;
+      at.set(rows, {tile.down.step, 0});
+      at.set(columns, {tile.across.step, 0});
+      e.storeSums(target, rows, columns, at, sum);
+    }
+  }
+
+  SmallVector<ssm::GramOp> grams;
+  ssm::GramOp first;
+  StringRef columns;
+  SmallVector<Buffer> targets;
+  std::vector<Side> sides;
+  bool keepsKeys = false;
+  Value lane, warp;
+  int64_t warps = 0;
+};
+
+} // namespace ssmc::simt
+
+void KernelEmitter::emitGrams(ArrayRef<ssm::GramOp> grams) {
+  GramEmitter(*this, grams).emit();
 }

@@ -151,6 +151,12 @@ WarpTile chooseWarpTile(int64_t rowTiles, int64_t laneTiles, int64_t warps,
 
 /// Whether a gram is computed by products, with sides rounded as those are.
 bool lowersGram(ssm::GramOp gram);
+/// The same of what gradients of such grams are.
+bool lowersApply(ssm::ApplyOp apply);
+/// Whether a system is solved for the identity, by blocks.
+bool lowersInverse(ssm::SolveOp solve);
+/// Steps of a block on the diagonal of a matrix over steps.
+inline constexpr int64_t blockSteps = 16;
 
 Slice chooseSlice(tile::KernelOp kernel, const Limits& limits);
 /// Gives the label the size of a part, everywhere but in the kernel's operands.
@@ -457,9 +463,14 @@ private:
 
   //===-- grams (EmitGram.cpp) ----------------------------------------------------------------===//
   /// Grams of the same keys, with a decay for each key; their results have places then.
-  void emitGrams(llvm::MutableArrayRef<ssm::GramOp> grams);
-  void emitDiagonal(llvm::MutableArrayRef<ssm::GramOp> grams, ArrayRef<Buffer> targets);
+  void emitGrams(ArrayRef<ssm::GramOp> grams);
   Value sumOverLanes(SmallVector<Value> values, Value lane);
+
+  //===-- matrices over steps times decaying vectors (EmitApply.cpp) --------------------------===//
+  void emitApply(ssm::ApplyOp apply);
+
+  //===-- inverses of triangular systems (EmitInverse.cpp) ------------------------------------===//
+  void emitInverse(ssm::SolveOp solve);
 
   //===-- columns (EmitColumns.cpp) -----------------------------------------------------------===//
   void emitColumns();
@@ -526,6 +537,10 @@ private:
   Value isPresent(Operation* op, int index, int64_t row);
 
   friend struct BlockPlan;
+  friend class Halves;
+  friend class GramEmitter;
+  friend class ApplyEmitter;
+  friend class InverseEmitter;
   friend class ColumnEmitter;
   struct Scope {
     Scope(KernelEmitter& e) : e(e) { e.memo.emplace_back(); }

@@ -10,11 +10,14 @@ using namespace ssmc;
 using namespace ssmc::simt;
 using tile::Role;
 
-bool simt::lowersSteps(Operation* op) {
+bool simt::lowersSteps(Operation* op, bool hasPairs) {
   if (op->getParentOfType<ssm::FoldOp>())
     return false;
   auto gram = dyn_cast<ssm::GramOp>(op);
-  return isa<ssm::ShiftOp>(op) || (gram && lowersGram(gram));
+  auto apply = dyn_cast<ssm::ApplyOp>(op);
+  auto solve = dyn_cast<ssm::SolveOp>(op);
+  return isa<ssm::ShiftOp>(op) || (gram && lowersGram(gram)) ||
+         (hasPairs && ((apply && lowersApply(apply)) || (solve && lowersInverse(solve))));
 }
 
 //===-- entry --------------------------------------------------------------------------------===//

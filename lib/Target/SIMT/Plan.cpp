@@ -68,7 +68,7 @@ struct BlockPlan {
   bool isKept(Operation* op) {
     if (op->getNumResults() && e.buffers.contains(op->getResult(0)))
       return false;
-    if (isa<ssm::FoldOp, ssm::GramOp>(op) || isReduction(op))
+    if (isa<ssm::FoldOp, ssm::GramOp, ssm::ApplyOp, ssm::SolveOp>(op) || isReduction(op))
       return true;
     if (op->getNumResults() != 1 || isa<tile::SequenceOp>(op) || isConstant(op->getResult(0)))
       return false;
@@ -132,7 +132,7 @@ struct BlockPlan {
     for (auto& [base, rest] : wanted) {
       Operation* op = definedHere(base);
       if (!op || !inMemory.contains(base) || op->getNumResults() != 1 ||
-          isa<ssm::FoldOp, ssm::GramOp>(op))
+          isa<ssm::FoldOp, ssm::GramOp, ssm::ApplyOp, ssm::SolveOp>(op))
         continue;
       bool others = llvm::any_of(base.getUsers(), [&](Operation* user) {
         return live.contains(user) && !isSideOnly(base, user);
@@ -580,6 +580,10 @@ void KernelEmitter::emitBlock(Block* block, ArrayRef<Result> carried, ArrayRef<R
           SmallVector<ssm::GramOp> alike = alikeInStage(gram, stage);
           emitGrams(alike);
         }
+      } else if (auto apply = dyn_cast<ssm::ApplyOp>(op)) {
+        emitApply(apply);
+      } else if (auto solve = dyn_cast<ssm::SolveOp>(op)) {
+        emitInverse(solve);
       } else if (auto store = dyn_cast<tile::StoreOp>(op)) {
         emitStore(store);
       } else {

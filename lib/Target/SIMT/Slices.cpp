@@ -27,6 +27,18 @@ llvm::StringSet<> ssmc::simt::mixedLabels(Operation* root, bool reduced) {
       mixed.insert(at.getLabel());
     } else if (auto nested = dyn_cast<ssm::FoldOp>(op)) {
       mixed.insert(nested.getAxis().getName());
+    } else if (auto gram = dyn_cast<ssm::GramOp>(op)) {
+      for (StringRef label : {gram.getRows(), gram.getColumns()})
+        mixed.insert(label);
+      for (StringRef label : ssm::strings(gram.getOver()))
+        if (reduced)
+          mixed.insert(label);
+    } else if (auto solve = dyn_cast<ssm::SolveOp>(op)) {
+      for (StringRef label : {solve.getRows(), solve.getColumns()})
+        mixed.insert(label);
+    } else if (auto apply = dyn_cast<ssm::ApplyOp>(op)) {
+      for (StringRef label : {apply.getRows(), apply.getColumns()})
+        mixed.insert(label);
     } else if (auto last = dyn_cast<ssm::LastOp>(op)) {
       mixed.insert(last.getLabel());
     } else if (auto shift = dyn_cast<ssm::ShiftOp>(op)) {

@@ -1,0 +1,87 @@
+// The sides of products that halves of blocks make, and where their tiles lie.
+#include "lib/Target/SIMT/Halves.h"
+
+using namespace mlir;
+using namespace ssmc;
+using namespace ssmc::simt;
+
+/// Steps that are read before what is made of them is written.
+static constexpr int64_t stepsAtOnce = 8;
+
+Halves::Halves(KernelEmitter& e, StringRef rows, Value decay)
+    : e(e), b(e.b), rows(rows), decay(decay) {
+  ssm::ArrayType type = arrayType(decay);
+  steps = type.find(rows).getSize();
+  for (ssm::AxisAttr axis : type.getAxes())
+    if (axis.getName() != rows)
+      key = axis;
+  zero = arith::ConstantOp::create(b, b.getF32FloatAttr(0));
+}
+
+ssm::AxisAttr Halves::axisOf(StringRef name, int64_t size) {
+  return ssm::AxisAttr::get(b.getContext(), b.getStringAttr(name), b.getI64IntegerAttr(size));
+}
+
+Value Halves::atStep(Value value, Point point, Index step) {
+  point.set(rows, step);
+  Value element = e.evaluate(value, point);
+  if (!e.isPartial(rows))
+    return element;
+  Value exists = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, e.indexValue(step),
+                                       e.partialExtents[rows]);
+  return arith::SelectOp::create(b, exists, element, zero);
+}
+
+Buffer Halves::makeHalves(Type storage) {
+  ssm::ArrayType type = arrayType(decay).without({rows}).withAxis(axisOf(rows, steps / 2));
+  return e.makeBuffer(type, {rows, key.getName()}, storage);
+}
+
+void Halves::emitSide(const Side& side, int64_t half) {
+  auto put = [&](ArrayRef<std::pair<Point, Value>> run) {
+    if (side.exact.base)
+      return e.storeRun(side.exact, run);
+    e.storeRounded(side.high, side.rest.base ? &side.rest : nullptr, run);
+  };
+  // (A block begins no earlier than at the step of its number: one that has no step is left out.)
+  e.deal({axisOf(rows, steps / (2 * half)), axisOf(key.getName(), key.getSize() / 2)},
+         [&](const Point& at) {
+           Value block = e.indexValue(*at.find(rows));
+           Value first = times(e.indexValue(*at.find(key.getName())), 2);
+           Value products[2];
+           // In the order in which decays add up: what is read first, then the results.
+           for (int64_t i = 0; i < half; i += stepsAtOnce) {
+             KernelEmitter::Scope scope(e);
+             SmallVector<std::pair<Point, Value>> results;
+             for (int64_t j = i; j < std::min(i + stepsAtOnce, half); ++j)
+               for (int64_t k : {0, 1}) {
+                 int64_t t = side.isLate ? j : half - 1 - j;
+                 Index step{times(block, 2 * half), t + (side.isLate ? half : 0)};
+                 Point element, place;
+                 element.set(key.getName(), {first, k});
+                 place.set(key.getName(), {first, k});
+                 place.set(rows, {times(block, half), t});
+                 Value& product = products[k];
+                 auto pass = [&] { product = mul(product, atStep(decay, element, step)); };
+                 bool isOwn = side.isLate && !side.isStrict;
+                 if (isOwn)
+                   pass();
+                 Value value =
+                     side.value ? mul(atStep(side.value, element, step), product) : product;
+                 if (!value)
+                   value = arith::ConstantOp::create(b, b.getF32FloatAttr(1));
+                 results.push_back({place, value});
+                 if (!isOwn)
+                   pass();
+               }
+             for (size_t j = 0; j < results.size(); j += 2)
+               put(ArrayRef(results).slice(j, 2));
+           }
+         });
+}
+
+HalfTile Halves::tileAt(int64_t half, Value block, Value number, bool isLate) {
+  Value inHalf = times(number, blockSteps);
+  Value start = plus(times(block, 2 * half), e.i32(isLate ? half : 0));
+  return {plus(start, inHalf), plus(times(block, half), inHalf)};
+}
