@@ -130,7 +130,10 @@ bool ColumnSplit::arrange(ssm::SumOp sum) {
   Value side = multiply(b, loc, columns);
   if (!arrayType(side).has(over[0]))
     return false;
-  Value product = ssm::MulOp::create(b, loc, multiply(b, loc, both), side);
+  Value matrix = multiply(b, loc, both);
+  if (llvm::any_of(both, [&](Value factor) { return inverses.contains(factor); }))
+    solving.push_back(matrix);
+  Value product = ssm::MulOp::create(b, loc, matrix, side);
   Value result = ssm::SumOp::create(b, loc, product, sum.getOver());
   if (!rest.empty())
     result = ssm::MulOp::create(b, loc, result, multiply(b, loc, rest));

@@ -64,6 +64,7 @@ private:
   void invert(ssm::SolveOp solve);
   std::optional<std::pair<llvm::StringRef, llvm::StringRef>> triangleOf(mlir::Value value);
   bool arrange(ssm::SumOp sum);
+  bool solves(ssm::SumOp sum);
   void gatherScales(ssm::MulOp outer);
   bool fits();
 
@@ -87,6 +88,9 @@ private:
   llvm::DenseMap<mlir::Value, mlir::Value> matrices;
   /// Inverses of triangular systems are triangular: where, as triangleOf says.
   llvm::DenseMap<mlir::Value, std::pair<std::string, std::string>> inverses;
+  /// Matrices of products that were systems, and what stands for them in what is written late.
+  llvm::SmallVector<mlir::Value> solving;
+  llvm::SmallVector<std::pair<mlir::Value, mlir::Value>> lateMatrices;
   llvm::SmallVector<mlir::Attribute> temporaries;
   tile::KernelOp before, core;
   tile::SequenceOp beforeSequence, coreSequence;

@@ -131,6 +131,8 @@ void ColumnSplit::moveLateStores() {
     return;
   IRMapping mapping;
   whole = cast<tile::KernelOp>(OpBuilder(kernel).clone(*kernel, mapping));
+  for (Value matrix : solving)
+    lateMatrices.push_back({matrix, mapping.lookup(matrix)});
   for (auto store : llvm::make_early_inc_range(sequence.getBlock()->getOps<tile::StoreOp>())) {
     // (Each is written once.)
     if (llvm::is_contained(late, store))
@@ -173,6 +175,13 @@ bool ColumnSplit::fits() {
   return true;
 }
 
+/// Whether a sum is a product with the inverse of a system, or what has been made of such a one.
+bool ColumnSplit::solves(ssm::SumOp sum) {
+  auto product = sum.getOperand().getDefiningOp<ssm::MulOp>();
+  return product &&
+         (inverses.contains(product.getLhs()) || llvm::is_contained(solving, product.getLhs()));
+}
+
 bool ColumnSplit::prepare() {
   SmallVector<Attribute> operands(kernel.getOperandsAttr().getValue());
   takeTotals();
@@ -180,13 +189,21 @@ bool ColumnSplit::prepare() {
   kernel.setOperandsAttr(b.getArrayAttr(operands));
   if (!findColumn())
     return false;
-  moveLateStores();
   for (auto solve : llvm::make_early_inc_range(sequence.getBlock()->getOps<ssm::SolveOp>()))
     if (isOfColumns(solve))
       invert(solve);
-  for (auto sum : llvm::make_early_inc_range(sequence.getBlock()->getOps<ssm::SumOp>()))
-    if (isOfColumns(sum) && !arrange(sum))
-      return false;
+  // What systems are multiplied by instead of being solved is the same in what is written late.
+  auto arrangeAll = [&](bool inverses) {
+    for (auto sum : llvm::make_early_inc_range(sequence.getBlock()->getOps<ssm::SumOp>()))
+      if (isOfColumns(sum) && solves(sum) == inverses && !arrange(sum))
+        return false;
+    return true;
+  };
+  if (!arrangeAll(/*inverses=*/true))
+    return false;
+  moveLateStores();
+  if (!arrangeAll(/*inverses=*/false))
+    return false;
   for (auto mul : llvm::make_early_inc_range(sequence.getBlock()->getOps<ssm::MulOp>()))
     if (isOfColumns(mul))
       gatherScales(mul);

@@ -280,6 +280,14 @@ tile::KernelOp ColumnSplit::makeLate() {
     argument.replaceAllUsesWith(tile::LoadOp::create(
         b, old.getLoc(), argument.getType(), prefix + ".start" + std::to_string(index),
         tile::Part::Whole, IntegerAttr(), ArrayAttr(), Value()));
+  // What passed between the other two instead of systems is read again.
+  for (auto [matrix, late] : lateMatrices)
+    if (auto sum = matrices.lookup(matrix).getDefiningOp<ssm::AddOp>()) {
+      IRMapping mapping;
+      for (Value part : sum->getOperands())
+        b.clone(*part.getDefiningOp(), mapping);
+      late.replaceAllUsesWith(b.clone(*sum, mapping)->getResult(0));
+    }
   // (The last states are the second kernel's.)
   carryNothing(old);
   eraseUnused(whole.getBlock());

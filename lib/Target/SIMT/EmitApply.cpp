@@ -8,9 +8,8 @@
 // Off the diagonal, by halves (Halves.h): a level is one product, of the part of the matrix whose
 // rows are of second halves and columns of first ones,
 //
-//   y[t] += L[t] sum over s of A[t, s] b[s] R[s]      L, R: prod of decays from the cut to t, and
-//   from
-//                                                     s + 1 to the cut
+//   y[t] += L[t] sum over s of A[t, s] b[s] R[s]      L, R: prod of decays from the cut to t,
+//                                                     and from s + 1 to the cut
 //
 // Transposed the sum is over t, of A[t, s] b[t] L[t], and R[s] multiplies what comes of it.
 #include "lib/Target/SIMT/Halves.h"
@@ -186,6 +185,7 @@ private:
       add(pairs, yRest);
       add(pairs, y);
     }
+    Value t = plus(own.step, r), inHalves = plus(own.place, r), element = plus(firstKey, c);
     // What is read first, then what is written.
     SmallVector<SmallVector<std::pair<Point, Value>>> runs;
     for (int64_t below : {0, 8})
@@ -194,9 +194,9 @@ private:
         for (int64_t i : {0, 1}) {
           Point at, place;
           for (Point* point : {&at, &place})
-            point->set(key.getName(), {plus(firstKey, c), 8 * j + i});
-          at.set(rows, {plus(own.step, r), below});
-          place.set(rows, {plus(own.place, r), below});
+            point->set(key.getName(), {element, 8 * j + i});
+          at.set(rows, {t, below});
+          place.set(rows, {inHalves, below});
           Value before = e.load(target, at), by = e.load(decays.exact, place);
           run.push_back({at, fma(by, sums[4 * j + below / 4 + i], before)});
         }

@@ -116,8 +116,6 @@ private:
 
   //===-- the diagonal -----------------------------------------------------------------------===//
 
-  //===-- the diagonal -----------------------------------------------------------------------===//
-
   /// Columns of a block that a warp walks with at a time, and parts of a block with so many.
   static constexpr int64_t columnsAtOnce = 4, parts = blockSteps / columnsAtOnce;
 
@@ -321,12 +319,13 @@ private:
     };
     SmallVector<Value> sums =
         e.loop(e.i32(0), e.i32(key.getSize()), e.i32(blockSteps), zeros, body);
+    Value t = plus(tile.down.step, r), s = plus(tile.across.step, c);
     auto put = [&](int64_t g, int64_t j, int64_t right, int64_t down) {
       SmallVector<std::pair<Point, Value>> run;
       for (int64_t i : {0, 1}) {
         Point point;
-        point.set(rows, {plus(tile.down.step, r), down});
-        point.set(columns, {plus(tile.across.step, c), right + i});
+        point.set(rows, {t, down});
+        point.set(columns, {s, right + i});
         run.push_back({point, sums[4 * (columnsOf8 * g + j) + down / 4 + i]});
       }
       e.storeRun(targets[g], run);

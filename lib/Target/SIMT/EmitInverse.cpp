@@ -113,7 +113,9 @@ private:
   Index stepOf(Index number) {
     if (!solve.getReverse())
       return number;
-    return {arith::SubIOp::create(b, e.i32(steps - 1), e.indexValue(number)), 0};
+    if (!number.dynamic)
+      return {Value(), steps - 1 - number.constant};
+    return {arith::SubIOp::create(b, e.i32(steps - 1), number.dynamic), -number.constant};
   }
   /// An element of the system; 0 where there is no such step.
   Value systemAt(Index row, Index column) {
@@ -166,7 +168,10 @@ private:
     auto axisOf = [&](StringRef name) {
       return ssm::AxisAttr::get(b.getContext(), b.getStringAttr(name), b.getI64IntegerAttr(steps));
     };
-    e.deal({axisOf(rows), axisOf(across)}, [&](const Point& point) {
+    // (Of steps that do not exist too: what they are is multiplied by 0.)
+    ssm::AxisAttr axes[] = {axisOf(rows), axisOf(across)};
+    e.dealNumbers(steps * steps, [&](Value number) {
+      Point point = e.pointAt(number, axes);
       auto blockOf = [&](StringRef label) -> Value {
         return arith::DivUIOp::create(b, e.indexValue(*point.find(label)), e.i32(blockSteps));
       };

@@ -47,7 +47,9 @@ void Halves::emitSide(const Side& side, int64_t half) {
   e.deal({axisOf(rows, steps / (2 * half)), axisOf(key.getName(), key.getSize() / 2)},
          [&](const Point& at) {
            Value block = e.indexValue(*at.find(rows));
+           // (One value each: elements of a run lie side by side if these are the same.)
            Value first = times(e.indexValue(*at.find(key.getName())), 2);
+           Value start = times(block, 2 * half), inHalves = times(block, half);
            Value products[2];
            // In the order in which decays add up: what is read first, then the results.
            for (int64_t i = 0; i < half; i += stepsAtOnce) {
@@ -56,11 +58,11 @@ void Halves::emitSide(const Side& side, int64_t half) {
              for (int64_t j = i; j < std::min(i + stepsAtOnce, half); ++j)
                for (int64_t k : {0, 1}) {
                  int64_t t = side.isLate ? j : half - 1 - j;
-                 Index step{times(block, 2 * half), t + (side.isLate ? half : 0)};
+                 Index step{start, t + (side.isLate ? half : 0)};
                  Point element, place;
                  element.set(key.getName(), {first, k});
                  place.set(key.getName(), {first, k});
-                 place.set(rows, {times(block, half), t});
+                 place.set(rows, {inHalves, t});
                  Value& product = products[k];
                  auto pass = [&] { product = mul(product, atStep(decay, element, step)); };
                  bool isOwn = side.isLate && !side.isStrict;

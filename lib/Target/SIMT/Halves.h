@@ -7,8 +7,7 @@
 // for each level of halves, and pair by pair inside blocks of `blockSteps`. (Blocks of half as
 // many, with a level more, were slower: half of the pairs take less time than another level's
 // sides.)
-#ifndef SSMC_LIB_TARGET_SIMT_HALVES_H
-#define SSMC_LIB_TARGET_SIMT_HALVES_H
+#pragma once
 
 #include "lib/Target/SIMT/Emitter.h"
 
@@ -64,5 +63,3 @@ protected:
 };
 
 } // namespace ssmc::simt
-
-#endif // SSMC_LIB_TARGET_SIMT_HALVES_H

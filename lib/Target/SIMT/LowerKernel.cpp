@@ -478,6 +478,14 @@ static constexpr int64_t mostCached = 8000, fewCached = 1600;
 
 FailureOr<KernelInfo> simt::lowerKernel(tile::KernelOp kernel, const Machine& machine,
                                         const Limits& limits) {
+  WalkResult walked = kernel->walk([&](Operation* op) {
+    if (!isa<ssm::GramOp, ssm::ApplyOp, ssm::SolveOp>(op) || lowersSteps(op, machine.hasPairs()))
+      return WalkResult::advance();
+    op->emitOpError("is to be expanded before it is lowered to threads");
+    return WalkResult::interrupt();
+  });
+  if (walked.wasInterrupted())
+    return failure();
   llvm::DenseSet<int> inWorkspace;
   bool isShared = llvm::all_of(kernel.getBlock()->getOps<tile::SequenceOp>(),
                                [](tile::SequenceOp op) { return op.getInits().empty(); });

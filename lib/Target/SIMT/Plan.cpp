@@ -41,6 +41,8 @@ struct BlockPlan {
       if (!live.contains(user) || user->getNumResults() != 1 || isReduction(user) ||
           isa<ssm::FoldOp, tile::SequenceOp>(user))
         continue;
+      if (isa<ssm::ApplyOp>(user))
+        return true; // (By blocks and by halves.)
       ssm::ArrayType result = arrayType(user->getResult(0));
       for (ssm::AxisAttr axis : result.getAxes())
         if (!isa<ssm::RelabelOp, ssm::FlattenOp, ssm::UnflattenOp>(user) &&
@@ -307,6 +309,22 @@ struct BlockPlan {
       delay();
   }
 
+  /// Grams of the same keys, which decay alike, of one stage are one walk.
+  SmallVector<ssm::GramOp> alikeInStage(ssm::GramOp gram) {
+    SmallVector<ssm::GramOp> alike;
+    for (Operation* op : ordered)
+      if (auto other = dyn_cast<ssm::GramOp>(op);
+          other && stages[op] == stages[gram] && other.getB() == gram.getB() &&
+          other.getDecay() == gram.getDecay() && other.getOver() == gram.getOver() &&
+          other.getRows() == gram.getRows() && other.getColumns() == gram.getColumns())
+        alike.push_back(other);
+    return alike;
+  }
+  bool isOneOfGrams(Operation* op) {
+    auto gram = dyn_cast<ssm::GramOp>(op);
+    return gram && alikeInStage(gram).size() > 1;
+  }
+
   //===-- later, where that keeps memory free ------------------------------------------------===//
 
   /// What is computed in a stage: an op that is kept or stores, or a copy for products.
@@ -383,8 +401,9 @@ struct BlockPlan {
     llvm::stable_sort(byStage, [&](Item* x, Item* y) { return stageOf(*x) > stageOf(*y); });
     for (Item* item : byStage) {
       // (What is computed together stays so.)
-      if (item->op ? isa<tile::StoreOp>(item->op) || joints.contains(item->op)
-                   : jointCopies.contains(item->copied))
+      if (item->op
+              ? isa<tile::StoreOp>(item->op) || joints.contains(item->op) || isOneOfGrams(item->op)
+              : jointCopies.contains(item->copied))
         continue;
       int64_t first = firstRead(*item);
       if (first == INT64_MAX || first - 1 <= stageOf(*item))
@@ -519,17 +538,6 @@ void KernelEmitter::emitBlock(Block* block, ArrayRef<Result> carried, ArrayRef<R
   }
   auto savedOperands = operands;
 
-  // Grams of the same keys, which decay alike, are one walk.
-  auto alikeInStage = [&](ssm::GramOp gram, int64_t stage) {
-    SmallVector<ssm::GramOp> alike;
-    for (Operation* op : plan.ordered)
-      if (auto other = dyn_cast<ssm::GramOp>(op);
-          other && plan.stages[op] == stage && other.getB() == gram.getB() &&
-          other.getDecay() == gram.getDecay() && other.getOver() == gram.getOver() &&
-          other.getRows() == gram.getRows() && other.getColumns() == gram.getColumns())
-        alike.push_back(other);
-    return alike;
-  };
   llvm::DenseMap<size_t, Buffer> computed;
   llvm::DenseMap<Operation*, Buffer> partsOf;
   // What a stage loads is asked for first.
@@ -577,7 +585,7 @@ void KernelEmitter::emitBlock(Block* block, ArrayRef<Result> carried, ArrayRef<R
         emitFold(fold);
       } else if (auto gram = dyn_cast<ssm::GramOp>(op)) {
         if (!buffers.contains(gram.getResult())) {
-          SmallVector<ssm::GramOp> alike = alikeInStage(gram, stage);
+          SmallVector<ssm::GramOp> alike = plan.alikeInStage(gram);
           emitGrams(alike);
         }
       } else if (auto apply = dyn_cast<ssm::ApplyOp>(op)) {
