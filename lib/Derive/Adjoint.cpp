@@ -13,6 +13,7 @@
 // outputs are operands, those of operands outputs. The state `d:S` starts as the cotangent of the
 // final S and ends as the gradient of the initial S; a param's gradient is summed over the steps in
 // a state too, which starts at zero. See FORMS in docs/architecture.md.
+#include "MergeScans.h"
 #include "PullBack.h"
 #include "ssmc/Derive/Passes.h"
 
@@ -333,6 +334,9 @@ LogicalResult Adjoint::run() {
   for (chunkNumber = chunks.size(); chunkNumber-- > 0;)
     if (failed(reverse(chunks[chunkNumber])))
       return failure();
+  eraseDead(fresh);
+  for (ChunkOp chunk : fresh.getBlock()->getOps<ChunkOp>())
+    mergeScans(*chunk.getBlock());
   eraseDead(fresh);
 
   // Forward chunks, as far as what they hand on is read: a later one may need an earlier one.

@@ -278,12 +278,40 @@ static int64_t packPlaces(ArrayRef<Place*> places) {
   return total;
 }
 
-bool KernelEmitter::pack(llvm::DenseSet<int>& moved) {
-  SmallVector<Place*> near, far;
+int KernelEmitter::largestWhereMostIs(const llvm::DenseSet<int>& away) {
+  auto isNear = [&](size_t id) { return !away.contains(id); };
+  int64_t worst = 0, most = 0;
+  for (auto [id, place] : llvm::enumerate(places)) {
+    int64_t sum = 0;
+    for (auto [other, another] : llvm::enumerate(places))
+      if (isNear(id) && isNear(other) && another.first <= place.first &&
+          place.first <= another.last)
+        sum += another.bytes;
+    if (sum > most) {
+      most = sum;
+      worst = place.first;
+    }
+  }
+  // Sides of products are read many times over, and from the block's memory alone by tiles: last.
+  int largest = -1;
+  auto weight = [&](int id) { return std::pair(!places[id].isSide, places[id].bytes); };
   for (auto [id, place] : llvm::enumerate(places))
-    (inWorkspace.contains(id) ? far : near).push_back(&place);
-  info.sharedBytes = packPlaces(near);
-  info.workspaceBytes = packPlaces(far);
+    if (isNear(id) && place.first <= worst && worst <= place.last && place.bytes >= 1024 &&
+        (largest < 0 || weight(id) > weight(largest)))
+      largest = id;
+  return largest;
+}
+
+bool KernelEmitter::pack(llvm::DenseSet<int>& moved) {
+  auto bytesOf = [&](const llvm::DenseSet<int>& away, bool isAway) {
+    SmallVector<Place*> some;
+    for (auto [id, place] : llvm::enumerate(places))
+      if (away.contains(id) == isAway)
+        some.push_back(&place);
+    return packPlaces(some);
+  };
+  info.sharedBytes = bytesOf(inWorkspace, false);
+  info.workspaceBytes = bytesOf(inWorkspace, true);
   auto patch = [&](Operation* constant, int64_t value) {
     auto op = cast<arith::ConstantOp>(constant);
     op.setValueAttr(b.getIntegerAttr(op.getType(), value));
@@ -294,26 +322,14 @@ bool KernelEmitter::pack(llvm::DenseSet<int>& moved) {
     patch(workspaceBytes, info.workspaceBytes);
   if (info.sharedBytes <= limits.sharedBytes)
     return true;
-  // The largest place of those that are in use when most is.
-  int64_t worst = 0, most = 0;
-  for (Place* place : near) {
-    int64_t sum = 0;
-    for (Place* other : near)
-      if (other->first <= place->first && place->first <= other->last)
-        sum += other->bytes;
-    if (sum > most) {
-      most = sum;
-      worst = place->first;
-    }
-  }
-  // Sides of products are read many times over, and from the block's memory alone by tiles: last.
-  int largest = -1;
-  auto weight = [&](int id) { return std::pair(!places[id].isSide, places[id].bytes); };
-  for (auto [id, place] : llvm::enumerate(places))
-    if (!inWorkspace.contains(id) && place.first <= worst && worst <= place.last &&
-        place.bytes >= 1024 && (largest < 0 || weight(id) > weight(largest)))
-      largest = id;
-  if (largest >= 0)
+  // One by one, until the others fit.
+  llvm::DenseSet<int> away = inWorkspace;
+  for (int64_t bytes = info.sharedBytes; bytes > limits.sharedBytes; bytes = bytesOf(away, false)) {
+    int largest = largestWhereMostIs(away);
+    if (largest < 0)
+      break;
+    away.insert(largest);
     moved.insert(largest);
+  }
   return false;
 }

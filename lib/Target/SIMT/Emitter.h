@@ -287,6 +287,9 @@ private:
   Value vectorOf(ArrayRef<Value> elements);
   /// A place for a value, with the labels of `order` last; kept as `storage`, if given.
   Buffer makeBuffer(ssm::ArrayType type, ArrayRef<StringRef> order = {}, Type storage = {});
+  /// The largest of the places in use when most is, of those that are not away; -1 if all are
+  /// small.
+  int largestWhereMostIs(const llvm::DenseSet<int>& away);
   /// A place for a matrix of bf16 in panels, the last of `order` along their rows.
   Buffer makePanels(ssm::ArrayType type, ArrayRef<StringRef> order);
   void touch(const Buffer& buffer);

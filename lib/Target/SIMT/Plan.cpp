@@ -540,10 +540,14 @@ void KernelEmitter::emitBlock(Block* block, ArrayRef<Result> carried, ArrayRef<R
 
   llvm::DenseMap<size_t, Buffer> computed;
   llvm::DenseMap<Operation*, Buffer> partsOf;
-  // What a stage loads is asked for first.
-  llvm::stable_sort(plan.ordered, [](Operation* x, Operation* y) {
-    return isa<tile::LoadOp>(x) && !isa<tile::LoadOp>(y);
-  });
+  // What a stage loads is asked for first. Where a block has the processor's memory for itself,
+  // what threads meet in comes before all else, whose places are not in use meanwhile then.
+  auto turnOf = [&](Operation* op) {
+    bool meets = isa<ssm::GramOp, ssm::ApplyOp, ssm::SolveOp>(op);
+    return isa<tile::LoadOp>(op) ? 0 : meets && ownsProcessor ? 1 : 2;
+  };
+  llvm::stable_sort(plan.ordered,
+                    [&](Operation* x, Operation* y) { return turnOf(x) < turnOf(y); });
   for (int64_t stage = 1; stage <= last; ++stage) {
     SmallVector<std::pair<Value, Buffer>> made;
     SmallVector<std::pair<std::pair<void*, bool>, Buffer>> copiesMade;
