@@ -86,12 +86,21 @@ std::optional<std::string> ssmc::cuda::assemble(const std::string& ptx, const Ta
     }
   }
   std::string arch = "-arch=" + target.arch;
-  llvm::SmallVector<llvm::StringRef> arguments = {assembler, "-v", arch, "-o", output, input};
-  std::optional<llvm::StringRef> redirects[] = {llvm::StringRef(""), report.str(), report.str()};
-  int status =
-      llvm::sys::ExecuteAndWait(assembler, arguments, std::nullopt, redirects, 0, 0, &error);
-  auto said = llvm::MemoryBuffer::getFile(report, /*IsText=*/true);
-  std::string text = said ? (*said)->getBuffer().str() : "";
+  std::string text;
+  auto run = [&](llvm::ArrayRef<llvm::StringRef> more) {
+    llvm::SmallVector<llvm::StringRef> arguments = {assembler, "-v", arch, "-o", output, input};
+    arguments.append(more.begin(), more.end());
+    std::optional<llvm::StringRef> redirects[] = {llvm::StringRef(""), report.str(), report.str()};
+    int status =
+        llvm::sys::ExecuteAndWait(assembler, arguments, std::nullopt, redirects, 0, 0, &error);
+    auto said = llvm::MemoryBuffer::getFile(report, /*IsText=*/true);
+    text = said ? (*said)->getBuffer().str() : "";
+    return status;
+  };
+  // Kernels side by side. (Before CUDA 12.1 there is no such option.)
+  int status = run({"--split-compile=0"});
+  if (status != 0 && llvm::StringRef(text).contains("Unknown option"))
+    status = run({});
   if (status != 0) {
     error = "ptxas failed: " + (text.empty() ? error : text);
     return std::nullopt;
