@@ -15,11 +15,14 @@
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "mlir/Transforms/Passes.h"
+#include "llvm/Bitcode/BitcodeReader.h"
+#include "llvm/Bitcode/BitcodeWriter.h"
 #include "llvm/IR/InstrTypes.h"
 #include "llvm/IR/Instructions.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/MC/TargetRegistry.h"
+#include "llvm/Support/Parallel.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 
@@ -315,6 +318,66 @@ static void describe(llvm::raw_ostream& os, StringRef comment, ArrayRef<simt::Ke
        << !info.aligned.empty() << '\n';
 }
 
+/// A module's functions, optimised, as PTX.
+static bool emitModule(llvm::Module& module, const TargetSpec& target, std::string& text,
+                       std::string& error) {
+  std::unique_ptr<llvm::TargetMachine> machine = makeMachine(target, error);
+  if (!machine)
+    return false;
+  ssmc::target::optimise(module, *machine, /*unrollsLoops=*/true);
+  llvm::SmallVector<char, 0> buffer;
+  llvm::raw_svector_ostream stream(buffer);
+  llvm::legacy::PassManager emit;
+  if (machine->addPassesToEmitFile(emit, stream, nullptr, llvm::CodeGenFileType::AssemblyFile)) {
+    error = "this target cannot emit PTX";
+    return false;
+  }
+  emit.run(module);
+  text.assign(buffer.begin(), buffer.end());
+  return true;
+}
+
+/// The functions of kernels, side by side: each in a module and a context of its own. Their texts
+/// follow each other below one head; that they share one piece of memory is said in it.
+static bool emitKernels(llvm::Module& module, ArrayRef<simt::KernelInfo> kernels,
+                        const TargetSpec& target, llvm::raw_ostream& os, std::string& error) {
+  // (Tables that functions read would have to be said once for all of them.)
+  if (kernels.size() == 1 || module.global_size() > 1) {
+    std::string text;
+    bool isDone = emitModule(module, target, text, error);
+    os << text;
+    return isDone;
+  }
+  llvm::SmallVector<char, 0> bitcode;
+  llvm::raw_svector_ostream stream(bitcode);
+  llvm::WriteBitcodeToFile(module, stream);
+  llvm::MemoryBufferRef reference(StringRef(bitcode.data(), bitcode.size()), "kernels");
+  std::vector<std::string> texts(kernels.size()), errors(kernels.size());
+  llvm::parallelFor(0, kernels.size(), [&](size_t number) {
+    llvm::LLVMContext context;
+    llvm::Expected<std::unique_ptr<llvm::Module>> own = llvm::parseBitcodeFile(reference, context);
+    if (!own) {
+      errors[number] = llvm::toString(own.takeError());
+      return;
+    }
+    for (const simt::KernelInfo& other : kernels)
+      if (other.name != kernels[number].name)
+        (*own)->getFunction(other.name)->eraseFromParent();
+    emitModule(**own, target, texts[number], errors[number]);
+  });
+  for (auto [number, text] : llvm::enumerate(texts)) {
+    if (!errors[number].empty()) {
+      error = errors[number];
+      return false;
+    }
+    // Up to its first function each text says the same.
+    StringRef body = text;
+    size_t first = body.find(".visible .entry");
+    os << (number == 0 ? body : body.drop_front(std::min(first, body.size())));
+  }
+  return true;
+}
+
 std::optional<std::vector<simt::KernelInfo>> cuda::plan(ModuleOp module, const TargetSpec& target,
                                                         int64_t items) {
   MLIRContext* context = module.getContext();
@@ -389,21 +452,14 @@ std::optional<Image> cuda::compile(ModuleOp module, const TargetSpec& target, in
       function->addFnAttr("nvvm.minctasm", std::to_string(info.residentBlocks));
     function->addFnAttr(llvm::Attribute::NoUnwind);
   }
-  ssmc::target::optimise(*translated, *machine, /*unrollsLoops=*/true);
 
-  llvm::SmallVector<char, 0> buffer;
-  llvm::raw_svector_ostream stream(buffer);
+  llvm::raw_string_ostream stream(image.code);
   describe(stream, llvmText ? ";" : "//", image.kernels);
   if (llvmText) {
+    ssmc::target::optimise(*translated, *machine, /*unrollsLoops=*/true);
     translated->print(stream, nullptr);
-  } else {
-    llvm::legacy::PassManager emit;
-    if (machine->addPassesToEmitFile(emit, stream, nullptr, llvm::CodeGenFileType::AssemblyFile)) {
-      error = "this target cannot emit PTX";
-      return std::nullopt;
-    }
-    emit.run(*translated);
+    return image;
   }
-  image.code.assign(buffer.begin(), buffer.end());
-  return image;
+  return emitKernels(*translated, image.kernels, target, stream, error) ? std::optional(image)
+                                                                        : std::nullopt;
 }
