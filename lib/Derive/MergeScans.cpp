@@ -24,24 +24,26 @@ struct Summand {
   ShiftOp shift; ///< of the scan, where there is one
 };
 
-/// The ops of a tree of additions, and its terms.
-struct Addition {
-  SmallVector<Operation*> ops;
-  SmallVector<Summand> terms;
-};
-
 } // namespace
 
-static void collectSummands(Value value, bool isNegative, bool isRoot, Type type, Addition& sum) {
+using Summands = SmallVector<Summand>;
+
+/// The terms of a tree of additions.
+static void collectSummands(Value value, bool isNegative, bool isRoot, Type type, Summands& sum) {
   Operation* op = value.getDefiningOp();
   bool isInside = op && value.getType() == type && (isRoot || value.hasOneUse());
   if (isInside && isa<AddOp, SubOp>(op)) {
-    sum.ops.push_back(op);
     collectSummands(op->getOperand(0), isNegative, false, type, sum);
     collectSummands(op->getOperand(1), isNegative != isa<SubOp>(op), false, type, sum);
     return;
   }
-  sum.terms.push_back({value, isNegative, {}, {}});
+  sum.push_back({value, isNegative, {}, {}});
+}
+
+/// Terms that are not negative first, so that none is negated alone.
+static void putPositiveFirst(Summands& sum) {
+  llvm::stable_sort(
+      sum, [](const Summand& x, const Summand& y) { return !x.isNegative && y.isNegative; });
 }
 
 /// Finds the scan that a term is.
@@ -77,25 +79,22 @@ static Value addSummand(OpBuilder& b, Location loc, Value sum, Value term, bool 
 
 static void mergeScansOf(Operation* root) {
   auto type = cast<ArrayType>(root->getResult(0).getType());
-  Addition sum;
+  Summands sum, kept;
   collectSummands(root->getResult(0), false, /*isRoot=*/true, type, sum);
-  for (Summand& term : sum.terms)
+  for (Summand& term : sum)
     findScan(term, type);
-  // Terms that are not negative first, so that none is negated alone.
-  llvm::stable_sort(
-      sum.terms, [](const Summand& x, const Summand& y) { return !x.isNegative && y.isNegative; });
+  putPositiveFirst(sum);
   bool isAny = false;
   OpBuilder b(root);
   Location loc = root->getLoc();
-  SmallVector<Summand> kept;
-  for (size_t i = 0; i < sum.terms.size(); ++i) {
-    Summand& first = sum.terms[i];
+  for (size_t i = 0; i < sum.size(); ++i) {
+    Summand& first = sum[i];
     if (!first.value)
       continue; // Merged with an earlier one.
     SmallVector<Summand*> alike = {&first};
-    for (size_t j = i + 1; first.scan && j < sum.terms.size(); ++j)
-      if (sum.terms[j].scan && areOfOneDecay(first.scan, sum.terms[j].scan))
-        alike.push_back(&sum.terms[j]);
+    for (size_t j = i + 1; first.scan && j < sum.size(); ++j)
+      if (sum[j].scan && areOfOneDecay(first.scan, sum[j].scan))
+        alike.push_back(&sum[j]);
     if (alike.size() < 2) {
       kept.push_back(first);
       continue;
@@ -120,8 +119,7 @@ static void mergeScansOf(Operation* root) {
   }
   if (!isAny)
     return;
-  llvm::stable_sort(
-      kept, [](const Summand& x, const Summand& y) { return !x.isNegative && y.isNegative; });
+  putPositiveFirst(kept);
   Value result;
   for (const Summand& term : kept)
     result = addSummand(b, loc, result, term.value, term.isNegative);

@@ -70,8 +70,7 @@ Value ColumnEmitter::signalOf(Value slot, Signal signal) {
 }
 
 void ColumnEmitter::makeSignals() {
-  auto axis = ssm::AxisAttr::get(b.getContext(), b.getStringAttr("signals"),
-                                 b.getI64IntegerAttr(2 * signalsOfSlot * slots));
+  ssm::AxisAttr axis = axisOf(b, "signals", 2 * signalsOfSlot * slots);
   signals = e.makeBuffer(ssm::ArrayType::get(b.getContext(), {axis}, b.getF32Type()));
   Value isFirst = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, e.thread, e.i32(0));
   e.when(isFirst, [&] {

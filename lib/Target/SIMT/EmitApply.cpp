@@ -19,10 +19,6 @@ using namespace ssmc;
 using namespace ssmc::simt;
 
 bool simt::lowersApply(ssm::ApplyOp apply) {
-  auto kernel = apply->getParentOfType<tile::KernelOp>();
-  std::optional<Type> factors = kernel ? kernel.getFactorType() : std::nullopt;
-  if (!factors || !factors->isBF16())
-    return false;
   ssm::ArrayType matrix = arrayType(apply.getMatrix()), decay = arrayType(apply.getDecay());
   StringRef rows = apply.getRows();
   if (matrix.getRank() != 2 || !matrix.has(rows) || !matrix.has(apply.getColumns()) ||
@@ -31,8 +27,7 @@ bool simt::lowersApply(ssm::ApplyOp apply) {
       arrayType(apply.getB()).getAxes() != decay.getAxes())
     return false;
   int64_t steps = decay.find(rows).getSize();
-  return steps % blockSteps == 0 && llvm::isPowerOf2_64(steps) &&
-         countOf(decay.getAxes()) / steps % 16 == 0;
+  return countOf(decay.getAxes()) / steps % 16 == 0 && takesBlocks(apply, steps);
 }
 
 namespace ssmc::simt {
@@ -81,7 +76,7 @@ private:
   }
 
   void emitDiagonal() {
-    e.deal({axisOf(rows, steps / blockSteps), key}, [&](const Point& at) {
+    e.deal({axisOf(b, rows, steps / blockSteps), key}, [&](const Point& at) {
       Value block = times(e.indexValue(*at.find(rows)), blockSteps);
       Point element;
       element.set(key.getName(), *at.find(key.getName()));
@@ -138,12 +133,7 @@ private:
     Value warp = arith::DivUIOp::create(b, e.thread, e.i32(32));
     e.loop(warp, e.i32(steps / (2 * half) * along * groups), e.i32(e.limits.threads / 32), {},
            [&](Value task, ValueRange) {
-             auto split = [&](int64_t by) {
-               Value rest = arith::RemUIOp::create(b, task, e.i32(by));
-               task = arith::DivUIOp::create(b, task, e.i32(by));
-               return rest;
-             };
-             Value firstKey = times(split(groups), 16), number = split(along);
+             Value firstKey = times(split(task, groups), 16), number = split(task, along);
              emitTile(half, task, number, firstKey);
              return SmallVector<Value>();
            });

@@ -414,8 +414,7 @@ void ColumnEmitter::planRows(int64_t room) {
   if (!e.machine.hasTileStores() || !bytes || bytes > room)
     return;
   rowBytes = most * bytesOfRow;
-  auto axis =
-      ssm::AxisAttr::get(b.getContext(), b.getStringAttr("rows"), b.getI64IntegerAttr(bytes / 4));
+  ssm::AxisAttr axis = axisOf(b, "rows", bytes / 4);
   rows = e.makeBuffer(ssm::ArrayType::get(b.getContext(), {axis}, b.getF32Type()));
 }
 

@@ -26,10 +26,8 @@ using namespace ssmc;
 using namespace ssmc::simt;
 
 bool simt::lowersGram(ssm::GramOp gram) {
-  auto kernel = gram->getParentOfType<tile::KernelOp>();
-  std::optional<Type> factors = kernel ? kernel.getFactorType() : std::nullopt;
   SmallVector<StringRef> over = ssm::strings(gram.getOver());
-  if (!factors || !factors->isBF16() || over.size() != 1)
+  if (over.size() != 1)
     return false;
   ssm::ArrayType decay = arrayType(gram.getDecay());
   if (!decay.has(over.front()))
@@ -41,7 +39,7 @@ bool simt::lowersGram(ssm::GramOp gram) {
       return false;
   }
   int64_t keys = decay.find(over.front()).getSize(), steps = decay.find(gram.getRows()).getSize();
-  return keys % 16 == 0 && steps % blockSteps == 0 && llvm::isPowerOf2_64(steps);
+  return keys % 16 == 0 && takesBlocks(gram, steps);
 }
 
 static constexpr int64_t lanes = 32; ///< of a warp
@@ -226,7 +224,7 @@ private:
 
   /// In the rows of the diagonal's blocks that no warp writes, and in the blocks above.
   void emitZeros() {
-    e.deal({axisOf(rows, steps), axisOf(columns, steps)}, [&](const Point& point) {
+    e.deal({axisOf(b, rows, steps), axisOf(b, columns, steps)}, [&](const Point& point) {
       Value t = e.indexValue(*point.find(rows)), s = e.indexValue(*point.find(columns));
       Value start = times(arith::DivUIOp::create(b, s, e.i32(columnsAtOnce)), columnsAtOnce);
       e.when(arith::CmpIOp::create(b, arith::CmpIPredicate::ult, t, start), [&] {
@@ -235,8 +233,6 @@ private:
       });
     });
   }
-
-  Value equal(Value x, Value y) { return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, x, y); }
 
   //===-- off the diagonal -------------------------------------------------------------------===//
 
@@ -252,14 +248,8 @@ private:
     int64_t parts = !isWhole && 2 * tiles <= warps ? 2 : 1;
     int64_t shares = !isWhole && tiles * parts * all <= warps ? all : 1;
     e.loop(warp, e.i32(tiles * parts * shares), e.i32(warps), {}, [&](Value task, ValueRange) {
-      auto split = [&](int64_t by) -> Value {
-        if (by == 1)
-          return e.i32(0);
-        Value rest = arith::RemUIOp::create(b, task, e.i32(by));
-        task = arith::DivUIOp::create(b, task, e.i32(by));
-        return rest;
-      };
-      Value share = split(shares), part = split(parts), right = split(along), down = split(along);
+      Value share = split(task, shares), part = split(task, parts);
+      Value right = split(task, along), down = split(task, along);
       Tile tile{tileAt(half, task, down, /*isLate=*/true),
                 tileAt(half, task, right, /*isLate=*/false)};
       if (isWhole)

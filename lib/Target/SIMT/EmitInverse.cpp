@@ -12,10 +12,7 @@
 //
 // (Blocks merged by products: Yang et al., parallelizing linear transformers with the delta rule,
 // 2024, and what has been done since for chunks of 64 steps.)
-#include "lib/Target/SIMT/Emitter.h"
-
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "lib/Target/SIMT/Halves.h"
 
 using namespace mlir;
 using namespace ssmc;
@@ -49,48 +46,44 @@ static StringRef columnsOfIdentity(Value value, StringRef rows) {
 }
 
 bool simt::lowersInverse(ssm::SolveOp solve) {
-  auto kernel = solve->getParentOfType<tile::KernelOp>();
-  std::optional<Type> factors = kernel ? kernel.getFactorType() : std::nullopt;
-  if (!factors || !factors->isBF16() || solve.getRight().size() != 1)
+  if (solve.getRight().size() != 1)
     return false;
   StringRef rows = solve.getRows();
   ssm::ArrayType matrix = arrayType(solve.getLower().front());
   if (!matrix.isReal() || matrix.getRank() != 2 || !matrix.has(rows) ||
       !matrix.has(solve.getColumns()) || columnsOfIdentity(solve.getRight().front(), rows).empty())
     return false;
-  int64_t steps = matrix.find(rows).getSize();
-  return steps % blockSteps == 0 && llvm::isPowerOf2_64(steps);
+  return takesBlocks(solve, matrix.find(rows).getSize());
 }
 
 namespace ssmc::simt {
 
-class InverseEmitter {
+class InverseEmitter : OverSteps {
 public:
   InverseEmitter(KernelEmitter& e, ssm::SolveOp solve)
-      : e(e), b(e.b), solve(solve), rows(solve.getRows()), columns(solve.getColumns()),
+      : OverSteps(e, solve.getRows(),
+                  arrayType(solve.getResult(0)).find(solve.getRows()).getSize()),
+        solve(solve), columns(solve.getColumns()),
         across(columnsOfIdentity(solve.getRight().front(), rows)) {
     target = e.makeBuffer(arrayType(solve.getResult(0)), {rows, across});
-    steps = arrayType(solve.getResult(0)).find(rows).getSize();
-    zero = arith::ConstantOp::create(b, b.getF32FloatAttr(0));
     one = arith::ConstantOp::create(b, b.getF32FloatAttr(1));
-    int64_t tasks = llvm::divideCeil(steps, 2 * blockSteps);
-    Value number = e.numberAmong(32 * tasks);
+    pairs = llvm::divideCeil(steps, 2 * blockSteps);
+    Value number = e.numberAmong(32 * pairs);
     lane = arith::RemUIOp::create(b, number, e.i32(32));
     warp = arith::DivUIOp::create(b, number, e.i32(32));
     warps = e.limits.threads / 32;
   }
 
   void emit() {
-    e.loop(warp, e.i32(llvm::divideCeil(steps, 2 * blockSteps)), e.i32(warps), {},
-           [&](Value task, ValueRange) {
-             emitDiagonal(task);
-             // What a pair of blocks becomes is made of nothing but these two.
-             if (steps > blockSteps) {
-               e.machine.meetWarp(b);
-               merge(blockSteps, task, Value());
-             }
-             return SmallVector<Value>();
-           });
+    e.loop(warp, e.i32(pairs), e.i32(warps), {}, [&](Value task, ValueRange) {
+      emitDiagonal(task);
+      // What a pair of blocks becomes is made of nothing but these two.
+      if (steps > blockSteps) {
+        e.machine.meetWarp(b);
+        merge(blockSteps, task, Value());
+      }
+      return SmallVector<Value>();
+    });
     emitZeros();
     for (int64_t half = 2 * blockSteps; half < steps; half *= 2) {
       e.barrier();
@@ -106,9 +99,6 @@ public:
   }
 
 private:
-  Value times(Value x, int64_t y) { return arith::MulIOp::create(b, x, e.i32(y)); }
-  Value plus(Value x, Value y) { return arith::AddIOp::create(b, x, y); }
-
   /// The step of a number, counted from the last one where that is solved first.
   Index stepOf(Index number) {
     if (!solve.getReverse())
@@ -124,12 +114,7 @@ private:
     point.set(rows, late);
     point.set(columns, early);
     Value element = e.evaluate(solve.getLower().front(), point);
-    if (!e.isPartial(rows))
-      return element;
-    Value exists = arith::CmpIOp::create(b, arith::CmpIPredicate::slt,
-                                         e.indexValue(solve.getReverse() ? early : late),
-                                         e.partialExtents[rows]);
-    return arith::SelectOp::create(b, exists, element, zero);
+    return ifThere(element, solve.getReverse() ? early : late);
   }
   Point placeOf(Index row, Index column) {
     Point point;
@@ -146,7 +131,7 @@ private:
     Value first = isAlone ? e.i32(0) : times(block, blockSteps);
     SmallVector<Value> known;
     for (int64_t i = 0; i < blockSteps; ++i) {
-      Value isOwn = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, column, e.i32(i));
+      Value isOwn = equal(column, e.i32(i));
       Value sum = arith::SelectOp::create(b, isOwn, one, zero);
       for (int64_t j = 0; j < i; ++j)
         sum = LLVM::FMAOp::create(b, systemAt({first, i}, {first, j}), known[j], sum);
@@ -158,18 +143,15 @@ private:
     };
     if (!isAlone)
       return write();
-    e.when(arith::CmpIOp::create(b, arith::CmpIPredicate::eq, block, e.i32(0)), write);
+    e.when(equal(block, e.i32(0)), write);
   }
 
   /// In the blocks of sixteen steps above the diagonal.
   void emitZeros() {
     if (steps == blockSteps)
       return;
-    auto axisOf = [&](StringRef name) {
-      return ssm::AxisAttr::get(b.getContext(), b.getStringAttr(name), b.getI64IntegerAttr(steps));
-    };
     // (Of steps that do not exist too: what they are is multiplied by 0.)
-    ssm::AxisAttr axes[] = {axisOf(rows), axisOf(across)};
+    ssm::AxisAttr axes[] = {axisOf(b, rows, steps), axisOf(b, across, steps)};
     e.dealNumbers(steps * steps, [&](Value number) {
       Point point = e.pointAt(number, axes);
       auto blockOf = [&](StringRef label) -> Value {
@@ -246,13 +228,12 @@ private:
                   results[n][own / 4 + i]);
   }
 
-  KernelEmitter& e;
-  ImplicitLocOpBuilder& b;
   ssm::SolveOp solve;
-  StringRef rows, columns, across;
-  int64_t steps = 0, warps = 0;
+  StringRef columns, across;
+  int64_t pairs = 0; ///< of blocks on the diagonal
+  int64_t warps = 0;
   Buffer target;
-  Value zero, one, lane, warp;
+  Value one, lane, warp;
 };
 
 } // namespace ssmc::simt

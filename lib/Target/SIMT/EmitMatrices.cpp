@@ -188,12 +188,9 @@ bool KernelEmitter::emitMatrices(Value root, ArrayRef<Operation*> sums,
   SmallVector<Buffer> scratch;
   if (!isStored)
     for (size_t i = 0; i < sums.size(); ++i) {
-      auto axis = [&](StringRef label, int64_t size) {
-        return ssm::AxisAttr::get(b.getContext(), b.getStringAttr(label),
-                                  b.getI64IntegerAttr(size));
-      };
       auto type = ssm::ArrayType::get(
-          b.getContext(), {axis(outer, std::min(tasks, warps) * outerSize), axis(inner, innerSize)},
+          b.getContext(),
+          {axisOf(b, outer, std::min(tasks, warps) * outerSize), axisOf(b, inner, innerSize)},
           b.getF32Type());
       scratch.push_back(makeBuffer(type, {outer, inner}));
       places[scratch.back().id].isSide = true;

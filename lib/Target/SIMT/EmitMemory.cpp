@@ -278,40 +278,45 @@ static int64_t packPlaces(ArrayRef<Place*> places) {
   return total;
 }
 
-int KernelEmitter::largestWhereMostIs(const llvm::DenseSet<int>& away) {
-  auto isNear = [&](size_t id) { return !away.contains(id); };
+int KernelEmitter::largestWhereMostIs(const llvm::DenseSet<int>& moved) {
+  SmallVector<int> near;
+  for (int id = 0; id < int(places.size()); ++id)
+    if (!moved.contains(id))
+      near.push_back(id);
+  auto isInUse = [&](int id, int64_t when) {
+    return places[id].first <= when && when <= places[id].last;
+  };
   int64_t worst = 0, most = 0;
-  for (auto [id, place] : llvm::enumerate(places)) {
+  for (int id : near) {
     int64_t sum = 0;
-    for (auto [other, another] : llvm::enumerate(places))
-      if (isNear(id) && isNear(other) && another.first <= place.first &&
-          place.first <= another.last)
-        sum += another.bytes;
+    for (int other : near)
+      sum += isInUse(other, places[id].first) ? places[other].bytes : 0;
     if (sum > most) {
       most = sum;
-      worst = place.first;
+      worst = places[id].first;
     }
   }
   // Sides of products are read many times over, and from the block's memory alone by tiles: last.
   int largest = -1;
   auto weight = [&](int id) { return std::pair(!places[id].isSide, places[id].bytes); };
-  for (auto [id, place] : llvm::enumerate(places))
-    if (isNear(id) && place.first <= worst && worst <= place.last && place.bytes >= 1024 &&
+  for (int id : near)
+    if (isInUse(id, worst) && places[id].bytes >= 1024 &&
         (largest < 0 || weight(id) > weight(largest)))
       largest = id;
   return largest;
 }
 
 bool KernelEmitter::pack(llvm::DenseSet<int>& moved) {
-  auto bytesOf = [&](const llvm::DenseSet<int>& away, bool isAway) {
+  assert(moved == inWorkspace && "packs what has been emitted");
+  auto packThose = [&](bool haveMoved) {
     SmallVector<Place*> some;
     for (auto [id, place] : llvm::enumerate(places))
-      if (away.contains(id) == isAway)
+      if (moved.contains(id) == haveMoved)
         some.push_back(&place);
     return packPlaces(some);
   };
-  info.sharedBytes = bytesOf(inWorkspace, false);
-  info.workspaceBytes = bytesOf(inWorkspace, true);
+  info.sharedBytes = packThose(false);
+  info.workspaceBytes = packThose(true);
   auto patch = [&](Operation* constant, int64_t value) {
     auto op = cast<arith::ConstantOp>(constant);
     op.setValueAttr(b.getIntegerAttr(op.getType(), value));
@@ -323,12 +328,10 @@ bool KernelEmitter::pack(llvm::DenseSet<int>& moved) {
   if (info.sharedBytes <= limits.sharedBytes)
     return true;
   // One by one, until the others fit.
-  llvm::DenseSet<int> away = inWorkspace;
-  for (int64_t bytes = info.sharedBytes; bytes > limits.sharedBytes; bytes = bytesOf(away, false)) {
-    int largest = largestWhereMostIs(away);
+  for (int64_t bytes = info.sharedBytes; bytes > limits.sharedBytes; bytes = packThose(false)) {
+    int largest = largestWhereMostIs(moved);
     if (largest < 0)
       break;
-    away.insert(largest);
     moved.insert(largest);
   }
   return false;

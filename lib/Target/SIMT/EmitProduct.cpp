@@ -318,8 +318,7 @@ Buffer KernelEmitter::makeParts(Operation* total, ArrayRef<Operation*> sums,
   StringRef label = reducedLabels(total).front();
   int64_t extent = arrayType(total->getOperand(0)).find(label).getSize();
   int64_t each = label == model.row ? 16 * tile.rows : 8 * tile.lanes;
-  auto part = ssm::AxisAttr::get(b.getContext(), b.getStringAttr(partLabel),
-                                 b.getI64IntegerAttr(llvm::divideCeil(extent, each)));
+  ssm::AxisAttr part = axisOf(b, partLabel, llvm::divideCeil(extent, each));
   ssm::ArrayType type = arrayType(total->getResult(0));
   SmallVector<StringRef> order;
   for (ssm::AxisAttr axis : type.getAxes())

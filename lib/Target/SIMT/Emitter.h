@@ -149,14 +149,26 @@ struct WarpTile {
 WarpTile chooseWarpTile(int64_t rowTiles, int64_t laneTiles, int64_t warps,
                         llvm::function_ref<std::optional<int64_t>(int64_t, int64_t)> cost);
 
+/// An axis of so many positions.
+inline ssm::AxisAttr axisOf(mlir::OpBuilder& b, StringRef label, int64_t size) {
+  return ssm::AxisAttr::get(b.getContext(), b.getStringAttr(label), b.getI64IntegerAttr(size));
+}
+
+/// Steps of a block on the diagonal of a matrix over steps.
+inline constexpr int64_t blockSteps = 16;
+/// Whether sides of products of the op's kernel are rounded to bf16, and a chunk of so many steps
+/// is one block or halves of whole blocks.
+bool takesBlocks(Operation* op, int64_t steps);
+/// Whether an op is over the steps of a chunk and is emitted as such, by all threads together.
+inline bool isOverSteps(Operation* op) {
+  return llvm::isa<ssm::GramOp, ssm::ApplyOp, ssm::SolveOp>(op);
+}
 /// Whether a gram is computed by products, with sides rounded as those are.
 bool lowersGram(ssm::GramOp gram);
 /// The same of what gradients of such grams are.
 bool lowersApply(ssm::ApplyOp apply);
 /// Whether a system is solved for the identity, by blocks.
 bool lowersInverse(ssm::SolveOp solve);
-/// Steps of a block on the diagonal of a matrix over steps.
-inline constexpr int64_t blockSteps = 16;
 
 Slice chooseSlice(tile::KernelOp kernel, const Limits& limits);
 /// Gives the label the size of a part, everywhere but in the kernel's operands.
@@ -287,9 +299,9 @@ private:
   Value vectorOf(ArrayRef<Value> elements);
   /// A place for a value, with the labels of `order` last; kept as `storage`, if given.
   Buffer makeBuffer(ssm::ArrayType type, ArrayRef<StringRef> order = {}, Type storage = {});
-  /// The largest of the places in use when most is, of those that are not away; -1 if all are
-  /// small.
-  int largestWhereMostIs(const llvm::DenseSet<int>& away);
+  /// The largest of the places in use when most is, of those that have not been moved; -1 if all
+  /// are small.
+  int largestWhereMostIs(const llvm::DenseSet<int>& moved);
   /// A place for a matrix of bf16 in panels, the last of `order` along their rows.
   Buffer makePanels(ssm::ArrayType type, ArrayRef<StringRef> order);
   void touch(const Buffer& buffer);
@@ -540,6 +552,7 @@ private:
   Value isPresent(Operation* op, int index, int64_t row);
 
   friend struct BlockPlan;
+  friend class OverSteps;
   friend class Halves;
   friend class GramEmitter;
   friend class ApplyEmitter;

@@ -8,33 +8,59 @@ using namespace ssmc::simt;
 /// Steps that are read before what is made of them is written.
 static constexpr int64_t stepsAtOnce = 8;
 
-Halves::Halves(KernelEmitter& e, StringRef rows, Value decay)
-    : e(e), b(e.b), rows(rows), decay(decay) {
-  ssm::ArrayType type = arrayType(decay);
-  steps = type.find(rows).getSize();
-  for (ssm::AxisAttr axis : type.getAxes())
-    if (axis.getName() != rows)
-      key = axis;
-  zero = arith::ConstantOp::create(b, b.getF32FloatAttr(0));
+bool simt::takesBlocks(Operation* op, int64_t steps) {
+  auto kernel = op->getParentOfType<tile::KernelOp>();
+  std::optional<Type> factors = kernel ? kernel.getFactorType() : std::nullopt;
+  return factors && factors->isBF16() && steps % blockSteps == 0 && llvm::isPowerOf2_64(steps);
 }
 
-ssm::AxisAttr Halves::axisOf(StringRef name, int64_t size) {
-  return ssm::AxisAttr::get(b.getContext(), b.getStringAttr(name), b.getI64IntegerAttr(size));
+OverSteps::OverSteps(KernelEmitter& e, StringRef rows, int64_t steps)
+    : e(e), b(e.b), rows(rows), steps(steps),
+      zero(arith::ConstantOp::create(b, b.getF32FloatAttr(0))) {}
+
+Value OverSteps::split(Value& task, int64_t by) {
+  if (by == 1)
+    return e.i32(0);
+  Value digit = arith::RemUIOp::create(b, task, e.i32(by));
+  task = arith::DivUIOp::create(b, task, e.i32(by));
+  return digit;
+}
+
+Value OverSteps::ifThere(Value element, Index step) {
+  Point point;
+  point.set(rows, step);
+  Value exists = e.existsAt({axisOf(b, rows, steps)}, point);
+  return exists ? arith::SelectOp::create(b, exists, element, zero).getResult() : element;
+}
+
+Halves::Halves(KernelEmitter& e, StringRef rows, Value decay)
+    : OverSteps(e, rows, arrayType(decay).find(rows).getSize()), decay(decay) {
+  for (ssm::AxisAttr axis : arrayType(decay).getAxes())
+    if (axis.getName() != rows)
+      key = axis;
 }
 
 Value Halves::atStep(Value value, Point point, Index step) {
   point.set(rows, step);
-  Value element = e.evaluate(value, point);
-  if (!e.isPartial(rows))
-    return element;
-  Value exists = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, e.indexValue(step),
-                                       e.partialExtents[rows]);
-  return arith::SelectOp::create(b, exists, element, zero);
+  return ifThere(e.evaluate(value, point), step);
 }
 
 Buffer Halves::makeHalves(Type storage) {
-  ssm::ArrayType type = arrayType(decay).without({rows}).withAxis(axisOf(rows, steps / 2));
+  ssm::ArrayType type = arrayType(decay).without({rows}).withAxis(axisOf(b, rows, steps / 2));
   return e.makeBuffer(type, {rows, key.getName()}, storage);
+}
+
+Value Halves::elementOf(const Side& side, const Point& element, Index step, Value& product) {
+  auto pass = [&] { product = mul(product, atStep(decay, element, step)); };
+  bool isOwn = side.isLate && !side.isStrict;
+  if (isOwn)
+    pass();
+  Value value = side.value ? mul(atStep(side.value, element, step), product) : product;
+  if (!value)
+    value = arith::ConstantOp::create(b, b.getF32FloatAttr(1));
+  if (!isOwn)
+    pass();
+  return value;
 }
 
 void Halves::emitSide(const Side& side, int64_t half) {
@@ -44,7 +70,7 @@ void Halves::emitSide(const Side& side, int64_t half) {
     e.storeRounded(side.high, side.rest.base ? &side.rest : nullptr, run);
   };
   // (A block begins no earlier than at the step of its number: one that has no step is left out.)
-  e.deal({axisOf(rows, steps / (2 * half)), axisOf(key.getName(), key.getSize() / 2)},
+  e.deal({axisOf(b, rows, steps / (2 * half)), axisOf(b, key.getName(), key.getSize() / 2)},
          [&](const Point& at) {
            Value block = e.indexValue(*at.find(rows));
            // (One value each: elements of a run lie side by side if these are the same.)
@@ -63,18 +89,7 @@ void Halves::emitSide(const Side& side, int64_t half) {
                  element.set(key.getName(), {first, k});
                  place.set(key.getName(), {first, k});
                  place.set(rows, {inHalves, t});
-                 Value& product = products[k];
-                 auto pass = [&] { product = mul(product, atStep(decay, element, step)); };
-                 bool isOwn = side.isLate && !side.isStrict;
-                 if (isOwn)
-                   pass();
-                 Value value =
-                     side.value ? mul(atStep(side.value, element, step), product) : product;
-                 if (!value)
-                   value = arith::ConstantOp::create(b, b.getF32FloatAttr(1));
-                 results.push_back({place, value});
-                 if (!isOwn)
-                   pass();
+                 results.push_back({place, elementOf(side, element, step, products[k])});
                }
              for (size_t j = 0; j < results.size(); j += 2)
                put(ArrayRef(results).slice(j, 2));

@@ -19,8 +19,30 @@ struct HalfTile {
   Value step, place; ///< i32
 };
 
+/// What is common to ops over the steps of a chunk.
+class OverSteps {
+protected:
+  OverSteps(KernelEmitter& e, StringRef rows, int64_t steps);
+
+  Value times(Value x, int64_t y) { return mlir::arith::MulIOp::create(b, x, e.i32(y)); }
+  Value plus(Value x, Value y) { return mlir::arith::AddIOp::create(b, x, y); }
+  Value equal(Value x, Value y) {
+    return mlir::arith::CmpIOp::create(b, mlir::arith::CmpIPredicate::eq, x, y);
+  }
+  /// The last digit of a task's number, of so many; the number is what is left.
+  Value split(Value& task, int64_t by);
+  /// An element; 0 where there is no such step.
+  Value ifThere(Value element, Index step);
+
+  KernelEmitter& e;
+  mlir::ImplicitLocOpBuilder& b;
+  StringRef rows;
+  int64_t steps;
+  Value zero;
+};
+
 /// What grams and their gradients have in common.
-class Halves {
+class Halves : protected OverSteps {
 protected:
   /// Vectors over `rows` and a key, as are the decays.
   Halves(KernelEmitter& e, StringRef rows, Value decay);
@@ -34,9 +56,6 @@ protected:
     Buffer high, rest, exact; ///< as bf16 and what that leaves, or as f32
   };
 
-  ssm::AxisAttr axisOf(StringRef name, int64_t size);
-  Value times(Value x, int64_t y) { return mlir::arith::MulIOp::create(b, x, e.i32(y)); }
-  Value plus(Value x, Value y) { return mlir::arith::AddIOp::create(b, x, y); }
   /// A product of f32 of which a factor may be null, which is 1.
   Value mul(Value x, Value y) {
     return x && y ? mlir::arith::MulFOp::create(b, x, y).getResult() : x ? x : y;
@@ -54,12 +73,12 @@ protected:
   void emitSide(const Side& side, int64_t half);
   HalfTile tileAt(int64_t half, Value block, Value number, bool isLate);
 
-  KernelEmitter& e;
-  mlir::ImplicitLocOpBuilder& b;
-  StringRef rows;
-  Value decay, zero;
+  Value decay;
   ssm::AxisAttr key;
-  int64_t steps = 0;
+
+private:
+  /// An element of a side; `product` are the decays between its step and the cut.
+  Value elementOf(const Side& side, const Point& element, Index step, Value& product);
 };
 
 } // namespace ssmc::simt

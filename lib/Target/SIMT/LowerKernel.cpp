@@ -479,7 +479,7 @@ static constexpr int64_t mostCached = 8000, fewCached = 1600;
 FailureOr<KernelInfo> simt::lowerKernel(tile::KernelOp kernel, const Machine& machine,
                                         const Limits& limits) {
   WalkResult walked = kernel->walk([&](Operation* op) {
-    if (!isa<ssm::GramOp, ssm::ApplyOp, ssm::SolveOp>(op) || lowersSteps(op, machine.hasPairs()))
+    if (!isOverSteps(op) || lowersSteps(op, machine.hasPairs()))
       return WalkResult::advance();
     op->emitOpError("is to be expanded before it is lowered to threads");
     return WalkResult::interrupt();

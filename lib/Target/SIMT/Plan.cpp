@@ -70,7 +70,7 @@ struct BlockPlan {
   bool isKept(Operation* op) {
     if (op->getNumResults() && e.buffers.contains(op->getResult(0)))
       return false;
-    if (isa<ssm::FoldOp, ssm::GramOp, ssm::ApplyOp, ssm::SolveOp>(op) || isReduction(op))
+    if (isa<ssm::FoldOp>(op) || isOverSteps(op) || isReduction(op))
       return true;
     if (op->getNumResults() != 1 || isa<tile::SequenceOp>(op) || isConstant(op->getResult(0)))
       return false;
@@ -133,8 +133,8 @@ struct BlockPlan {
     // What products alone read needs no other place.
     for (auto& [base, rest] : wanted) {
       Operation* op = definedHere(base);
-      if (!op || !inMemory.contains(base) || op->getNumResults() != 1 ||
-          isa<ssm::FoldOp, ssm::GramOp, ssm::ApplyOp, ssm::SolveOp>(op))
+      if (!op || !inMemory.contains(base) || op->getNumResults() != 1 || isa<ssm::FoldOp>(op) ||
+          isOverSteps(op))
         continue;
       bool others = llvm::any_of(base.getUsers(), [&](Operation* user) {
         return live.contains(user) && !isSideOnly(base, user);
@@ -543,8 +543,7 @@ void KernelEmitter::emitBlock(Block* block, ArrayRef<Result> carried, ArrayRef<R
   // What a stage loads is asked for first. Where a block has the processor's memory for itself,
   // what threads meet in comes before all else, whose places are not in use meanwhile then.
   auto turnOf = [&](Operation* op) {
-    bool meets = isa<ssm::GramOp, ssm::ApplyOp, ssm::SolveOp>(op);
-    return isa<tile::LoadOp>(op) ? 0 : meets && ownsProcessor ? 1 : 2;
+    return isa<tile::LoadOp>(op) ? 0 : ownsProcessor && isOverSteps(op) ? 1 : 2;
   };
   llvm::stable_sort(plan.ordered,
                     [&](Operation* x, Operation* y) { return turnOf(x) < turnOf(y); });

@@ -124,8 +124,7 @@ void ColumnEmitter::planExchange() {
       elements += sizeOf(otherAxis(sum.getResult()));
   int64_t warpSize = 32;
   exchangeBytes = elements * warpSize * 4;
-  auto axis = ssm::AxisAttr::get(b.getContext(), b.getStringAttr("exchanged"),
-                                 b.getI64IntegerAttr(2 * e.columns.warps * elements * warpSize));
+  ssm::AxisAttr axis = axisOf(b, "exchanged", 2 * e.columns.warps * elements * warpSize);
   exchanged = e.makeBuffer(ssm::ArrayType::get(b.getContext(), {axis}, b.getF32Type()));
 }
 
