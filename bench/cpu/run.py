@@ -213,7 +213,7 @@ def build(options) -> Dict[str, pathlib.Path]:
             stop("ggml was built, but its libraries are not where they were expected")
     link = [str(libraries["ggml-cpu"]), str(libraries["ggml-base"])]
     link += [f"-Wl,-rpath,{p.parent}" for p in libraries.values() if p.suffix != ".a"]
-    command = [compiler, *flags, f"-I{ggml / 'include'}", str(HERE / "ggml_ops.cpp"), *link]
+    command = [compiler, *flags, f"-I{ggml / 'include'}", str(HERE.parent / "ggml" / "ggml_ops.cpp"), *link]
     command += ["-ldl", "-lpthread", "-lm", "-o", str(programs["ggml_ops"])]
     call(command, "compiling ggml_ops.cpp")
     return programs
