@@ -26,6 +26,7 @@ namespace {
 struct Timing {
   std::vector<double> ms; ///< sorted
   int64_t stretches = 1;
+  std::vector<KernelTime> kernels; ///< on a device, each by itself
 
   double quantile(double share) const {
     double at = share * double(ms.size() - 1);
@@ -82,6 +83,10 @@ static Expected<Timing> measure(CompiledRecurrence::Launch& launch, unsigned thr
     progress.advance();
   }
   sort(timing.ms);
+  Expected<std::vector<KernelTime>> kernels = launch.timeKernels();
+  if (!kernels)
+    return kernels.takeError();
+  timing.kernels = std::move(*kernels);
   return timing;
 }
 
@@ -338,6 +343,18 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
                           "with grad", "median ms", "min", "25 %", "75 %", "max", "× forward",
                           "kept", "recompute")
            << gradientRows << '\n';
+  auto printKernels = [&](const FormChoice& form, StringRef what, const Timing& timing) {
+    if (!options.verbose || timing.kernels.empty())
+      return;
+    outs() << fmt::format("kernels of {}{}, ms, each by itself\n", form.text(), what.str());
+    for (const KernelTime& kernel : timing.kernels)
+      outs() << fmt::format("  {:<40} {:>10.4g}\n", kernel.name, kernel.ms);
+    outs() << '\n';
+  };
+  for (auto [form, timing] : zip(forms->present, timings))
+    printKernels(form, "", timing);
+  for (auto [form, timing] : zip(forms->present, gradients))
+    printKernels(form, " with its gradient", timing);
   outs() << limitsText << '\n';
   return Done;
 }

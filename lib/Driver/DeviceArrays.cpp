@@ -197,6 +197,30 @@ Error DeviceArrays::launch(const DeviceCall& call) {
   return Error::success();
 }
 
+Expected<std::vector<KernelTime>> DeviceArrays::timeCalls() {
+  std::vector<KernelTime> times;
+  std::string message;
+  for (const auto& step : steps) {
+    const auto* call = std::get_if<DeviceCall>(&step);
+    if (!call)
+      continue;
+    KernelTime& made = times.emplace_back();
+    made.name = program->kernels()[call->number].name;
+    Error error = Error::success();
+    bool timed = program->device().time(
+        [&] {
+          error = launch(*call);
+          return !error;
+        },
+        made.ms, message);
+    if (error)
+      return std::move(error);
+    if (!timed)
+      return createStringError(message);
+  }
+  return times;
+}
+
 Error DeviceArrays::run() {
   if (Error error = upload())
     return error;

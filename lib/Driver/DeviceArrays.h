@@ -60,6 +60,8 @@ public:
   void append(const DeviceOrder& order) { steps.emplace_back(order); }
   /// Copies all arrays to the device, at the first call; takes the steps, and waits for them.
   llvm::Error run();
+  /// The milliseconds of each call of `run`, one after the other, and what it is.
+  llvm::Expected<std::vector<KernelTime>> timeCalls();
   /// Fills what kernels have for themselves with NaN, once it is there.
   void poisonWorkspace() { poisonsWorkspace = true; }
   /// Copies results back.

@@ -337,6 +337,12 @@ Error CompiledRecurrence::Launch::run(unsigned threads) {
   return Error::success();
 }
 
+Expected<std::vector<KernelTime>> CompiledRecurrence::Launch::timeKernels() {
+  if (!device)
+    return std::vector<KernelTime>();
+  return device->timeCalls();
+}
+
 int64_t CompiledRecurrence::Launch::temporaryBytes() const {
   int64_t bytes = 0;
   for (auto& [name, array] : temporaries)

@@ -76,6 +76,12 @@ unsigned defaultThreads();
 /// The arrays of a launch on a GPU.
 class DeviceArrays;
 
+/// How long a kernel took.
+struct KernelTime {
+  std::string name;
+  double ms;
+};
+
 /// How a launch is cut so that less is kept.
 struct SpanPlan {
   int64_t steps = 0; ///< of a span that is computed again; 0: nothing is
@@ -102,6 +108,8 @@ public:
     /// On a GPU results are there after `fetch` alone, so that runs can be timed.
     llvm::Error run(unsigned threads);
     llvm::Error fetch();
+    /// On a GPU the milliseconds of each kernel of a run, which has been run before; else nothing.
+    llvm::Expected<std::vector<KernelTime>> timeKernels();
     /// Fills everything that is to be written with NaN, also what kernels have for themselves.
     void poison();
     /// What kernels have for themselves between them.
