@@ -53,6 +53,8 @@ public:
   /// Two f32 rounded to bf16, the first in the low half of an i32.
   virtual mlir::Value roundPair(mlir::ImplicitLocOpBuilder& b, mlir::Value low,
                                 mlir::Value high) const = 0;
+  /// Whether it is one instruction.
+  virtual bool roundsInOne() const { return true; }
 
   /// Whether f64 may be computed with.
   virtual bool hasDoubles() const { return true; }
@@ -170,6 +172,21 @@ public:
   enum class Combine { Add, Sub, Mul };
   virtual mlir::Value combineSums(mlir::ImplicitLocOpBuilder& b, Combine kind, mlir::Value x,
                                   mlir::Value y) const;
+  /// The elements of sums that a thread has, and sums of such: which ones these are is not said,
+  /// but for all sums the same.
+  virtual llvm::SmallVector<mlir::Value> splitSums(mlir::ImplicitLocOpBuilder& b,
+                                                   mlir::Value sums) const;
+  virtual mlir::Value joinSums(mlir::ImplicitLocOpBuilder& b,
+                               llvm::ArrayRef<mlir::Value> elements) const;
+  /// Whether a thread has those elements of a left side, in that order, that it has of sums. It is
+  /// what a vendor's driver does, and nobody promises it: kernels that build on it look for
+  /// themselves, and give NaN where it is not so.
+  virtual bool hasSameElements() const { return false; }
+  /// The elements of a left side as f32, and a left side of pairs of bf16, each an i32.
+  virtual llvm::SmallVector<mlir::Value> splitLeft(mlir::ImplicitLocOpBuilder& b,
+                                                   mlir::Value left) const;
+  virtual mlir::Value joinLeft(mlir::ImplicitLocOpBuilder& b,
+                               llvm::ArrayRef<mlir::Value> pairs) const;
   virtual mlir::Value multiplyMatrices(mlir::ImplicitLocOpBuilder& b, mlir::Value left,
                                        mlir::Value right, mlir::Value sums) const;
   virtual void storeSums(mlir::ImplicitLocOpBuilder& b, mlir::Value sums, mlir::Value address,

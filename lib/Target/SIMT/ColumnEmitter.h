@@ -26,11 +26,62 @@ struct Fragment {
   std::optional<int64_t> begun = {};
 };
 
-class ColumnEmitter {
+/// What is the same of all ways in which warps take columns.
+class WarpColumns {
+protected:
+  WarpColumns(KernelEmitter& e, tile::SequenceOp sequence)
+      : e(e), b(e.b), sequence(sequence), column(*e.kernel.getColumns()) {}
+  virtual ~WarpColumns() = default;
+
+  bool bears(Value value) { return arrayType(value).has(column); }
+  ssm::AxisAttr otherAxis(Value value);
+  /// Elements that a thread has of columns by an axis, or of columns alone.
+  virtual int64_t sizeOf(ssm::AxisAttr axis) = 0;
+  /// Where one is.
+  virtual Point pointOf(ssm::AxisAttr axis, int64_t element) = 0;
+  /// The number of its column among those of columns alone.
+  virtual int64_t columnOf(int64_t element) = 0;
+  virtual const Fragment& fragmentOf(Value value) = 0;
+
+  /// What an op makes of elements, one by one.
+  Fragment computeElements(Value value);
+  /// What is read once for a sequence, from the caller's memory.
+  Fragment readOperand(tile::LoadOp load);
+  /// Whether a value is 0 at steps that do not exist, as operands are.
+  bool isZeroBeyond(Value value);
+  /// What a sum multiplies: columns by a matrix, or by two that add up to one.
+  struct Factors {
+    Value side; ///< the left one
+    Fragment left;
+    Fragment made; ///< without elements
+    KernelEmitter::Side where;
+    SmallVector<Value, 2> copies; ///< of the matrix, under the names that their labels have there
+    std::optional<mlir::ArrayAttr> triangle;
+    bool keepsRest = false;
+    bool asksSteps = false; ///< of the left side
+  };
+  Factors factorsOf(ssm::SumOp sum);
+  /// The left side's element as it is, and 0 at steps that do not exist.
+  Value leftElement(const Factors& factors, int64_t element);
+
+  SmallVector<Value> flatten(mlir::ValueRange values);
+  void adopt(mlir::ValueRange arguments, mlir::ValueRange elements);
+  Value chunkStart(Value number);
+  /// Sets the positions that a chunk has of each name of its steps.
+  void setExtents(Value left);
+
+  KernelEmitter& e;
+  mlir::ImplicitLocOpBuilder& b;
+  tile::SequenceOp sequence;
+  StringRef column;
+  llvm::DenseMap<Value, Fragment> fragments;
+  Value warp, chunks;
+};
+
+class ColumnEmitter : WarpColumns {
 public:
   ColumnEmitter(KernelEmitter& e, tile::SequenceOp sequence)
-      : e(e), b(e.b), sequence(sequence), column(*e.kernel.getColumns()),
-        sharers(e.columns.sharers) {}
+      : WarpColumns(e, sequence), sharers(e.columns.sharers) {}
   void emit();
 
 private:
@@ -54,34 +105,21 @@ private:
   void bringIn(Value chunk, Value slot);
   void copy(Staged& one, Value slot);
 
-  bool bears(Value value) { return arrayType(value).has(column); }
-  ssm::AxisAttr otherAxis(Value value);
   /// Positions of a label that a warp has.
   int64_t extentOf(ssm::AxisAttr axis) { return axis.getSize() / (isShared(axis) ? sharers : 1); }
-  int64_t sizeOf(ssm::AxisAttr axis) { return axis ? extentOf(axis) / positions * 4 : 2; }
+  int64_t sizeOf(ssm::AxisAttr axis) override { return axis ? extentOf(axis) / positions * 4 : 2; }
+  int64_t columnOf(int64_t element) override { return element % 4 / 2; }
   /// A position, by its number among a warp's own.
   Index indexOf(ssm::AxisAttr axis, int64_t position, Value within);
-  Point pointOf(ssm::AxisAttr axis, int64_t element);
-  const Fragment& fragmentOf(Value value);
+  Point pointOf(ssm::AxisAttr axis, int64_t element) override;
+  const Fragment& fragmentOf(Value value) override;
   /// The same, without waiting for what is being added up.
   Fragment& begin(Value value);
   /// Begins all products with the states that a chunk begins with.
   void beginFirst();
   Fragment compute(Value value);
   Fragment readStaged(tile::LoadOp load);
-  Fragment readOperand(tile::LoadOp load);
   Fragment multiply(ssm::SumOp sum, const Fragment* start);
-  /// What a sum multiplies: columns by a matrix, or by two that add up to one.
-  struct Factors {
-    Fragment left;
-    Fragment made; ///< without elements
-    KernelEmitter::Side where;
-    SmallVector<Value, 2> copies; ///< of the matrix, under the names that their labels have there
-    std::optional<mlir::ArrayAttr> triangle;
-    bool keepsRest = false;
-    bool asksSteps = false; ///< of the left side
-  };
-  Factors factorsOf(ssm::SumOp sum);
   /// Sixteen positions of a left side, from x on, as pairs and what rounding leaves of them.
   void roundLeft(const Factors& factors, int64_t x, SmallVectorImpl<Value>& pairs,
                  SmallVectorImpl<Value>& rests);
@@ -110,7 +148,6 @@ private:
   /// The sums of what a chunk begins with, all at once.
   void addUpFirst();
 
-  bool isZeroBeyond(Value value);
   void writeOperand(tile::StoreOp store);
   /// Makes room for the rows that warps write, where that is left.
   void planRows(int64_t room);
@@ -118,21 +155,11 @@ private:
   /// every sixteen.
   SmallVector<Value> piecesOfRows(const Fragment& fragment);
 
-  Value chunkStart(Value number);
-  /// Sets the positions that a chunk has of each name of its steps.
-  void setExtents(Value left);
-  SmallVector<Value> flatten(mlir::ValueRange values);
-  void adopt(mlir::ValueRange arguments, mlir::ValueRange elements);
   void emitColumns(Value count);
   void emitCopies(Value count);
 
-  KernelEmitter& e;
-  mlir::ImplicitLocOpBuilder& b;
-  tile::SequenceOp sequence;
-  StringRef column;
   std::vector<Staged> staged;
   int64_t slots = fewestSlots;
-  llvm::DenseMap<Value, Fragment> fragments;
   int64_t begun = 0, done = 0; ///< products, of this chunk
   int64_t sharers;             ///< warps of sixteen columns
   Value half;                  ///< which of them this one is
@@ -141,7 +168,7 @@ private:
   int64_t exchangeBytes = 0, exchanges = 0;
   std::optional<Buffer> rows; ///< of each warp, on their way to the caller's memory
   int64_t rowBytes = 0;       ///< of a warp
-  Value warp, c, myColumn, chunks;
+  Value c, myColumn;
 };
 
 } // namespace ssmc::simt

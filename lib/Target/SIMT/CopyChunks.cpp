@@ -183,21 +183,6 @@ void ColumnEmitter::copy(Staged& one, Value slot) {
   });
 }
 
-Value ColumnEmitter::chunkStart(Value number) {
-  if (sequence.getReverse())
-    number = arith::SubIOp::create(b, arith::SubIOp::create(b, chunks, e.i64(1)), number);
-  return arith::MulIOp::create(b, number, e.i64(sequence.getTileSize()));
-}
-
-void ColumnEmitter::setExtents(Value left) {
-  int64_t tile = sequence.getTileSize();
-  Value steps =
-      arith::TruncIOp::create(b, b.getI32Type(), arith::MinSIOp::create(b, left, e.i64(tile)));
-  for (auto [label, each] : tile::namesOfSteps(sequence))
-    e.partialExtents[label] =
-        each == 1 ? steps : arith::MulIOp::create(b, steps, e.i32(each)).getResult();
-}
-
 void ColumnEmitter::bringIn(Value chunk, Value slot) {
   Value start = chunkStart(chunk);
   e.timeStarts[0] = start;

@@ -32,13 +32,6 @@ using tile::Role;
 
 //===-- fragments ----------------------------------------------------------------------------===//
 
-ssm::AxisAttr ColumnEmitter::otherAxis(Value value) {
-  for (ssm::AxisAttr axis : arrayType(value).getAxes())
-    if (axis.getName() != column)
-      return axis;
-  return {};
-}
-
 Index ColumnEmitter::indexOf(ssm::AxisAttr axis, int64_t position, Value within) {
   if (!isShared(axis))
     return {within, position};
@@ -111,24 +104,7 @@ Fragment ColumnEmitter::compute(Value value) {
         return multiply(sum, &start);
       }
     }
-  Fragment made{otherAxis(value), {}};
-  SmallVector<Fragment> operands;
-  for (Value operand : op->getOperands())
-    operands.push_back(bears(operand) ? fragmentOf(operand) : Fragment());
-  for (int64_t i = 0; i < sizeOf(made.axis); ++i) {
-    Point point = pointOf(made.axis, i);
-    SmallVector<Value> elements;
-    for (auto [operand, fragment] : llvm::zip(op->getOperands(), operands)) {
-      if (!bears(operand))
-        elements.push_back(e.evaluate(operand, point));
-      else
-        elements.push_back(fragment.axis ? fragment.elements[i]
-                                         : fragment.elements[made.axis ? i % 4 / 2 : i]);
-    }
-    made.elements.push_back(isa<ssm::BroadcastOp>(op) ? elements.front()
-                                                      : emitPointwise(b, op, elements));
-  }
-  return made;
+  return computeElements(value);
 }
 
 /// An operand with columns: tiles of bf16 are read so that steps, not columns, lie side by side.
@@ -160,84 +136,15 @@ Fragment ColumnEmitter::readStaged(tile::LoadOp load) {
   return made;
 }
 
-/// What is read once for a sequence, from the caller's memory.
-Fragment ColumnEmitter::readOperand(tile::LoadOp load) {
-  int index = e.kernel.findLoaded(load.getName());
-  Fragment made{otherAxis(load.getResult()), {}};
-  Buffer source = e.userBuffer(load, index, tile::Part::Whole,
-                               arrayType(load.getResult()).getElementType(), /*row=*/0);
-  auto read = [&] {
-    SmallVector<Value> elements;
-    for (int64_t i = 0; i < sizeOf(made.axis); ++i)
-      elements.push_back(e.load(source, pointOf(made.axis, i)));
-    return elements;
-  };
-  Value present = e.isPresent(load, index, 0);
-  made.elements =
-      present
-          ? e.choose(present, read,
-                     [&] {
-                       SmallVector<Value> elements;
-                       Value zero = arith::ConstantOp::create(b, b.getF32FloatAttr(0));
-                       for (int64_t i = 0; i < sizeOf(made.axis); ++i)
-                         elements.push_back(load.getOtherwise() ? e.evaluate(load.getOtherwise(),
-                                                                             pointOf(made.axis, i))
-                                                                : zero);
-                       return elements;
-                     })
-          : read();
-  return made;
-}
-
-/// Whether a value is 0 at steps that do not exist, as operands are.
-bool ColumnEmitter::isZeroBeyond(Value value) {
-  Operation* op = value.getDefiningOp();
-  if (!op || isa<tile::LoadOp, ssm::SumOp>(op))
-    return true;
-  if (isa<ssm::MulOp>(op))
-    return llvm::any_of(op->getOperands(),
-                        [&](Value operand) { return bears(operand) && isZeroBeyond(operand); });
-  if (isa<ssm::AddOp, ssm::SubOp, ssm::NegOp, ssm::RelabelOp>(op))
-    return llvm::all_of(op->getOperands(), [&](Value operand) {
-      return bears(operand) && otherAxis(operand) && isZeroBeyond(operand);
-    });
-  return false;
-}
-
 /// Chains of sums that keep the units busy which multiply.
 static constexpr int64_t chainsAtOnce = 4;
 
 //===-- products -----------------------------------------------------------------------------===//
 
-ColumnEmitter::Factors ColumnEmitter::factorsOf(ssm::SumOp sum) {
-  auto mul = sum.getOperand().getDefiningOp<ssm::MulOp>();
-  Value side = mul.getLhs(), matrix = mul.getRhs();
-  if (!bears(side))
-    std::swap(side, matrix);
-  Factors factors;
-  factors.left = fragmentOf(side);
-  factors.made = {otherAxis(sum.getResult()), {}};
-  StringRef summed = factors.left.axis.getName();
-  factors.where = e.sideOf(matrix, factors.made.axis.getName(), summed);
-  Value base = factors.where.base;
-  if (auto add = base.getDefiningOp<ssm::AddOp>())
-    factors.copies = {add.getLhs(), add.getRhs()};
-  else
-    factors.copies = {base};
-  if (auto load = factors.copies.front().getDefiningOp<tile::LoadOp>())
-    factors.triangle = load.getTriangle();
-  // (As roundedTerms has it.)
-  factors.keepsRest = !isStoredAsBF16(side) &&
-                      (flowsIntoState(sum.getResult()) || !isExactAsBF16(factors.copies.front()));
-  factors.asksSteps = e.stepLabels.contains(summed) && !isZeroBeyond(side);
-  return factors;
-}
-
 /// Columns r and r + 8 by positions c and c + 8 of the sixteen.
 void ColumnEmitter::roundLeft(const Factors& factors, int64_t x, SmallVectorImpl<Value>& pairs,
                               SmallVectorImpl<Value>& rests) {
   const Fragment& left = factors.left;
-  StringRef summed = left.axis.getName();
   for (int64_t tile : {0, 1})
     for (int64_t down : {0, 1}) {
       size_t at = (x / positions + tile) * 4 + 2 * down;
@@ -246,16 +153,7 @@ void ColumnEmitter::roundLeft(const Factors& factors, int64_t x, SmallVectorImpl
         rests.push_back(Value());
         continue;
       }
-      Value two[] = {left.elements[at], left.elements[at + 1]};
-      if (factors.asksSteps)
-        for (int64_t i : {0, 1}) {
-          Point point = pointOf(left.axis, at + i);
-          Value exists =
-              arith::CmpIOp::create(b, arith::CmpIPredicate::slt, e.indexValue(*point.find(summed)),
-                                    e.partialExtents[summed]);
-          Value zero = arith::ConstantOp::create(b, b.getF32FloatAttr(0));
-          two[i] = arith::SelectOp::create(b, exists, two[i], zero);
-        }
+      Value two[] = {leftElement(factors, at), leftElement(factors, at + 1)};
       KernelEmitter::Pair pair = e.roundedPair(two[0], two[1], factors.keepsRest);
       pairs.push_back(pair.value);
       rests.push_back(pair.rest);
@@ -585,24 +483,6 @@ void ColumnEmitter::writeOperand(tile::StoreOp store) {
         write(true);
         return SmallVector<Value>();
       });
-}
-
-SmallVector<Value> ColumnEmitter::flatten(ValueRange values) {
-  SmallVector<Value> all;
-  for (Value value : values)
-    llvm::append_range(all, fragmentOf(value).elements);
-  return all;
-}
-
-void ColumnEmitter::adopt(ValueRange arguments, ValueRange elements) {
-  size_t next = 0;
-  for (Value argument : arguments) {
-    Fragment fragment{otherAxis(argument), {}};
-    size_t count = sizeOf(fragment.axis);
-    fragment.elements = llvm::to_vector(elements.slice(next, count));
-    next += count;
-    fragments[argument] = std::move(fragment);
-  }
 }
 
 void ColumnEmitter::emitColumns(Value count) {

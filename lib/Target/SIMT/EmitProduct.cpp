@@ -105,13 +105,21 @@ static WarpTile chooseTile(int64_t rows, int64_t lanes, int64_t warps, int64_t p
 }
 
 KernelEmitter::Pair KernelEmitter::roundedPair(Value low, Value high, bool wantsRest) {
-  Pair made{machine.roundPair(b, low, high), Value()};
   if (!wantsRest)
-    return made;
+    return {machine.roundPair(b, low, high), Value()};
+  // (What is cut off is kept, and of that less than a part in 2^15 is lost in all.)
+  auto round = [&](Value x, Value y) -> Value {
+    if (machine.roundsInOne())
+      return machine.roundPair(b, x, y);
+    auto bits = [&](Value of) -> Value { return arith::BitcastOp::create(b, b.getI32Type(), of); };
+    return arith::OrIOp::create(b, arith::ShRUIOp::create(b, bits(x), i32(16)),
+                                arith::AndIOp::create(b, bits(y), i32(int32_t(0xffff0000))));
+  };
+  Pair made{round(low, high), Value()};
   Value lower = halfOf(made.value, /*upper=*/false), upper = halfOf(made.value, /*upper=*/true);
   Value fromLow = arith::SubFOp::create(b, low, lower);
   Value fromHigh = arith::SubFOp::create(b, high, upper);
-  made.rest = machine.roundPair(b, fromLow, fromHigh);
+  made.rest = round(fromLow, fromHigh);
   return made;
 }
 

@@ -230,7 +230,7 @@ struct Columns {
   int64_t warps = 0;
   /// Whether groups of warps multiply by matrices where these lie.
   bool inGroups = false;
-  /// Warps that bring in what these read.
+  /// Warps that bring in what these read; none: all do so.
   int64_t copiers = 2;
   int64_t threads() const { return 32 * (warps + copiers); }
   /// Warps that share sixteen columns, and the labels of whose positions each has a part.
@@ -489,6 +489,9 @@ private:
 
   //===-- columns (EmitColumns.cpp) -----------------------------------------------------------===//
   void emitColumns();
+  /// The same where matrices are multiplied of which nobody knows where elements are
+  /// (MatrixColumns.cpp).
+  void emitMatrixColumns();
   /// An operand, by its number, is read 16 bytes at a time.
   void needsAligned(int index, int64_t elementBytes);
 
@@ -557,7 +560,9 @@ private:
   friend class GramEmitter;
   friend class ApplyEmitter;
   friend class InverseEmitter;
+  friend class WarpColumns;
   friend class ColumnEmitter;
+  friend class MatrixColumns;
   struct Scope {
     Scope(KernelEmitter& e) : e(e) { e.memo.emplace_back(); }
     ~Scope() { e.memo.pop_back(); }

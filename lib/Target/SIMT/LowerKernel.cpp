@@ -460,8 +460,10 @@ void KernelEmitter::run(const llvm::DenseSet<int>& away) {
   });
   b.setInsertionPoint(kernel);
   emitEntry();
-  if (columns.warps)
+  if (columns.warps && machine.hasPairs())
     emitColumns();
+  else if (columns.warps)
+    emitMatrixColumns();
   else
     emitBlock(kernel.getBlock(), {}, {});
   func::ReturnOp::create(b);
@@ -502,7 +504,7 @@ FailureOr<KernelInfo> simt::lowerKernel(tile::KernelOp kernel, const Machine& ma
     slice = chooseSlice(kernel, limits);
   applySlice(kernel, slice);
   std::vector<Columns> ways;
-  if (hasColumns && machine.hasPairs())
+  if (hasColumns)
     ways = columnsOf(kernel, slice, machine, limits);
   for (const Columns& columns : ways) {
     ImplicitLocOpBuilder b(kernel.getLoc(), kernel);

@@ -72,6 +72,18 @@ Value Machine::fillSums(ImplicitLocOpBuilder&, Value) const {
 Value Machine::combineSums(ImplicitLocOpBuilder&, Combine, Value, Value) const {
   lacks("matrices");
 }
+SmallVector<Value> Machine::splitSums(ImplicitLocOpBuilder&, Value) const {
+  lacks("matrices");
+}
+Value Machine::joinSums(ImplicitLocOpBuilder&, ArrayRef<Value>) const {
+  lacks("matrices");
+}
+SmallVector<Value> Machine::splitLeft(ImplicitLocOpBuilder&, Value) const {
+  lacks("matrices");
+}
+Value Machine::joinLeft(ImplicitLocOpBuilder&, ArrayRef<Value>) const {
+  lacks("matrices");
+}
 Value Machine::multiplyMatrices(ImplicitLocOpBuilder&, Value, Value, Value) const {
   lacks("matrices");
 }

@@ -90,6 +90,10 @@ std::vector<Columns> simt::columnsOf(tile::KernelOp kernel, const Slice& slice,
   Columns alone;
   alone.warps = slice.size / columnsOfWarp;
   std::vector<Columns> ways;
+  if (!machine.hasPairs()) {
+    alone.copiers = 0;
+    return {alone};
+  }
   if (takesGroups(kernel, slice.size, machine)) {
     ways.push_back(alone);
     ways.back().inGroups = true;

@@ -90,7 +90,10 @@ Slice simt::chooseColumns(tile::KernelOp kernel, const Machine& machine, const L
   int64_t fewest = fewestColumns;
   if (takesGroups(kernel, slice.size, machine))
     fewest = columnsOfGroup;
-  while (slice.size % (2 * fewest) == 0 && (slice.size > mostColumns || slice.leavesIdle(limits)))
+  int64_t most = mostColumns;
+  if (!machine.hasPairs()) // (All warps of a block take columns.)
+    most = std::min(most, limits.threads / machine.lanes() * fewestColumns);
+  while (slice.size % (2 * fewest) == 0 && (slice.size > most || slice.leavesIdle(limits)))
     slice.halve();
   return slice;
 }

@@ -15,7 +15,8 @@ namespace {
 class GroupMachine : public simt::Machine {
 public:
   explicit GroupMachine(const TargetSpec& target)
-      : subgroup(target.subgroup), hasMatrices(target.matrices) {}
+      : subgroup(target.subgroup), hasMatrices(target.matrices),
+        sameElements(target.matrices && target.sameElements) {}
 
   Value thread(ImplicitLocOpBuilder& b) const override {
     return number(b, gpu::ThreadIdOp::create(b, gpu::Dimension::x));
@@ -39,22 +40,33 @@ public:
     auto integer = [&](int64_t value) -> Value {
       return arith::ConstantIntOp::create(b, value, 32);
     };
+    auto bits = [&](Value x) -> Value { return arith::BitcastOp::create(b, b.getI32Type(), x); };
     // To the nearest, to the even one of two; NaN stays one. (Conversions to bf16 that devices have
     // may cut digits off.)
-    auto rounded = [&](Value x) -> Value {
-      Value bits = arith::BitcastOp::create(b, b.getI32Type(), x);
+    auto exactly = [&](Value x) -> Value {
       Value odd =
-          arith::AndIOp::create(b, arith::ShRUIOp::create(b, bits, integer(16)), integer(1));
-      Value up = arith::AddIOp::create(b, bits, arith::AddIOp::create(b, odd, integer(0x7fff)));
+          arith::AndIOp::create(b, arith::ShRUIOp::create(b, bits(x), integer(16)), integer(1));
+      Value up = arith::AddIOp::create(b, bits(x), arith::AddIOp::create(b, odd, integer(0x7fff)));
       Value isNaN = arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, x, x);
-      return arith::ShRUIOp::create(b, arith::SelectOp::create(b, isNaN, integer(0x7fc00000), up),
-                                    integer(16));
+      return arith::SelectOp::create(b, isNaN, integer(0x7fc00000), up);
     };
+    // The same in two instructions, but for what is within a 512th of the spacing from the middle:
+    // half of the spacing is added, a 256th of that more or less as the last digit is odd or even.
+    // It is a power of two with the sign and that digit behind it, times a number next to 2^-8.
+    auto nearly = [&](Value x) -> Value {
+      Value scale = arith::AndIOp::create(b, bits(x), integer(int32_t(0xff810000)));
+      Value half = arith::ConstantOp::create(b, b.getF32FloatAttr(0x1p-8f * (1.0f - 0x1p-8f)));
+      scale = arith::BitcastOp::create(b, b.getF32Type(), scale);
+      return bits(LLVM::FMAOp::create(b, scale, half, x));
+    };
+    auto rounded = [&](Value x) { return hasMatrices ? nearly(x) : exactly(x); };
+    Value lower = arith::ShRUIOp::create(b, rounded(low), integer(16));
     if (low == high)
-      return rounded(low); // (The high half of what is stored as one number is not read.)
-    return arith::OrIOp::create(b, rounded(low),
-                                arith::ShLIOp::create(b, rounded(high), integer(16)));
+      return lower; // (The high half of what is stored as one number is not read.)
+    return arith::OrIOp::create(
+        b, lower, arith::AndIOp::create(b, rounded(high), integer(int32_t(0xffff0000))));
   }
+  bool roundsInOne() const override { return false; }
   bool hasDoubles() const override { return false; }
   bool hasWordsOnly() const override { return !hasMatrices; }
   bool hasBytes() const override { return false; }
@@ -101,6 +113,43 @@ public:
       return spirv::FMulOp::create(b, x, y);
     }
     llvm_unreachable("all kinds are above");
+  }
+  SmallVector<Value> splitSums(ImplicitLocOpBuilder& b, Value sums) const override {
+    simt::MatrixShape shape;
+    SmallVector<Value> elements;
+    for (int32_t i = 0; i < shape.rows * shape.lanes / subgroup; ++i)
+      elements.push_back(spirv::CompositeExtractOp::create(b, sums, i));
+    return elements;
+  }
+  bool hasSameElements() const override { return sameElements; }
+  SmallVector<Value> splitLeft(ImplicitLocOpBuilder& b, Value left) const override {
+    simt::MatrixShape shape;
+    SmallVector<Value> elements;
+    for (int32_t i = 0; i < shape.rows * shape.depth / subgroup; ++i) {
+      Value element = spirv::CompositeExtractOp::create(b, left, i);
+      elements.push_back(spirv::FConvertOp::create(b, b.getF32Type(), element));
+    }
+    return elements;
+  }
+  Value joinLeft(ImplicitLocOpBuilder& b, ArrayRef<Value> pairs) const override {
+    Value left;
+    for (auto [i, pair] : llvm::enumerate(pairs)) {
+      Value both = spirv::BitcastOp::create(b, VectorType::get(2, b.getBF16Type()), pair);
+      for (int32_t j : {0, 1}) {
+        Value half = spirv::CompositeExtractOp::create(b, both, j);
+        left = left
+                   ? spirv::CompositeInsertOp::create(b, half, left, int32_t(2 * i + j)).getResult()
+                   : spirv::CompositeConstructOp::create(
+                         b, matrixOf(b, spirv::CooperativeMatrixUseKHR::MatrixA), half);
+      }
+    }
+    return left;
+  }
+  Value joinSums(ImplicitLocOpBuilder& b, ArrayRef<Value> elements) const override {
+    Value sums = fillSums(b, elements.front());
+    for (auto [i, element] : llvm::enumerate(elements.drop_front()))
+      sums = spirv::CompositeInsertOp::create(b, element, sums, int32_t(i + 1));
+    return sums;
   }
   Value multiplyMatrices(ImplicitLocOpBuilder& b, Value left, Value right,
                          Value sums) const override {
@@ -151,7 +200,7 @@ private:
     return arith::IndexCastOp::create(b, b.getI32Type(), index);
   }
   int64_t subgroup;
-  bool hasMatrices;
+  bool hasMatrices, sameElements;
 };
 
 } // namespace
