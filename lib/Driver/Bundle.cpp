@@ -1,4 +1,5 @@
 #include "Bundle.h"
+#include "Choose.h"
 #include "Commands.h"
 #include "Forms.h"
 #include "OptionTable.h"
@@ -237,6 +238,15 @@ Expected<int> driver::bundleCommand(const Options& options, Console& console) {
   if (Error error = checkStepSizes(declared, lowering.dims))
     return std::move(error);
   warnOfNonlinear(*spec, console);
+  // (Of several architectures the first one says which form is taken.)
+  Options first = options;
+  if (first.target->kind == Target::CUDA)
+    first.target->triple = StringRef(first.target->triple).split(',').first.str();
+  Expected<CodeTarget> target = targetOf(first);
+  if (!target)
+    return target.takeError();
+  if (Error error = settleForm(declared, lowering, situationOf(*target, options)))
+    return std::move(error);
   Expected<Bundle> bundle = makeBundle(*spec, options, lowering, console);
   if (!bundle)
     return bundle.takeError();

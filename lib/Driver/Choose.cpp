@@ -182,13 +182,15 @@ static constexpr int64_t blocksTogether = 3, blocksBesideGroups = 2;
 
 /// The kernels of a recurrence in a form, as a GPU would run them; nothing, without a word, where
 /// they cannot be made.
-static std::optional<std::vector<simt::KernelInfo>> planOnDevice(ssm::RecurrenceOp recurrence,
-                                                                 LoweringOptions options,
-                                                                 const cuda::TargetSpec& target) {
-  options.threads = options.pairs = true;
+static std::optional<std::vector<simt::KernelInfo>>
+planOnDevice(ssm::RecurrenceOp recurrence, LoweringOptions options, const CodeTarget& target) {
+  options.threads = true;
+  options.pairs = target.cuda.has_value();
   std::optional<std::vector<simt::KernelInfo>> kernels;
   lowerCopy(recurrence, Stage::Tile, options, [&](mlir::ModuleOp module) {
-    kernels = cuda::plan(module, target, options.items * options.segments);
+    int64_t items = options.items * options.segments;
+    kernels = target.cuda ? cuda::plan(module, *target.cuda, items)
+                          : vulkan::plan(module, *target.vulkan, items);
   });
   return kernels;
 }
@@ -209,15 +211,15 @@ static bool leavesHalfIdle(const std::vector<simt::KernelInfo>& kernels, int64_t
 /// Whether the kernels of a form leave a GPU's processors room for several blocks of those that do
 /// not wait for each other, and need no memory of the caller's for what blocks keep.
 static bool fitsWell(ssm::RecurrenceOp normal, const LoweringOptions& options,
-                     const cuda::TargetSpec& target) {
+                     const CodeTarget& target) {
   std::optional<std::vector<simt::KernelInfo>> kernels = planOnDevice(normal, options, target);
   if (!kernels)
     return false;
-  bool isBeside = target.hasGroups() && leavesHalfIdle(*kernels, options.items);
+  bool isBeside = target.cuda->hasGroups() && leavesHalfIdle(*kernels, options.items);
   int64_t together = isBeside ? blocksBesideGroups : blocksTogether;
   return all_of(*kernels, [&](const simt::KernelInfo& kernel) {
     return !kernel.workspaceBytes &&
-           (!kernel.sharedTile || together * kernel.sharedBytes <= target.sharedBytes());
+           (!kernel.sharedTile || together * kernel.sharedBytes <= target.cuda->sharedBytes());
   });
 }
 
@@ -229,7 +231,7 @@ static constexpr int64_t longChunkOnDevice = 64, fewestForLong = 32768;
 /// faster than products do (grams with a decay for each key and triangular systems). Mamba-2
 /// 1x65536 in blocks of 32 steps 1.45 ms, of 64 1.29; linear attention 2x16384 0.32 and 0.35.
 static bool suitsLongChunks(ssm::RecurrenceOp normal, LoweringOptions options,
-                            const cuda::TargetSpec& target) {
+                            const CodeTarget& target) {
   options.chunk = longChunkOnDevice;
   // (A gram whose decay is the same for all keys is a product and a factor.)
   auto isMore = [](mlir::Operation* op) {
@@ -256,7 +258,7 @@ static bool suitsLongChunks(ssm::RecurrenceOp normal, LoweringOptions options,
 /// -, 2.79, 2.14 ms; the gated delta rule 5.03, 3.77, -; GLA 3.62, 3.20 (17 KB outside), 6.47 (446
 /// KB); KDA 6.37, 9.60 (170 KB).
 static int64_t longestForGradient(ssm::RecurrenceOp normal, LoweringOptions options,
-                                  const cuda::TargetSpec& target) {
+                                  const CodeTarget& target) {
   for (int64_t chunk : {longChunkOnDevice, chunksOnDevice[0]}) {
     options.chunk = chunk;
     std::optional<std::vector<simt::KernelInfo>> kernels = planOnDevice(normal, options, target);
@@ -268,13 +270,29 @@ static int64_t longestForGradient(ssm::RecurrenceOp normal, LoweringOptions opti
   return chunksOnDevice[1];
 }
 
+/// The longest blocks of steps of which all that carries states does so in registers, past Vulkan;
+/// 0: none. Else products wait for the memory of a block, and step by step is faster: KDA
+/// 2x16384 of 16 heads, in blocks of 16 and 32 steps and step by step, 3.3, 18.6 and 7.2 ms.
+static int64_t longestInRegisters(ssm::RecurrenceOp normal, LoweringOptions options,
+                                  const CodeTarget& target) {
+  for (int64_t chunk : chunksOnDevice) {
+    options.chunk = chunk;
+    std::optional<std::vector<simt::KernelInfo>> kernels = planOnDevice(normal, options, target);
+    if (kernels && all_of(*kernels, [](const simt::KernelInfo& kernel) {
+          return kernel.sharedTile || kernel.holdsColumns;
+        }))
+      return chunk;
+  }
+  return 0;
+}
+
 /// For GPUs, whose costs nothing here knows: blocks of steps where products go to units of their
 /// own, as many steps as leave room; else step by step, as asked for.
 static Error settleOnDevice(ssm::RecurrenceOp recurrence, LoweringOptions& options,
                             const Situation& situation) {
   const CodeTarget& target = situation.target;
-  bool hasUnits =
-      target.cuda && options.dtype == runtime::DType::BF16 && options.precision == Precision::Fast;
+  bool hasUnits = (target.cuda || target.vulkan->matrices) &&
+                  options.dtype == runtime::DType::BF16 && options.precision == Precision::Fast;
   if (options.form == Form::Scan) {
     options.chunk = chunksOnDevice[0];
     return Error::success();
@@ -294,20 +312,29 @@ static Error settleOnDevice(ssm::RecurrenceOp recurrence, LoweringOptions& optio
     return forms.takeError();
   if (none_of(forms->present, [](const FormChoice& form) { return form.form == Form::Chunked; }))
     return Error::success();
+  bool isOpen = options.form == Form::Auto;
   options.form = Form::Chunked;
+  if (target.vulkan) {
+    int64_t longest = longestInRegisters(normal, options, target);
+    if (!longest && isOpen)
+      options.form = Form::Auto;
+    else if (!options.chunk)
+      options.chunk = longest ? longest : chunksOnDevice[1];
+    return Error::success();
+  }
   if (options.chunk)
     return Error::success();
   if (options.adjoint > 0) {
-    options.chunk = longestForGradient(normal, options, *target.cuda);
+    options.chunk = longestForGradient(normal, options, target);
     return Error::success();
   }
-  if (situation.sizes.time[0] >= fewestForLong && suitsLongChunks(normal, options, *target.cuda)) {
+  if (situation.sizes.time[0] >= fewestForLong && suitsLongChunks(normal, options, target)) {
     options.chunk = longChunkOnDevice;
     return Error::success();
   }
   LoweringOptions longer = options;
   longer.chunk = chunksOnDevice[0];
-  options.chunk = fitsWell(normal, longer, *target.cuda) ? chunksOnDevice[0] : chunksOnDevice[1];
+  options.chunk = fitsWell(normal, longer, target) ? chunksOnDevice[0] : chunksOnDevice[1];
   return Error::success();
 }
 
@@ -380,5 +407,5 @@ Expected<int64_t> driver::chooseSegments(ssm::RecurrenceOp declared, const Lower
     return found.takeError();
   LoweringOptions cut = settled;
   cut.segments = segments;
-  return *found && planOnDevice(declared, cut, *target.cuda) ? segments : 1;
+  return *found && planOnDevice(declared, cut, target) ? segments : 1;
 }

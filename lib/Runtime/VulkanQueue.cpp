@@ -2,6 +2,7 @@
 #include "VulkanQueue.h"
 
 #include <algorithm>
+#include <chrono>
 
 using namespace ssmc::vulkan;
 
@@ -164,14 +165,27 @@ bool Queue::submit(std::string& error) {
   return true;
 }
 
+/// Waits for all of some fences. Being woken up takes some 50 us, so that what is short is asked
+/// after instead; devices that are processors need theirs for the work.
+static VkResult waitFor(const Context& context, uint32_t count, const VkFence* fences) {
+  using Clock = std::chrono::steady_clock;
+  constexpr std::chrono::milliseconds patience(5);
+  auto wait = [&](uint64_t nanoseconds) {
+    return context.api.vkWaitForFences(context.device, count, fences, VK_TRUE, nanoseconds);
+  };
+  if (!context.limits.isProcessor)
+    for (auto start = Clock::now(); Clock::now() - start < patience;)
+      if (VkResult result = wait(0); result != VK_TIMEOUT)
+        return result;
+  return wait(UINT64_MAX);
+}
+
 bool Queue::wait(std::string& error) {
   const Functions& api = context.api;
   if (!submit(error))
     return false;
   if (submitted > 0) {
-    if (!check(api.vkWaitForFences(context.device, uint32_t(submitted), fences.data(), VK_TRUE,
-                                   UINT64_MAX),
-               "vkWaitForFences", error) ||
+    if (!check(waitFor(context, uint32_t(submitted), fences.data()), "vkWaitForFences", error) ||
         !check(api.vkResetFences(context.device, uint32_t(submitted), fences.data()),
                "vkResetFences", error) ||
         !check(api.vkResetCommandPool(context.device, pool, 0), "vkResetCommandPool", error))

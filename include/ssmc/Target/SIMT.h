@@ -178,10 +178,12 @@ public:
                                                    mlir::Value sums) const;
   virtual mlir::Value joinSums(mlir::ImplicitLocOpBuilder& b,
                                llvm::ArrayRef<mlir::Value> elements) const;
-  /// Whether a thread has those elements of a left side, in that order, that it has of sums. It is
-  /// what a vendor's driver does, and nobody promises it: kernels that build on it look for
-  /// themselves, and give NaN where it is not so.
-  virtual bool hasSameElements() const { return false; }
+  /// Whether a thread, of 32, has of sums and of left sides of 16 x 16 rows r and r + 8, r a
+  /// quarter of its number, and of either positions c, c + 1, c + 8 and c + 9, c twice the rest, in
+  /// this order: what NVIDIA's mma.sync gives a thread, row by row. It is what a driver does, and
+  /// nobody promises it: kernels that build on it look for themselves, and give NaN where it is not
+  /// so.
+  virtual bool hasFragmentLayout() const { return false; }
   /// The elements of a left side as f32, and a left side of pairs of bf16, each an i32.
   virtual llvm::SmallVector<mlir::Value> splitLeft(mlir::ImplicitLocOpBuilder& b,
                                                    mlir::Value left) const;
@@ -224,6 +226,8 @@ struct KernelInfo {
   std::vector<std::pair<int64_t, int64_t>> together;
   /// Steps of a tile, where blocks share the tiles of a sequence (grid axis 1); else 0.
   int64_t sharedTile = 0;
+  /// Whether warps take columns, with states in registers.
+  bool holdsColumns = false;
   /// Bytes of workspace for each block: fixed, and times the size of the second time axis.
   int64_t workspaceBytes = 0, workspacePerColumn = 0;
 };

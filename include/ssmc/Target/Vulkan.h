@@ -42,10 +42,10 @@ struct TargetSpec {
   /// of work groups may be seen as arrays of different elements. Such modules are of version 16,
   /// with Vulkan's memory model; there are arrays of 16-bit elements then, and subgroups.
   bool matrices = false;
-  /// Whether an invocation has those components of a left matrix, in that order, that it has of
-  /// sums, which SPV_KHR_cooperative_matrix leaves open. Kernels look, and give NaN where it is not
-  /// so.
-  bool sameElements = false;
+  /// Whether it is known which components of matrices an invocation has
+  /// (Machine::hasFragmentLayout), which SPV_KHR_cooperative_matrix leaves open. Kernels look, and
+  /// give NaN where it is not so.
+  bool fragmentLayout = false;
 
   /// `vulkan`, `vulkan:PROFILE` or `vulkan:FILE.json`, with `,spirv1.N` behind any of them. On
   /// failure sets `error`.

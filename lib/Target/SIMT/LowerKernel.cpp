@@ -447,6 +447,7 @@ void KernelEmitter::run(const llvm::DenseSet<int>& away) {
   info.name = kernel.getSymName().str();
   info.threads = limits.threads;
   info.slices = slice.parts;
+  info.holdsColumns = columns.warps > 0;
   kernel->walk([&](tile::LoadOp load) {
     int index = kernel.findLoaded(load.getName());
     tile::OperandAttr operand = kernel.getOperandAt(index);

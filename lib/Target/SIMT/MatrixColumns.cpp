@@ -7,8 +7,8 @@
 // place of the warp's own, in which columns lie side by side; so do results that the caller has in
 // rows. Of what comes as bf16 such matrices are read as they lie.
 //
-// Where a thread is said to have those elements of a left side that it has of sums
-// (Machine::hasSameElements), nothing goes through memory. The kernel looks whether it is so; if
+// Where it is said which ones they are, and that a thread has the same ones of a left side
+// (Machine::hasFragmentLayout), nothing goes through memory. The kernel looks whether it is so; if
 // not all that it computes is NaN.
 //
 // Right sides, and all else that a chunk reads, lie in the block's memory. All threads ask for the
@@ -27,7 +27,7 @@ using tile::Role;
 namespace ssmc::simt {
 
 /// Matrices that have places at a time.
-static constexpr int64_t mostPlaces = 4;
+static constexpr int64_t mostPlaces = 2;
 
 class MatrixColumns : WarpColumns {
 public:
@@ -84,8 +84,8 @@ private:
   int64_t slots = 1;
   Buffer places; ///< of all warps, each `mostPlaces` tiles
   /// Of a tile's elements the column, among those of the warp and of the block, and the position.
-  SmallVector<Value> columns, blockColumns, positions;
-  Value fits;    ///< whether left sides are as is said; null: nothing is said
+  SmallVector<Index> columns, blockColumns, positions;
+  Value fits;    ///< whether all is as is said; null: nothing is said
   Value nothing; ///< 0, or NaN where they do not
   std::map<std::pair<void*, bool>, Left> lefts;
   Value lane, warpStart;
@@ -98,9 +98,11 @@ private:
 Point MatrixColumns::pointOf(ssm::AxisAttr axis, int64_t element) {
   int64_t inTile = element % elementsOfTile;
   Point point;
-  point.set(column, {blockColumns[inTile], 0});
-  if (axis)
-    point.set(axis.getName(), {positions[inTile], element / elementsOfTile * shape.lanes});
+  point.set(column, blockColumns[inTile]);
+  if (axis) {
+    Index at = positions[inTile];
+    point.set(axis.getName(), {at.dynamic, at.constant + element / elementsOfTile * shape.lanes});
+  }
   return point;
 }
 
@@ -121,7 +123,7 @@ Buffer MatrixColumns::numbersIn(Type storage) {
 void MatrixColumns::learnPositions() {
   // (There are no more of them than bf16 counts.)
   Buffer numbers = numbersIn(b.getF32Type()), halves;
-  bool isSaid = e.machine.hasSameElements();
+  bool isSaid = e.machine.hasFragmentLayout();
   if (isSaid)
     halves = numbersIn(b.getBF16Type());
   e.barrier();
@@ -130,11 +132,20 @@ void MatrixColumns::learnPositions() {
   first.set(down, {Value(), 0});
   first.set(across, {Value(), 0});
   SmallVector<Value> sums = e.machine.splitSums(b, e.loadSums(numbers, down, across, first));
-  for (Value element : sums) {
-    Value number = arith::FPToUIOp::create(b, b.getI32Type(), element);
-    columns.push_back(arith::DivUIOp::create(b, number, e.i32(shape.lanes)));
-    positions.push_back(arith::RemUIOp::create(b, number, e.i32(shape.lanes)));
-    blockColumns.push_back(arith::AddIOp::create(b, warpStart, columns.back()));
+  // (Four threads have a row.)
+  Value myColumn = arith::DivUIOp::create(b, lane, e.i32(4));
+  Value myPosition = arith::MulIOp::create(b, arith::RemUIOp::create(b, lane, e.i32(4)), e.i32(2));
+  for (auto [i, element] : llvm::enumerate(sums)) {
+    Index row{myColumn, int64_t(i / 4 * 8)}, inRow{myPosition, int64_t(i % 2 + i / 2 % 2 * 8)};
+    if (!isSaid) {
+      Value number = arith::FPToUIOp::create(b, b.getI32Type(), element);
+      row = {arith::DivUIOp::create(b, number, e.i32(shape.lanes)), 0};
+      inRow = {arith::RemUIOp::create(b, number, e.i32(shape.lanes)), 0};
+    }
+    columns.push_back(row);
+    positions.push_back(inRow);
+    Value inBlock = arith::AddIOp::create(b, warpStart, row.dynamic);
+    blockColumns.push_back({inBlock, row.constant});
   }
   nothing = arith::ConstantOp::create(b, b.getF32FloatAttr(0));
   if (isSaid)
@@ -142,12 +153,17 @@ void MatrixColumns::learnPositions() {
         sums, e.machine.splitLeft(b, e.loadMatrix(halves, down, across, first, /*isRight=*/false)));
 }
 
-/// Whether all threads have the same elements of two matrices of numbers.
+/// Whether all threads have what is said of two matrices of numbers.
 void MatrixColumns::checkLayout(ArrayRef<Value> sums, ArrayRef<Value> left) {
   Value isOther = arith::ConstantIntOp::create(b, 0, 1);
-  for (auto [x, y] : llvm::zip(sums, left))
-    isOther = arith::OrIOp::create(
-        b, isOther, arith::CmpFOp::create(b, arith::CmpFPredicate::UNE, x, y).getResult());
+  for (ArrayRef<Value> all : {sums, left})
+    for (auto [element, row, inRow] : llvm::zip(all, columns, positions)) {
+      Value number = arith::MulIOp::create(b, e.indexValue(row), e.i32(shape.lanes));
+      number = arith::AddIOp::create(b, number, e.indexValue(inRow));
+      Value wanted = arith::UIToFPOp::create(b, b.getF32Type(), number);
+      Value differs = arith::CmpFOp::create(b, arith::CmpFPredicate::UNE, element, wanted);
+      isOther = arith::OrIOp::create(b, isOther, differs);
+    }
   Buffer found =
       e.makeBuffer(ssm::ArrayType::get(b.getContext(), {axisOf(b, "found", 1)}, b.getF32Type()));
   Point at;
@@ -222,8 +238,8 @@ void MatrixColumns::putTile(ArrayRef<Value> elements, int64_t place) {
   Buffer mine = placeOf(place);
   for (auto [i, element] : llvm::enumerate(elements)) {
     Point point;
-    point.set(places.dims[0].label, {positions[i], 0});
-    point.set(places.dims[1].label, {columns[i], 0});
+    point.set(places.dims[0].label, positions[i]);
+    point.set(places.dims[1].label, columns[i]);
     e.store(mine, point, element);
   }
 }
@@ -253,7 +269,7 @@ const MatrixColumns::Left& MatrixColumns::leftOf(const Factors& factors) {
       return left;
     }
   }
-  if (e.machine.hasSameElements()) {
+  if (e.machine.hasFragmentLayout()) {
     for (int64_t first = 0; first < int64_t(factors.left.elements.size());
          first += elementsOfTile) {
       SmallVector<Value> pairs, rests;
@@ -550,8 +566,8 @@ void MatrixColumns::writeOperand(tile::StoreOp store) {
       if (fragment.axis)
         exists = e.existsAt({fragment.axis}, point);
       else // Of those that have the same one writes.
-        exists =
-            arith::CmpIOp::create(b, arith::CmpIPredicate::eq, positions[columnOf(i)], e.i32(0));
+        exists = arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
+                                       e.indexValue(positions[columnOf(i)]), e.i32(0));
       e.when(exists, [&] { e.store(target, point, element); });
     }
   };

@@ -16,7 +16,7 @@ class GroupMachine : public simt::Machine {
 public:
   explicit GroupMachine(const TargetSpec& target)
       : subgroup(target.subgroup), hasMatrices(target.matrices),
-        sameElements(target.matrices && target.sameElements) {}
+        hasLayout(target.matrices && target.fragmentLayout) {}
 
   Value thread(ImplicitLocOpBuilder& b) const override {
     return number(b, gpu::ThreadIdOp::create(b, gpu::Dimension::x));
@@ -121,7 +121,7 @@ public:
       elements.push_back(spirv::CompositeExtractOp::create(b, sums, i));
     return elements;
   }
-  bool hasSameElements() const override { return sameElements; }
+  bool hasFragmentLayout() const override { return hasLayout; }
   SmallVector<Value> splitLeft(ImplicitLocOpBuilder& b, Value left) const override {
     simt::MatrixShape shape;
     SmallVector<Value> elements;
@@ -200,7 +200,7 @@ private:
     return arith::IndexCastOp::create(b, b.getI32Type(), index);
   }
   int64_t subgroup;
-  bool hasMatrices, sameElements;
+  bool hasMatrices, hasLayout;
 };
 
 } // namespace

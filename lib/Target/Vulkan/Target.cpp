@@ -196,7 +196,7 @@ std::optional<TargetSpec> TargetSpec::parse(std::string_view text, std::string& 
     spec.subgroup = 32;
     spec.storage16 = true;
     spec.matrices = true;
-    spec.sameElements = true;
+    spec.fragmentLayout = true;
   } else if (!profile.empty() && !readFile(profile, spec, error)) {
     return std::nullopt;
   }
