@@ -31,6 +31,7 @@ struct LowerTileToGroups : PassWrapper<LowerTileToGroups, OperationPass<ModuleOp
     target.storage16 = storage16;
     target.subgroup = subgroup;
     target.matrices = matrices;
+    target.fragmentLayout = fragmentLayout;
     simt::Limits limits;
     limits.sharedBytes = sharedBytes;
     limits.threads = threads;
@@ -55,6 +56,9 @@ struct LowerTileToGroups : PassWrapper<LowerTileToGroups, OperationPass<ModuleOp
   Option<bool> matrices{*this, "matrices",
                         llvm::cl::desc("subgroups of 32 multiply matrices of bf16"),
                         llvm::cl::init(vulkan::TargetSpec().matrices)};
+  Option<bool> fragmentLayout{*this, "fragment-layout",
+                              llvm::cl::desc("it is known which elements an invocation has"),
+                              llvm::cl::init(vulkan::TargetSpec().fragmentLayout)};
 };
 } // namespace
 
