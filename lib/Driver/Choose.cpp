@@ -185,7 +185,7 @@ static constexpr int64_t blocksTogether = 3, blocksBesideGroups = 2;
 static std::optional<std::vector<simt::KernelInfo>>
 planOnDevice(ssm::RecurrenceOp recurrence, LoweringOptions options, const CodeTarget& target) {
   options.threads = true;
-  options.pairs = target.cuda.has_value();
+  options.pairs = target.multipliesPairs();
   std::optional<std::vector<simt::KernelInfo>> kernels;
   lowerCopy(recurrence, Stage::Tile, options, [&](mlir::ModuleOp module) {
     int64_t items = options.items * options.segments;

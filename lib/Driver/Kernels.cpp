@@ -24,7 +24,7 @@ using tile::Role;
 
 void driver::suitTo(const CodeTarget& target, LoweringOptions& options) {
   options.threads = target.isDevice();
-  options.pairs = target.cuda.has_value();
+  options.pairs = target.multipliesPairs();
   if (target.vulkan && !target.vulkan->matrices)
     options.precision = Precision::Exact;
 }

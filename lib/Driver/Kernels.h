@@ -19,6 +19,8 @@ struct CodeTarget {
 
   /// Whether kernels run on a device with memory of its own.
   bool isDevice() const { return cuda || vulkan; }
+  /// Whether they multiply pairs of bf16 in an order of elements that is known.
+  bool multipliesPairs() const { return cuda || (vulkan && vulkan->fragmentLayout); }
 };
 
 /// How far lowerModule goes.

@@ -87,6 +87,7 @@ LoweringOptions driver::loweringOf(const Options& options) {
     auto target = vulkan::TargetSpec::parse(options.target->text(), ignored);
     if (!target || !target->matrices)
       lowering.precision = Precision::Exact;
+    lowering.pairs = target && target->fragmentLayout;
   }
   return lowering;
 }

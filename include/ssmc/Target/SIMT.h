@@ -111,6 +111,12 @@ public:
                                                        llvm::ArrayRef<mlir::Value> left,
                                                        llvm::ArrayRef<mlir::Value> right,
                                                        llvm::ArrayRef<mlir::Value> sums) const;
+  /// Two such tiles side by side, with the right sides and the sums of one after those of the
+  /// other.
+  virtual llvm::SmallVector<mlir::Value> multiplySquare(mlir::ImplicitLocOpBuilder& b,
+                                                        llvm::ArrayRef<mlir::Value> left,
+                                                        llvm::ArrayRef<mlir::Value> right,
+                                                        llvm::ArrayRef<mlir::Value> sums) const;
   /// Four tiles of 8 x 8 bf16 from shared memory, one element pair of each for every thread of a
   /// warp as multiplyPairs wants them. Thread 8 i + r gives the address of row r of tile i; with
   /// `transposed` rows in memory are the tiles' columns.
@@ -180,15 +186,17 @@ public:
                                llvm::ArrayRef<mlir::Value> elements) const;
   /// Whether a thread, of 32, has of sums and of left sides of 16 x 16 rows r and r + 8, r a
   /// quarter of its number, and of either positions c, c + 1, c + 8 and c + 9, c twice the rest, in
-  /// this order: what NVIDIA's mma.sync gives a thread, row by row. It is what a driver does, and
-  /// nobody promises it: kernels that build on it look for themselves, and give NaN where it is not
-  /// so.
+  /// this order, and of right sides lanes and positions likewise: what NVIDIA's mma.sync gives a
+  /// thread. It is what a driver does, and nobody promises it: kernels that build on it look for
+  /// themselves, and give NaN where it is not so. Such machines have multiplyPairs too.
   virtual bool hasFragmentLayout() const { return false; }
-  /// The elements of a left side as f32, and a left side of pairs of bf16, each an i32.
-  virtual llvm::SmallVector<mlir::Value> splitLeft(mlir::ImplicitLocOpBuilder& b,
-                                                   mlir::Value left) const;
-  virtual mlir::Value joinLeft(mlir::ImplicitLocOpBuilder& b,
-                               llvm::ArrayRef<mlir::Value> pairs) const;
+  bool multipliesPairs() const { return hasPairs() || hasFragmentLayout(); }
+  /// What a thread has of a side, two elements at a time as pairs of bf16, each an i32; and a side
+  /// of such.
+  virtual llvm::SmallVector<mlir::Value> splitSide(mlir::ImplicitLocOpBuilder& b,
+                                                   mlir::Value side) const;
+  virtual mlir::Value joinSide(mlir::ImplicitLocOpBuilder& b, llvm::ArrayRef<mlir::Value> pairs,
+                               bool isRight) const;
   virtual mlir::Value multiplyMatrices(mlir::ImplicitLocOpBuilder& b, mlir::Value left,
                                        mlir::Value right, mlir::Value sums) const;
   virtual void storeSums(mlir::ImplicitLocOpBuilder& b, mlir::Value sums, mlir::Value address,

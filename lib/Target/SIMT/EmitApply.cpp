@@ -144,7 +144,7 @@ private:
     Value r = arith::DivUIOp::create(b, inWarp, e.i32(4));
     Value c = times(arith::RemUIOp::create(b, inWarp, e.i32(4)), 2);
     HalfTile own = tileAt(half, block, number, /*isLate=*/!isTransposed);
-    SmallVector<Value> sums(8, zero);
+    SmallVector<Value> sums(8, e.nought);
     for (int64_t i = 0; i < half / blockSteps; ++i) {
       HalfTile other = tileAt(half, block, e.i32(i), /*isLate=*/isTransposed);
       SmallVector<Value> pairs, rests;
@@ -165,11 +165,7 @@ private:
       };
       SmallVector<Value> y = load(vectors.high), yRest = load(vectors.rest);
       auto add = [&](ArrayRef<Value> x, ArrayRef<Value> y) {
-        for (int64_t j : {0, 1}) {
-          SmallVector<Value> four(sums.begin() + 4 * j, sums.begin() + 4 * j + 4);
-          llvm::copy(e.machine.multiplyPairs(b, x, {y[2 * j], y[2 * j + 1]}, four),
-                     sums.begin() + 4 * j);
-        }
+        sums = e.machine.multiplySquare(b, x, y, sums);
       };
       add(rests, y);
       add(pairs, yRest);

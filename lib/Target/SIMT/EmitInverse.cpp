@@ -194,7 +194,7 @@ private:
     Value columnOfLane = plus(column, r), term = plus(first, c), lateTerm = plus(second, c);
     Value row = plus(second, r), lateRow = plus(second, c);
     int64_t deep = half / blockSteps, wide = half / 8;
-    SmallVector<SmallVector<Value>> sums(wide, SmallVector<Value>(4, zero));
+    SmallVector<SmallVector<Value>> sums(wide, SmallVector<Value>(4, e.nought));
     for (int64_t k = 0; k < deep; ++k) {
       Fragment left = fragmentOf({0, 8}, [&](int64_t own, int64_t at) {
         return e.load(target, placeOf({term, 16 * k + at}, {columnOfLane, own}));

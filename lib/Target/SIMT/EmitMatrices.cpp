@@ -39,6 +39,81 @@ bool KernelEmitter::usesMatrices(Operation* op) {
   return fits(product.left, product.row, extent) && fits(product.right, product.lane, extent);
 }
 
+//===-- where elements are -------------------------------------------------------------------===//
+
+Buffer KernelEmitter::makeNumbers(Type storage) {
+  const MatrixShape shape = *machine.matrices();
+  ssm::AxisAttr down = axisOf(b, "row", shape.rows), across = axisOf(b, "lane", shape.lanes);
+  Buffer numbers = makeBuffer(ssm::ArrayType::get(b.getContext(), {down, across}, b.getF32Type()),
+                              {down.getName(), across.getName()}, storage);
+  deal({down, across}, [&](const Point& point) {
+    Value number =
+        arith::MulIOp::create(b, indexValue(*point.find(down.getName())), i32(shape.lanes));
+    number = arith::AddIOp::create(b, number, indexValue(*point.find(across.getName())));
+    // (There are no more of them than bf16 counts.)
+    store(numbers, point, arith::UIToFPOp::create(b, b.getF32Type(), number));
+  });
+  return numbers;
+}
+
+Point KernelEmitter::firstOf(const Buffer& matrix) {
+  Point point;
+  for (const Dim& dim : matrix.dims)
+    point.set(dim.label, {Value(), 0});
+  return point;
+}
+
+Index KernelEmitter::rowOfElement(int64_t element) {
+  Value inWarp = arith::RemUIOp::create(b, thread, i32(machine.lanes()));
+  return {arith::DivUIOp::create(b, inWarp, i32(4)), element / 4 * 8};
+}
+
+Index KernelEmitter::positionOfElement(int64_t element) {
+  Value pair = arith::MulIOp::create(b, arith::RemUIOp::create(b, thread, i32(4)), i32(2));
+  return {pair, element % 2 + element / 2 % 2 * 8};
+}
+
+void KernelEmitter::checkLayout() {
+  Buffer numbers = makeNumbers(b.getF32Type()), halves = makeNumbers(b.getBF16Type());
+  barrier();
+  StringRef down = numbers.dims[0].label, across = numbers.dims[1].label;
+  SmallVector<Value> sums = machine.splitSums(b, loadSums(numbers, down, across, firstOf(numbers)));
+  SmallVector<SmallVector<Value>> all = {sums};
+  for (bool isRight : {false, true}) {
+    Value side = loadMatrix(halves, down, across, firstOf(halves), isRight);
+    all.emplace_back();
+    for (Value pair : machine.splitSide(b, side))
+      for (bool upper : {false, true})
+        all.back().push_back(halfOf(pair, upper));
+  }
+  Value isOther = arith::ConstantIntOp::create(b, 0, 1);
+  int64_t lanes = machine.matrices()->lanes;
+  for (ArrayRef<Value> elements : all)
+    for (auto [i, element] : llvm::enumerate(elements)) {
+      Value number = arith::MulIOp::create(b, indexValue(rowOfElement(i)), i32(lanes));
+      number = arith::AddIOp::create(b, number, indexValue(positionOfElement(i)));
+      Value wanted = arith::UIToFPOp::create(b, b.getF32Type(), number);
+      Value differs = arith::CmpFOp::create(b, arith::CmpFPredicate::UNE, element, wanted);
+      isOther = arith::OrIOp::create(b, isOther, differs);
+    }
+  Buffer found =
+      makeBuffer(ssm::ArrayType::get(b.getContext(), {axisOf(b, "found", 1)}, b.getF32Type()));
+  Value one = arith::ConstantOp::create(b, b.getF32FloatAttr(1));
+  Value isFirst = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, thread, i32(0));
+  when(isFirst, [&] { store(found, firstOf(found), nought); });
+  barrier();
+  when(isOther, [&] { store(found, firstOf(found), one); });
+  barrier();
+  isAsSaid =
+      arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, load(found, firstOf(found)), nought);
+  Value nan = arith::ConstantOp::create(
+      b, b.getFloatAttr(b.getF32Type(), llvm::APFloat::getQNaN(llvm::APFloat::IEEEsingle())));
+  nought = arith::SelectOp::create(b, isAsSaid, nought, nan);
+  barrier();
+}
+
+//===-- sides --------------------------------------------------------------------------------===//
+
 /// Of a buffer's labels the contiguous one, and how far apart the other one's positions are.
 static std::pair<StringRef, int64_t> layoutOf(const Buffer& buffer, StringRef x, StringRef y) {
   StringRef contiguous;

@@ -224,6 +224,15 @@ SmallVector<Value> KernelEmitter::loadFragmentOf(const Buffer& buffer, bool tran
                                                  const Point& others, Index first, Index column,
                                                  bool isRight) {
   touch(buffer);
+  if (!machine.hasPairs()) {
+    Point at = others;
+    at.set(kept, first);
+    at.set(reduced, column);
+    SmallVector<Value> four = machine.splitSide(b, loadMatrix(buffer, kept, reduced, at, isRight));
+    if (!isRight)
+      std::swap(four[1], four[2]);
+    return four;
+  }
   // Thread 8 i + r: row r of tile i; of the four the second is 8 down, the third 8 across, or, for
   // a right side, the other way round: what a product reads lies in registers side by side.
   Value inWarp = arith::RemUIOp::create(b, thread, i32(32));

@@ -440,6 +440,14 @@ private:
   /// given, past `finish`.
   bool emitMatrices(Value root, ArrayRef<Operation*> sums, ArrayRef<ssm::AxisAttr> axes,
                     const Buffer* target, Finish finish);
+  /// A matrix's elements in the block's memory, each its own number, by rows.
+  Buffer makeNumbers(Type storage);
+  /// The first place of such a matrix.
+  Point firstOf(const Buffer& matrix);
+  /// Looks whether a thread has of matrices what is said of them (Machine::hasFragmentLayout).
+  void checkLayout();
+  /// Where an element is in a tile of sums, then.
+  Index rowOfElement(int64_t element), positionOfElement(int64_t element);
   /// What a matrix is read from: the first of its elements is at `point`.
   Value loadMatrix(const Buffer& buffer, StringRef kept, StringRef reduced, const Point& point,
                    bool isRight);
@@ -628,6 +636,8 @@ private:
   };
   std::map<int, Ring> rings;
   Value ringBase, blockSpace;
+  Value isAsSaid; ///< of matrices, of which something is said; else null
+  Value nought;   ///< what sums begin with: 0, or NaN where it is not as is said
   mlir::Operation* workspaceBytes = nullptr; ///< constant, patched
 };
 

@@ -461,6 +461,16 @@ void KernelEmitter::run(const llvm::DenseSet<int>& away) {
   });
   b.setInsertionPoint(kernel);
   emitEntry();
+  nought = arith::ConstantOp::create(b, b.getF32FloatAttr(0));
+  bool buildsOnLayout = columns.warps || kernel
+                                             ->walk([](Operation* op) {
+                                               return isa<ssm::SolveOp, ssm::ApplyOp>(op)
+                                                          ? WalkResult::interrupt()
+                                                          : WalkResult::advance();
+                                             })
+                                             .wasInterrupted();
+  if (roundsProducts && machine.hasFragmentLayout() && buildsOnLayout)
+    checkLayout();
   if (columns.warps && machine.hasPairs())
     emitColumns();
   else if (columns.warps)
@@ -482,7 +492,7 @@ static constexpr int64_t mostCached = 8000, fewCached = 1600;
 FailureOr<KernelInfo> simt::lowerKernel(tile::KernelOp kernel, const Machine& machine,
                                         const Limits& limits) {
   WalkResult walked = kernel->walk([&](Operation* op) {
-    if (!isOverSteps(op) || lowersSteps(op, machine.hasPairs()))
+    if (!isOverSteps(op) || lowersSteps(op, machine.multipliesPairs()))
       return WalkResult::advance();
     op->emitOpError("is to be expanded before it is lowered to threads");
     return WalkResult::interrupt();

@@ -41,6 +41,12 @@ SmallVector<Value> Machine::multiplyPairs(ImplicitLocOpBuilder&, ArrayRef<Value>
                                           ArrayRef<Value>) const {
   lacks("products of pairs");
 }
+SmallVector<Value> Machine::multiplySquare(ImplicitLocOpBuilder& b, ArrayRef<Value> left,
+                                           ArrayRef<Value> right, ArrayRef<Value> sums) const {
+  SmallVector<Value> all = multiplyPairs(b, left, right.take_front(2), sums.take_front(4));
+  llvm::append_range(all, multiplyPairs(b, left, right.drop_front(2), sums.drop_front(4)));
+  return all;
+}
 SmallVector<Value> Machine::loadTiles(ImplicitLocOpBuilder&, Value, bool) const {
   lacks("products of pairs");
 }
@@ -78,10 +84,10 @@ SmallVector<Value> Machine::splitSums(ImplicitLocOpBuilder&, Value) const {
 Value Machine::joinSums(ImplicitLocOpBuilder&, ArrayRef<Value>) const {
   lacks("matrices");
 }
-SmallVector<Value> Machine::splitLeft(ImplicitLocOpBuilder&, Value) const {
+SmallVector<Value> Machine::splitSide(ImplicitLocOpBuilder&, Value) const {
   lacks("matrices");
 }
-Value Machine::joinLeft(ImplicitLocOpBuilder&, ArrayRef<Value>) const {
+Value Machine::joinSide(ImplicitLocOpBuilder&, ArrayRef<Value>, bool) const {
   lacks("matrices");
 }
 Value Machine::multiplyMatrices(ImplicitLocOpBuilder&, Value, Value, Value) const {

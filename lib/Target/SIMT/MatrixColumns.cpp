@@ -52,8 +52,6 @@ private:
   const Fragment& fragmentOf(Value value) override;
 
   void learnPositions();
-  Buffer numbersIn(Type storage);
-  void checkLayout(ArrayRef<Value> sums, ArrayRef<Value> left);
   Fragment compute(Value value);
   Fragment readStaged(tile::LoadOp load);
   Fragment multiply(ssm::SumOp sum, const Fragment* start);
@@ -85,8 +83,6 @@ private:
   Buffer places; ///< of all warps, each `mostPlaces` tiles
   /// Of a tile's elements the column, among those of the warp and of the block, and the position.
   SmallVector<Index> columns, blockColumns, positions;
-  Value fits;    ///< whether all is as is said; null: nothing is said
-  Value nothing; ///< 0, or NaN where they do not
   std::map<std::pair<void*, bool>, Left> lefts;
   Value lane, warpStart;
 };
@@ -106,39 +102,22 @@ Point MatrixColumns::pointOf(ssm::AxisAttr axis, int64_t element) {
   return point;
 }
 
-/// A matrix whose elements are their own numbers, by rows.
-Buffer MatrixColumns::numbersIn(Type storage) {
-  ssm::AxisAttr down = axisOf(b, "row", shape.rows), across = axisOf(b, "lane", shape.lanes);
-  Buffer numbers = e.makeBuffer(ssm::ArrayType::get(b.getContext(), {down, across}, b.getF32Type()),
-                                {down.getName(), across.getName()}, storage);
-  e.deal({down, across}, [&](const Point& point) {
-    Value row = e.indexValue(*point.find(down.getName()));
-    Value number = arith::MulIOp::create(b, row, e.i32(shape.lanes));
-    number = arith::AddIOp::create(b, number, e.indexValue(*point.find(across.getName())));
-    e.store(numbers, point, arith::UIToFPOp::create(b, b.getF32Type(), number));
-  });
-  return numbers;
-}
-
 void MatrixColumns::learnPositions() {
-  // (There are no more of them than bf16 counts.)
-  Buffer numbers = numbersIn(b.getF32Type()), halves;
   bool isSaid = e.machine.hasFragmentLayout();
-  if (isSaid)
-    halves = numbersIn(b.getBF16Type());
-  e.barrier();
-  StringRef down = numbers.dims[0].label, across = numbers.dims[1].label;
-  Point first;
-  first.set(down, {Value(), 0});
-  first.set(across, {Value(), 0});
-  SmallVector<Value> sums = e.machine.splitSums(b, e.loadSums(numbers, down, across, first));
-  // (Four threads have a row.)
-  Value myColumn = arith::DivUIOp::create(b, lane, e.i32(4));
-  Value myPosition = arith::MulIOp::create(b, arith::RemUIOp::create(b, lane, e.i32(4)), e.i32(2));
-  for (auto [i, element] : llvm::enumerate(sums)) {
-    Index row{myColumn, int64_t(i / 4 * 8)}, inRow{myPosition, int64_t(i % 2 + i / 2 % 2 * 8)};
-    if (!isSaid) {
-      Value number = arith::FPToUIOp::create(b, b.getI32Type(), element);
+  SmallVector<Value> sums;
+  if (!isSaid) {
+    Buffer numbers = e.makeNumbers(b.getF32Type());
+    e.barrier();
+    sums = e.machine.splitSums(
+        b, e.loadSums(numbers, numbers.dims[0].label, numbers.dims[1].label, e.firstOf(numbers)));
+  }
+  for (int64_t i = 0; i < elementsOfTile; ++i) {
+    Index row, inRow;
+    if (isSaid) {
+      row = e.rowOfElement(i);
+      inRow = e.positionOfElement(i);
+    } else {
+      Value number = arith::FPToUIOp::create(b, b.getI32Type(), sums[i]);
       row = {arith::DivUIOp::create(b, number, e.i32(shape.lanes)), 0};
       inRow = {arith::RemUIOp::create(b, number, e.i32(shape.lanes)), 0};
     }
@@ -147,37 +126,6 @@ void MatrixColumns::learnPositions() {
     Value inBlock = arith::AddIOp::create(b, warpStart, row.dynamic);
     blockColumns.push_back({inBlock, row.constant});
   }
-  nothing = arith::ConstantOp::create(b, b.getF32FloatAttr(0));
-  if (isSaid)
-    checkLayout(
-        sums, e.machine.splitLeft(b, e.loadMatrix(halves, down, across, first, /*isRight=*/false)));
-}
-
-/// Whether all threads have what is said of two matrices of numbers.
-void MatrixColumns::checkLayout(ArrayRef<Value> sums, ArrayRef<Value> left) {
-  Value isOther = arith::ConstantIntOp::create(b, 0, 1);
-  for (ArrayRef<Value> all : {sums, left})
-    for (auto [element, row, inRow] : llvm::zip(all, columns, positions)) {
-      Value number = arith::MulIOp::create(b, e.indexValue(row), e.i32(shape.lanes));
-      number = arith::AddIOp::create(b, number, e.indexValue(inRow));
-      Value wanted = arith::UIToFPOp::create(b, b.getF32Type(), number);
-      Value differs = arith::CmpFOp::create(b, arith::CmpFPredicate::UNE, element, wanted);
-      isOther = arith::OrIOp::create(b, isOther, differs);
-    }
-  Buffer found =
-      e.makeBuffer(ssm::ArrayType::get(b.getContext(), {axisOf(b, "found", 1)}, b.getF32Type()));
-  Point at;
-  at.set(found.dims[0].label, {Value(), 0});
-  Value one = arith::ConstantOp::create(b, b.getF32FloatAttr(1));
-  Value isFirst = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, e.thread, e.i32(0));
-  e.when(isFirst, [&] { e.store(found, at, nothing); });
-  e.barrier();
-  e.when(isOther, [&] { e.store(found, at, one); });
-  e.barrier();
-  fits = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, e.load(found, at), nothing);
-  Value nan = arith::ConstantOp::create(
-      b, b.getFloatAttr(b.getF32Type(), llvm::APFloat::getQNaN(llvm::APFloat::IEEEsingle())));
-  nothing = arith::SelectOp::create(b, fits, nothing, nan);
 }
 
 const Fragment& MatrixColumns::fragmentOf(Value value) {
@@ -279,9 +227,9 @@ const MatrixColumns::Left& MatrixColumns::leftOf(const Factors& factors) {
         pairs.push_back(pair.value);
         rests.push_back(pair.rest);
       }
-      left.rounded.push_back(e.machine.joinLeft(b, pairs));
+      left.rounded.push_back(e.machine.joinSide(b, pairs, /*isRight=*/false));
       if (factors.keepsRest)
-        left.rests.push_back(e.machine.joinLeft(b, rests));
+        left.rests.push_back(e.machine.joinSide(b, rests, /*isRight=*/false));
     }
     return left;
   }
@@ -324,7 +272,7 @@ Fragment MatrixColumns::multiply(ssm::SumOp sum, const Fragment* start) {
     sums.push_back(start
                        ? e.machine.joinSums(
                              b, ArrayRef(start->elements).slice(y * elementsOfTile, elementsOfTile))
-                       : e.machine.fillSums(b, nothing));
+                       : e.machine.fillSums(b, e.nought));
   // Tiles that are all 0.
   auto isNought = [&](int64_t x, int64_t y) {
     return factors.triangle && (ssm::strings(*factors.triangle)[0] == where.kept ? x > y : y > x);
@@ -597,9 +545,9 @@ void MatrixColumns::emit() {
   };
   Block* body = sequence.getBlock();
   SmallVector<Value> initial = flatten(sequence.getInits());
-  if (fits)
+  if (e.isAsSaid)
     for (Value& element : initial)
-      element = arith::SelectOp::create(b, fits, element, nothing);
+      element = arith::SelectOp::create(b, e.isAsSaid, element, e.nought);
   // What chunks read of params is read once.
   for (auto load : e.kernel.getBlock()->getOps<tile::LoadOp>())
     if (bears(load.getResult()) &&

@@ -122,28 +122,57 @@ public:
     return elements;
   }
   bool hasFragmentLayout() const override { return hasLayout; }
-  SmallVector<Value> splitLeft(ImplicitLocOpBuilder& b, Value left) const override {
+  SmallVector<Value> splitSide(ImplicitLocOpBuilder& b, Value side) const override {
     simt::MatrixShape shape;
-    SmallVector<Value> elements;
-    for (int32_t i = 0; i < shape.rows * shape.depth / subgroup; ++i) {
-      Value element = spirv::CompositeExtractOp::create(b, left, i);
-      elements.push_back(spirv::FConvertOp::create(b, b.getF32Type(), element));
+    SmallVector<Value> pairs;
+    for (int32_t i = 0; i < shape.rows * shape.depth / subgroup; i += 2) {
+      Value halves[] = {spirv::CompositeExtractOp::create(b, side, i),
+                        spirv::CompositeExtractOp::create(b, side, i + 1)};
+      Value both =
+          spirv::CompositeConstructOp::create(b, VectorType::get(2, b.getBF16Type()), halves);
+      pairs.push_back(spirv::BitcastOp::create(b, b.getI32Type(), both));
     }
-    return elements;
+    return pairs;
   }
-  Value joinLeft(ImplicitLocOpBuilder& b, ArrayRef<Value> pairs) const override {
-    Value left;
+  Value joinSide(ImplicitLocOpBuilder& b, ArrayRef<Value> pairs, bool isRight) const override {
+    Type type = matrixOf(b, isRight ? spirv::CooperativeMatrixUseKHR::MatrixB
+                                    : spirv::CooperativeMatrixUseKHR::MatrixA);
+    Value side;
     for (auto [i, pair] : llvm::enumerate(pairs)) {
       Value both = spirv::BitcastOp::create(b, VectorType::get(2, b.getBF16Type()), pair);
       for (int32_t j : {0, 1}) {
         Value half = spirv::CompositeExtractOp::create(b, both, j);
-        left = left
-                   ? spirv::CompositeInsertOp::create(b, half, left, int32_t(2 * i + j)).getResult()
-                   : spirv::CompositeConstructOp::create(
-                         b, matrixOf(b, spirv::CooperativeMatrixUseKHR::MatrixA), half);
+        side = side
+                   ? spirv::CompositeInsertOp::create(b, half, side, int32_t(2 * i + j)).getResult()
+                   : spirv::CompositeConstructOp::create(b, type, half);
       }
     }
-    return left;
+    return side;
+  }
+  // A tile of 16 x 8 is half of a matrix, whose other half is not read.
+  SmallVector<Value> multiplyPairs(ImplicitLocOpBuilder& b, ArrayRef<Value> left,
+                                   ArrayRef<Value> right, ArrayRef<Value> sums) const override {
+    Value none = arith::ConstantIntOp::create(b, 0, 32);
+    Value zero = arith::ConstantOp::create(b, b.getF32FloatAttr(0));
+    SmallVector<Value> all =
+        multiplySquare(b, left, {right[0], right[1], none, none},
+                       {sums[0], sums[1], sums[2], sums[3], zero, zero, zero, zero});
+    all.truncate(4);
+    return all;
+  }
+  SmallVector<Value> multiplySquare(ImplicitLocOpBuilder& b, ArrayRef<Value> left,
+                                    ArrayRef<Value> right, ArrayRef<Value> sums) const override {
+    Value x = joinSide(b, {left[0], left[2], left[1], left[3]}, /*isRight=*/false);
+    Value y = joinSide(b, right, /*isRight=*/true);
+    // (Row by row, of both tiles.)
+    constexpr unsigned order[] = {0, 1, 4, 5, 2, 3, 6, 7};
+    SmallVector<Value> start;
+    for (unsigned at : order)
+      start.push_back(sums[at]);
+    SmallVector<Value> all = splitSums(b, multiplyMatrices(b, x, y, joinSums(b, start))), made(8);
+    for (auto [at, element] : llvm::zip(order, all))
+      made[at] = element;
+    return made;
   }
   Value joinSums(ImplicitLocOpBuilder& b, ArrayRef<Value> elements) const override {
     Value sums = fillSums(b, elements.front());
