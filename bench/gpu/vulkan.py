@@ -7,7 +7,7 @@ Each row is timed by `ssmc bench` through Vulkan in blocks (bf16 operands, f32 s
 it), through CUDA in blocks, and by `ggml_ops` (bench/ggml) where that is given and has the op at that size. Medians of
 --repeat runs, ms; a launch and the wait for it are in all of them. --check first runs `ssmc check` of the chunked form of the
 zoo in bf16, forward and gradient, with all dims a multiple of what matrices have, --jobs recurrences at a time; what takes
-longer than --limit seconds, most of them the driver's to compile, is left out, and said so.
+longer than --limit-of-check seconds, most of them the driver's to compile, is left out, and said so.
 
 Exit codes: 0 done, 1 a check failed, 2 the input is wrong. Python 3.9 or later, nothing else.
 """
@@ -33,7 +33,7 @@ ROWS = [(name, dims, 2, 16, steps, True)
 ROWS += [(name, K128, 2, 16, 16384, False)
          for name in ("gated_delta_rule", "deltanet", "kda", "gla", "retnet", "rwkv6", "rwkv7")]
 ROWS += [("mamba2", MAMBA, 8, 64, 4096, False)]
-# Steps that take longest, and forms that do not exist: not checked.
+# What takes longest to check.
 NOT_CHECKED = ("s4",)
 
 
@@ -124,6 +124,9 @@ def main():
         if not os.access(program, os.X_OK):
             parser.error(f"{program} is no program")
     report = {"target": options.target, "checks": [], "rows": []}
+    # (Its context also keeps the clocks of a GPU up, which otherwise stay low for some processes that use Vulkan alone.)
+    driver = run.Driver()
+    print(f"{driver.name}: copies {driver.bandwidth():.0f} GB/s", end="\n\n", flush=True)
     failed = 0
     if options.check:
         specs = [spec for spec in sorted(ROOT.glob("zoo/*.ssm")) if spec.stem not in NOT_CHECKED and options.filter in spec.stem]
