@@ -241,8 +241,8 @@ struct KernelInfo {
 };
 
 /// Whether this lowering has loops of its own for an op over the steps of a chunk, on a machine
-/// that has pairs or not.
-bool lowersSteps(mlir::Operation* op, bool hasPairs);
+/// that multiplies pairs or not.
+bool lowersSteps(mlir::Operation* op, bool multipliesPairs);
 
 /// Lowers a kernel to a function before it, which is left in place. Fails, with a message, where it
 /// cannot be done.

@@ -45,6 +45,10 @@ protected:
 
   /// What an op makes of elements, one by one.
   Fragment computeElements(Value value);
+  /// Of a sum of two the product that nothing else reads, and what it is added to; null if there is
+  /// none, or none that is admitted.
+  std::pair<ssm::SumOp, Value> addedProduct(
+      Operation* op, llvm::function_ref<bool(ssm::SumOp)> admits = [](ssm::SumOp) { return true; });
   /// What is read once for a sequence, from the caller's memory.
   Fragment readOperand(tile::LoadOp load);
   /// Whether a value is 0 at steps that do not exist, as operands are.
@@ -63,6 +67,19 @@ protected:
   Factors factorsOf(ssm::SumOp sum);
   /// The left side's element as it is, and 0 at steps that do not exist.
   Value leftElement(const Factors& factors, int64_t element);
+
+  /// An operand that all warps of the block read.
+  struct Staged {
+    tile::LoadOp load;
+    Buffer all; ///< the first slot
+    int64_t bytes = 0;
+    int64_t unit = 0; ///< elements that are copied at once
+  };
+  /// A place for one, in panels if asked for.
+  Staged stage(tile::LoadOp load, bool inPanels);
+  Buffer slotOf(const Staged& one, Value slot);
+  /// Where no step is missing `body` is emitted as if none could be, and else once more.
+  void forWhole(Value left, llvm::function_ref<void()> body);
 
   SmallVector<Value> flatten(mlir::ValueRange values);
   void adopt(mlir::ValueRange arguments, mlir::ValueRange elements);
@@ -85,17 +102,10 @@ public:
   void emit();
 
 private:
-  /// An operand that all warps of the block read.
-  struct Staged {
-    tile::LoadOp load;
-    Buffer all; ///< the first slot
-    int64_t bytes = 0, unit = 0;
-  };
   void planStaging();
   /// Whether groups of warps multiply by it.
   bool isMatrix(tile::LoadOp load);
-  Value slotOf(Value chunk);
-  Buffer slotOf(const Staged& one, Value slot);
+  Value slotOfChunk(Value chunk);
   Value signalOf(Value slot, Signal signal);
   void makeSignals();
   /// Waits for what is said of a slot's chunk for the n-th time.

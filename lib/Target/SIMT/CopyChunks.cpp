@@ -17,22 +17,8 @@ bool ColumnEmitter::isMatrix(tile::LoadOp load) {
 }
 
 void ColumnEmitter::planStaging() {
-  for (tile::LoadOp load : sequence.getBlock()->getOps<tile::LoadOp>()) {
-    tile::OperandAttr operand = e.kernel.getOperandAt(e.kernel.findLoaded(load.getName()));
-    SmallVector<StringRef> order;
-    for (ssm::AxisAttr axis : operand.getAxes())
-      order.push_back(axis.getName());
-    Staged one;
-    one.load = load;
-    ssm::ArrayType type = arrayType(load.getResult());
-    one.all = isMatrix(load) ? e.makePanels(type, order)
-                             : e.makeBuffer(type, order, operand.getStorage());
-    one.bytes = e.places[one.all.id].bytes;
-    int64_t size = operand.getStorage().getIntOrFloatBitWidth() / 8;
-    int64_t extent = order.empty() ? 1 : arrayType(load.getResult()).find(order.back()).getSize();
-    one.unit = extent * size % 16 == 0 ? 16 / size : 1;
-    staged.push_back(one);
-  }
+  for (tile::LoadOp load : sequence.getBlock()->getOps<tile::LoadOp>())
+    staged.push_back(stage(load, isMatrix(load)));
   // As many chunks as there is room for, where a processor has one block; else as many as leave
   // room for a second block.
   int64_t bytes = 0, room = e.limits.sharedBytes;
@@ -51,7 +37,7 @@ void ColumnEmitter::planStaging() {
     e.places[one.all.id].bytes *= slots;
 }
 
-Value ColumnEmitter::slotOf(Value chunk) {
+Value ColumnEmitter::slotOfChunk(Value chunk) {
   chunk = arith::TruncIOp::create(b, b.getI32Type(), chunk);
   return arith::RemUIOp::create(b, chunk, e.i32(slots));
 }
@@ -85,12 +71,6 @@ void ColumnEmitter::makeSignals() {
 void ColumnEmitter::waitFor(Value slot, Signal signal, Value turn) {
   Value parity = arith::AndIOp::create(b, turn, e.i32(1));
   e.machine.waitFor(b, signalOf(slot, signal), parity);
-}
-
-Buffer ColumnEmitter::slotOf(const Staged& one, Value slot) {
-  Buffer place = one.all;
-  place.base = e.gep(place.base, b.getI8Type(), arith::MulIOp::create(b, slot, e.i32(one.bytes)));
-  return place;
 }
 
 /// Sixteen bytes at a time, or single elements of four; zeros where there are no steps.
@@ -187,23 +167,15 @@ void ColumnEmitter::bringIn(Value chunk, Value slot) {
   Value start = chunkStart(chunk);
   e.timeStarts[0] = start;
   Value left = arith::SubIOp::create(b, e.times[0], start);
-  auto copyAll = [&] {
+  forWhole(left, [&] {
     for (Staged& one : staged)
       copy(one, slot);
-    e.partialExtents.clear();
-    return SmallVector<Value>();
-  };
-  Value isWhole =
-      arith::CmpIOp::create(b, arith::CmpIPredicate::sge, left, e.i64(sequence.getTileSize()));
-  e.choose(isWhole, copyAll, [&] {
-    setExtents(left);
-    return copyAll();
   });
 }
 
 void ColumnEmitter::emitCopies(Value count) {
   e.loop(e.i64(0), count, e.i64(1), {}, [&](Value chunk, ValueRange) {
-    Value slot = slotOf(chunk);
+    Value slot = slotOfChunk(chunk);
     Value isUsed = arith::CmpIOp::create(b, arith::CmpIPredicate::sge, chunk, e.i64(slots));
     e.when(isUsed,
            [&] { waitFor(slot, isRead, arith::SubIOp::create(b, turnOf(chunk), e.i32(1))); });

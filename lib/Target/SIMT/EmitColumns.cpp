@@ -86,24 +86,18 @@ Fragment ColumnEmitter::compute(Value value) {
     return made;
   }
   // A product is added to what there is.
-  if (isa<ssm::AddOp>(op))
-    for (int i : {0, 1}) {
-      auto sum = op->getOperand(i).getDefiningOp<ssm::SumOp>();
-      Value other = op->getOperand(1 - i);
-      if (sum && sum->hasOneUse() && !fragments.contains(sum) && !isPart(sum) &&
-          other.getType() == sum.getType()) {
-        if (e.columns.inGroups) {
-          // Its left side is rounded while that is being added up, and to what is a sum itself it
-          // is added meanwhile.
-          GroupProduct product = prepareForGroup(sum);
-          bool isSum = other.getDefiningOp<ssm::SumOp>() && other.hasOneUse();
-          Fragment start = isSum ? begin(other) : fragmentOf(other);
-          return multiplyInGroup(product, &start);
-        }
-        Fragment start = fragmentOf(other);
-        return multiply(sum, &start);
-      }
+  if (auto [sum, other] = addedProduct(op, [&](ssm::SumOp sum) { return !isPart(sum); }); sum) {
+    if (e.columns.inGroups) {
+      // Its left side is rounded while that is being added up, and to what is a sum itself it is
+      // added meanwhile.
+      GroupProduct product = prepareForGroup(sum);
+      bool isSum = other.getDefiningOp<ssm::SumOp>() && other.hasOneUse();
+      Fragment start = isSum ? begin(other) : fragmentOf(other);
+      return multiplyInGroup(product, &start);
     }
+    Fragment start = fragmentOf(other);
+    return multiply(sum, &start);
+  }
   return computeElements(value);
 }
 
@@ -495,7 +489,7 @@ void ColumnEmitter::emitColumns(Value count) {
       fragmentOf(load.getResult());
   SmallVector<Value> last =
       e.loop(e.i64(0), count, e.i64(1), initial, [&](Value chunk, ValueRange carried) {
-        Value slot = slotOf(chunk);
+        Value slot = slotOfChunk(chunk);
         waitFor(slot, isThere, turnOf(chunk));
         if (e.columns.inGroups)
           e.machine.seeMatrices(b);

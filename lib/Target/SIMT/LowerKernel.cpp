@@ -10,14 +10,14 @@ using namespace ssmc;
 using namespace ssmc::simt;
 using tile::Role;
 
-bool simt::lowersSteps(Operation* op, bool hasPairs) {
+bool simt::lowersSteps(Operation* op, bool multipliesPairs) {
   if (op->getParentOfType<ssm::FoldOp>())
     return false;
   auto gram = dyn_cast<ssm::GramOp>(op);
   auto apply = dyn_cast<ssm::ApplyOp>(op);
   auto solve = dyn_cast<ssm::SolveOp>(op);
   return isa<ssm::ShiftOp>(op) || (gram && lowersGram(gram)) ||
-         (hasPairs && ((apply && lowersApply(apply)) || (solve && lowersInverse(solve))));
+         (multipliesPairs && ((apply && lowersApply(apply)) || (solve && lowersInverse(solve))));
 }
 
 //===-- entry --------------------------------------------------------------------------------===//

@@ -37,11 +37,8 @@ public:
   void emit();
 
 private:
-  struct Staged {
-    tile::LoadOp load;
-    Buffer all; ///< the first slot
-    int64_t bytes = 0, unit = 0;
-    /// On their way: pieces, and where these are.
+  /// What of an operand is on its way: pieces, and where these are.
+  struct Asked : Staged {
     SmallVector<std::pair<Value, Point>> held;
   };
 
@@ -66,9 +63,8 @@ private:
   Buffer placeOf(int64_t place);
 
   void planStaging();
-  Buffer slotOf(const Staged& one, Value slot);
-  void ask(Staged& one, Value left);
-  void put(Staged& one, Value slot);
+  void ask(Asked& one, Value left);
+  void put(Asked& one, Value slot);
   Value wordWithin(Value word, Value count);
   void askAll(Value chunk);
   void putAll(Value chunk, Value slot);
@@ -78,7 +74,7 @@ private:
 
   MatrixShape shape;
   int64_t elementsOfTile;
-  std::vector<Staged> staged;
+  std::vector<Asked> staged;
   int64_t slots = 1;
   Buffer places; ///< of all warps, each `mostPlaces` tiles
   /// Of a tile's elements the column, among those of the warp and of the block, and the position.
@@ -138,7 +134,7 @@ const Fragment& MatrixColumns::fragmentOf(Value value) {
 Fragment MatrixColumns::compute(Value value) {
   Operation* op = value.getDefiningOp();
   if (auto load = dyn_cast<tile::LoadOp>(op))
-    return llvm::any_of(staged, [&](const Staged& one) { return one.load == load; })
+    return llvm::any_of(staged, [&](const Asked& one) { return one.load == load; })
                ? readStaged(load)
                : readOperand(load);
   if (auto relabel = dyn_cast<ssm::RelabelOp>(op)) {
@@ -149,15 +145,10 @@ Fragment MatrixColumns::compute(Value value) {
   if (auto sum = dyn_cast<ssm::SumOp>(op))
     return multiply(sum, nullptr);
   // A product is added to what there is.
-  if (isa<ssm::AddOp>(op))
-    for (int i : {0, 1}) {
-      auto sum = op->getOperand(i).getDefiningOp<ssm::SumOp>();
-      Value other = op->getOperand(1 - i);
-      if (sum && sum->hasOneUse() && !fragments.contains(sum) && other.getType() == sum.getType()) {
-        Fragment start = fragmentOf(other);
-        return multiply(sum, &start);
-      }
-    }
+  if (auto [sum, other] = addedProduct(op); sum) {
+    Fragment start = fragmentOf(other);
+    return multiply(sum, &start);
+  }
   return computeElements(value);
 }
 
@@ -308,36 +299,17 @@ void MatrixColumns::planStaging() {
   e.places[places.id].bytes = e.columns.warps * mostPlaces * shape.lanes * shape.rows * 2;
   int64_t bytes = 0;
   for (tile::LoadOp load : sequence.getBlock()->getOps<tile::LoadOp>()) {
-    tile::OperandAttr operand = e.kernel.getOperandAt(e.kernel.findLoaded(load.getName()));
-    SmallVector<StringRef> order;
-    for (ssm::AxisAttr axis : operand.getAxes())
-      order.push_back(axis.getName());
-    Staged one;
-    one.load = load;
-    ssm::ArrayType type = arrayType(load.getResult());
-    one.all = e.makeBuffer(type, order, operand.getStorage());
-    one.bytes = e.places[one.all.id].bytes;
-    int64_t size = operand.getStorage().getIntOrFloatBitWidth() / 8;
-    int64_t extent = order.empty() ? 1 : type.find(order.back()).getSize();
-    one.unit = extent * size % 16 == 0 ? 16 / size : 1;
-    bytes += one.bytes;
-    staged.push_back(std::move(one));
+    staged.push_back({stage(load, /*inPanels=*/false)});
+    bytes += staged.back().bytes;
   }
   if (2 * bytes + e.places[places.id].bytes <= e.limits.sharedBytes)
     slots = 2;
-  for (const Staged& one : staged)
+  for (const Asked& one : staged)
     e.places[one.all.id].bytes *= slots;
 }
 
-Buffer MatrixColumns::slotOf(const Staged& one, Value slot) {
-  Buffer place = one.all;
-  if (slots > 1)
-    place.base = e.gep(place.base, b.getI8Type(), arith::MulIOp::create(b, slot, e.i32(one.bytes)));
-  return place;
-}
-
 /// Steps that do not exist are not read: the last one is, in their place.
-void MatrixColumns::ask(Staged& one, Value left) {
+void MatrixColumns::ask(Asked& one, Value left) {
   int index = e.kernel.findLoaded(one.load.getName());
   tile::OperandAttr operand = e.kernel.getOperandAt(index);
   ssm::ArrayType type = arrayType(one.load.getResult());
@@ -387,7 +359,7 @@ Value MatrixColumns::wordWithin(Value word, Value count) {
 }
 
 /// Puts what has been asked for in its place: zeros where there are no steps.
-void MatrixColumns::put(Staged& one, Value slot) {
+void MatrixColumns::put(Asked& one, Value slot) {
   Buffer target = slotOf(one, slot);
   e.touch(target);
   bool isHalves = target.storage.getIntOrFloatBitWidth() == 16;
@@ -433,23 +405,15 @@ void MatrixColumns::askAll(Value chunk) {
   Value left = arith::SubIOp::create(b, e.times[0], start);
   left =
       arith::TruncIOp::create(b, b.getI32Type(), arith::MinSIOp::create(b, left, e.i64(1 << 20)));
-  for (Staged& one : staged)
+  for (Asked& one : staged)
     ask(one, left);
 }
 
 void MatrixColumns::putAll(Value chunk, Value slot) {
   Value left = arith::SubIOp::create(b, e.times[0], chunkStart(chunk));
-  auto putEach = [&] {
-    for (Staged& one : staged)
+  forWhole(left, [&] {
+    for (Asked& one : staged)
       put(one, slot);
-    e.partialExtents.clear();
-    return SmallVector<Value>();
-  };
-  Value isWhole =
-      arith::CmpIOp::create(b, arith::CmpIPredicate::sge, left, e.i64(sequence.getTileSize()));
-  e.choose(isWhole, putEach, [&] {
-    setExtents(left);
-    return putEach();
   });
 }
 
@@ -573,12 +537,12 @@ void MatrixColumns::emit() {
         Value start = chunkStart(chunk);
         e.timeStarts[0] = start;
         setExtents(arith::SubIOp::create(b, e.times[0], start));
-        for (Staged& one : staged)
+        for (Asked& one : staged)
           e.buffers[one.load.getResult()] = slotOf(one, slot);
         for (tile::StoreOp store : body->getOps<tile::StoreOp>())
           writeOperand(store);
         SmallVector<Value> carriedOn = flatten(body->getTerminator()->getOperands());
-        for (Staged& one : staged)
+        for (Asked& one : staged)
           e.buffers.erase(one.load.getResult());
         e.partialExtents.clear();
         if (slots == 1)

@@ -36,6 +36,19 @@ Fragment WarpColumns::computeElements(Value value) {
   return made;
 }
 
+std::pair<ssm::SumOp, Value>
+WarpColumns::addedProduct(Operation* op, llvm::function_ref<bool(ssm::SumOp)> admits) {
+  if (isa<ssm::AddOp>(op))
+    for (int i : {0, 1}) {
+      auto sum = op->getOperand(i).getDefiningOp<ssm::SumOp>();
+      Value other = op->getOperand(1 - i);
+      if (sum && sum->hasOneUse() && !fragments.contains(sum) && other.getType() == sum.getType() &&
+          admits(sum))
+        return {sum, other};
+    }
+  return {};
+}
+
 Fragment WarpColumns::readOperand(tile::LoadOp load) {
   int index = e.kernel.findLoaded(load.getName());
   Fragment made{otherAxis(load.getResult()), {}};
@@ -130,6 +143,42 @@ void WarpColumns::adopt(ValueRange arguments, ValueRange elements) {
     next += count;
     fragments[argument] = std::move(fragment);
   }
+}
+
+WarpColumns::Staged WarpColumns::stage(tile::LoadOp load, bool inPanels) {
+  tile::OperandAttr operand = e.kernel.getOperandAt(e.kernel.findLoaded(load.getName()));
+  SmallVector<StringRef> order;
+  for (ssm::AxisAttr axis : operand.getAxes())
+    order.push_back(axis.getName());
+  Staged one;
+  one.load = load;
+  ssm::ArrayType type = arrayType(load.getResult());
+  one.all = inPanels ? e.makePanels(type, order) : e.makeBuffer(type, order, operand.getStorage());
+  one.bytes = e.places[one.all.id].bytes;
+  int64_t size = operand.getStorage().getIntOrFloatBitWidth() / 8;
+  int64_t extent = order.empty() ? 1 : type.find(order.back()).getSize();
+  one.unit = extent * size % 16 == 0 ? 16 / size : 1;
+  return one;
+}
+
+Buffer WarpColumns::slotOf(const Staged& one, Value slot) {
+  Buffer place = one.all;
+  place.base = e.gep(place.base, b.getI8Type(), arith::MulIOp::create(b, slot, e.i32(one.bytes)));
+  return place;
+}
+
+void WarpColumns::forWhole(Value left, llvm::function_ref<void()> body) {
+  Value isWhole =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::sge, left, e.i64(sequence.getTileSize()));
+  auto emitBody = [&] {
+    body();
+    e.partialExtents.clear();
+    return SmallVector<Value>();
+  };
+  e.choose(isWhole, emitBody, [&] {
+    setExtents(left);
+    return emitBody();
+  });
 }
 
 Value WarpColumns::chunkStart(Value number) {
