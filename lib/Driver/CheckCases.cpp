@@ -95,6 +95,12 @@ std::vector<CheckCase> driver::checkCases(ssm::RecurrenceOp declared, bool dimsG
     cases.push_back({.name = "even dims",
                      .time = SmallVector<int64_t, 2>(declared.getNumTimeAxes(), 19),
                      .evenSizes = true});
+  // (Whole chunks and a part: what multiplies matrices has code of its own for either.)
+  if (!dimsGiven && anyFree && chunk)
+    cases.push_back({.name = "chunks of even dims",
+                     .time = {*chunk * 2 + 5},
+                     .initialState = true,
+                     .evenSizes = true});
   return cases;
 }
 
