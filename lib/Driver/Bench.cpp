@@ -65,7 +65,7 @@ static Expected<Choice> settleOnDevice(ssm::RecurrenceOp declared, const Lowerin
 /// Warms up for a tenth of a second, of devices for three, in which their clocks rise, or two runs;
 /// then times.
 static Expected<Timing> measure(CompiledRecurrence::Launch& launch, const CodeTarget& target,
-                                unsigned threads, unsigned repeat) {
+                                unsigned threads, unsigned repeat, bool eachKernel) {
   const double warmUp = target.isDevice() ? 300 : 100;
   using Clock = std::chrono::steady_clock;
   auto elapsed = [](Clock::time_point start) {
@@ -85,6 +85,8 @@ static Expected<Timing> measure(CompiledRecurrence::Launch& launch, const CodeTa
     progress.advance();
   }
   sort(timing.ms);
+  if (!eachKernel)
+    return timing;
   Expected<std::vector<KernelTime>> kernels = launch.timeKernels();
   if (!kernels)
     return kernels.takeError();
@@ -95,7 +97,7 @@ static Expected<Timing> measure(CompiledRecurrence::Launch& launch, const CodeTa
 static Expected<Timing> measureForm(ssm::RecurrenceOp declared, const LoweringOptions& lowering,
                                     const CodeTarget& target, const Signature& signature,
                                     const Inputs& inputs, int64_t stretches, unsigned threads,
-                                    unsigned repeat) {
+                                    unsigned repeat, bool eachKernel) {
   Expected<CompiledRecurrence> compiled = CompiledRecurrence::compile(declared, lowering, target);
   if (!compiled)
     return compiled.takeError();
@@ -104,7 +106,7 @@ static Expected<Timing> measureForm(ssm::RecurrenceOp declared, const LoweringOp
   Expected<CompiledRecurrence::Launch> launch = compiled->prepare(signature, inputs);
   if (!launch)
     return launch.takeError();
-  Expected<Timing> timing = measure(*launch, target, threads, repeat);
+  Expected<Timing> timing = measure(*launch, target, threads, repeat, eachKernel);
   if (timing)
     timing->stretches = launch->stretches;
   return timing;
@@ -119,12 +121,11 @@ struct GradientTiming : Timing {
 
 /// Times forward and backward: an adjoint whose first kernels give the outputs,
 /// and keep what the others need.
-static Expected<GradientTiming> measureGradient(ssm::RecurrenceOp declared,
-                                                LoweringOptions lowering,
-                                                std::optional<int64_t> recompute,
-                                                const CodeTarget& target,
-                                                const Signature& signature, const Inputs& inputs,
-                                                unsigned threads, unsigned repeat) {
+static Expected<GradientTiming>
+measureGradient(ssm::RecurrenceOp declared, LoweringOptions lowering,
+                std::optional<int64_t> recompute, const CodeTarget& target,
+                const Signature& signature, const Inputs& inputs, unsigned threads, unsigned repeat,
+                bool eachKernel) {
   lowering.adjoint = 1;
   lowering.outputs = true;
   Expected<CompiledRecurrence> adjoint = CompiledRecurrence::compile(declared, lowering, target);
@@ -136,7 +137,7 @@ static Expected<GradientTiming> measureGradient(ssm::RecurrenceOp declared,
       prepareGradients(*adjoint, declared, signature, inputs, zeros);
   if (!launch)
     return launch.takeError();
-  Expected<Timing> timing = measure(*launch, target, threads, repeat);
+  Expected<Timing> timing = measure(*launch, target, threads, repeat, eachKernel);
   if (!timing)
     return timing.takeError();
   return GradientTiming{std::move(*timing), launch->temporaryBytes(),
@@ -224,15 +225,17 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
     if (!ofForm)
       return ofForm.takeError();
     each.segments = segments.emplace_back(*ofForm);
-    Expected<Timing> timing = measureForm(declared, each, *target, *signature, *inputs,
-                                          asked(options.stretches), threads, repeat);
+    Expected<Timing> timing =
+        measureForm(declared, each, *target, *signature, *inputs, asked(options.stretches), threads,
+                    repeat, options.verbose);
     if (!timing)
       return timing.takeError();
     timings.push_back(std::move(*timing));
     if (!options.grad)
       continue;
-    Expected<GradientTiming> gradient = measureGradient(declared, each, options.recompute, *target,
-                                                        *signature, *inputs, threads, repeat);
+    Expected<GradientTiming> gradient =
+        measureGradient(declared, each, options.recompute, *target, *signature, *inputs, threads,
+                        repeat, options.verbose);
     if (!gradient)
       return gradient.takeError();
     gradients.push_back(std::move(*gradient));
@@ -346,7 +349,7 @@ Expected<int> driver::benchCommand(const Options& options, Console& console) {
                           "kept", "recompute")
            << gradientRows << '\n';
   auto printKernels = [&](const FormChoice& form, StringRef what, const Timing& timing) {
-    if (!options.verbose || timing.kernels.empty())
+    if (timing.kernels.empty())
       return;
     outs() << fmt::format("kernels of {}{}, ms, each by itself\n", form.text(), what.str());
     for (const KernelTime& kernel : timing.kernels)

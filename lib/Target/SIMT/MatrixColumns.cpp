@@ -65,7 +65,7 @@ private:
   void planStaging();
   void ask(Asked& one, Value left);
   void put(Asked& one, Value slot);
-  Value wordWithin(Value word, Value count);
+  Value wordWithin(Value word, Value count, bool isHalves);
   void askAll(Value chunk);
   void putAll(Value chunk, Value slot);
 
@@ -242,10 +242,8 @@ const MatrixColumns::Left& MatrixColumns::leftOf(const Factors& factors) {
     }
     e.machine.meetWarp(b);
     for (int64_t i = 0; i < each * count; ++i) {
-      Point point;
-      point.set(position, {Value(), 0});
-      point.set(across, {Value(), 0});
-      Value matrix = e.loadMatrix(placeOf(i), across, position, point, /*isRight=*/false);
+      Value matrix =
+          e.loadMatrix(placeOf(i), across, position, e.firstOf(places), /*isRight=*/false);
       (i % each ? left.rests : left.rounded).push_back(matrix);
     }
   }
@@ -348,14 +346,16 @@ void MatrixColumns::ask(Asked& one, Value left) {
   }
 }
 
-/// Of a word of elements side by side those below a count, 0 in place of the others.
-Value MatrixColumns::wordWithin(Value word, Value count) {
+/// Of a word, which is an element or two of them, those below a count, 0 in place of the others.
+Value MatrixColumns::wordWithin(Value word, Value count, bool isHalves) {
   auto isBelow = [&](int64_t number) {
     return arith::CmpIOp::create(b, arith::CmpIPredicate::slt, e.i32(number), count);
   };
-  Value low = arith::AndIOp::create(b, word, e.i32(0xffff));
-  Value kept = arith::SelectOp::create(b, isBelow(1), word, low);
-  return arith::SelectOp::create(b, isBelow(0), kept, e.i32(0));
+  if (isHalves) {
+    Value low = arith::AndIOp::create(b, word, e.i32(0xffff));
+    word = arith::SelectOp::create(b, isBelow(1), word, low);
+  }
+  return arith::SelectOp::create(b, isBelow(0), word, e.i32(0));
 }
 
 /// Puts what has been asked for in its place: zeros where there are no steps.
@@ -387,9 +387,7 @@ void MatrixColumns::put(Asked& one, Value slot) {
           Value at = arith::AddIOp::create(b, e.indexValue(*point.find(last.getName())),
                                            e.i32(isHalves ? 2 * word : word));
           Value count = arith::SubIOp::create(b, e.partialExtents[last.getName()], at);
-          Value isThere = arith::CmpIOp::create(b, arith::CmpIPredicate::sgt, count, e.i32(0));
-          part = isHalves ? wordWithin(part, count)
-                          : arith::SelectOp::create(b, isThere, part, e.i32(0)).getResult();
+          part = wordWithin(part, count, isHalves);
         }
         parts.push_back(part);
       }
