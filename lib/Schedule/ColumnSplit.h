@@ -59,6 +59,7 @@ private:
   /// kernel.
   void moveLateStores();
   llvm::SmallVector<tile::StoreOp> findLateStores();
+  void passOnReads(mlir::IRMapping& toWhole);
   void takeTotals();
   bool admits(mlir::Operation* op);
   void invert(ssm::SolveOp solve);
