@@ -165,11 +165,12 @@ Error driver::lowerModule(mlir::ModuleOp module, Stage stage, const LoweringOpti
     kernels.push_back(*made);
     form.erase();
   }
-  if (options.threads)
-    schedule::shareTemporaries(kernels);
   derive::expandSteps(module, [&](mlir::Operation* op) {
     return options.threads ? simt::lowersSteps(op, options.pairs) : cpu::lowersSteps(op);
   });
+  // (What is alike is told once it is expanded: forward passes have some of it as one op.)
+  if (options.threads)
+    schedule::shareTemporaries(kernels);
   if (options.threads || (options.sharesGroups && options.segments <= 1 && !options.summaries))
     schedule::shareGroups(module);
   return verifyAfter(module, "schedule");

@@ -55,6 +55,19 @@ std::optional<std::pair<StringRef, StringRef>> ColumnSplit::triangleOf(Value val
   return {};
 }
 
+/// A matrix with two labels called by each other's names.
+static Value transposed(OpBuilder& b, Value matrix, StringRef x, StringRef y) {
+  auto relabel = matrix.getDefiningOp<ssm::RelabelOp>();
+  if (relabel) {
+    SmallVector<StringRef> from = ssm::strings(relabel.getFrom());
+    SmallVector<StringRef> to = ssm::strings(relabel.getTo());
+    if (from.size() == 2 && to[0] == from[1] && to[1] == from[0] && llvm::is_contained(from, x) &&
+        llvm::is_contained(from, y))
+      return relabel.getOperand();
+  }
+  return ssm::renamed(b, matrix, {x, y}, {y, x});
+}
+
 /// A system for many columns: its inverse, once, and a product for each.
 void ColumnSplit::invert(ssm::SolveOp solve) {
   Location loc = solve.getLoc();
@@ -72,17 +85,33 @@ void ColumnSplit::invert(ssm::SolveOp solve) {
   Value nothing = ssm::BroadcastOp::create(b, loc, identity.getType(), zero);
   size_t count = solve.getRight().size();
   auto old = b.getStrArrayAttr({rows}), renamed = b.getStrArrayAttr({label});
-  SmallVector<Value> results(count);
+  // From the last step to the first it is the transposed system: its inverse is that of the system
+  // from the first to the last, transposed, which passes over the same steps share.
+  SmallVector<Value> lower(solve.getLower());
+  if (solve.getReverse())
+    for (size_t i = 0; i < count; ++i)
+      for (size_t j = 0; j < count; ++j)
+        lower[i * count + j] =
+            transposed(b, solve.getLower()[j * count + i], rows, solve.getColumns());
+  SmallVector<ssm::SolveOp> systems;
   for (size_t i = 0; i < count; ++i) {
     SmallVector<Value> sides(count, nothing);
     sides[i] = identity;
-    auto inverse = ssm::SolveOp::create(b, loc, sides, solve.getLower(), rows, solve.getColumns(),
-                                        solve.getReverse());
+    systems.push_back(
+        ssm::SolveOp::create(b, loc, sides, lower, rows, solve.getColumns(), /*reverse=*/false));
+    for (Value result : systems.back().getResults())
+      inverses[result] = std::pair(rows.str(), label);
+  }
+  SmallVector<Value> results(count);
+  for (size_t i = 0; i < count; ++i) {
     Value side = ssm::RelabelOp::create(b, loc, solve.getRight()[i], old, renamed);
     for (size_t j = 0; j < count; ++j) {
-      inverses[inverse.getResult(j)] =
-          solve.getReverse() ? std::pair(label, rows.str()) : std::pair(rows.str(), label);
-      Value product = ssm::MulOp::create(b, loc, inverse.getResult(j), side);
+      Value inverse = systems[i].getResult(j);
+      if (solve.getReverse()) {
+        inverse = transposed(b, systems[j].getResult(i), rows, label);
+        inverses[inverse] = std::pair(label, rows.str());
+      }
+      Value product = ssm::MulOp::create(b, loc, inverse, side);
       Value part = ssm::SumOp::create(b, loc, product, renamed);
       results[j] = results[j] ? ssm::AddOp::create(b, loc, results[j], part).getResult() : part;
     }

@@ -27,8 +27,7 @@ struct Maker {
   }
   bool takesSteps(Maker& other) {
     return sequence && other.sequence && sequence.getAxis() == other.sequence.getAxis() &&
-           sequence.getTimeAxis() == other.sequence.getTimeAxis() &&
-           sequence.getReverse() == other.sequence.getReverse();
+           sequence.getTimeAxis() == other.sequence.getTimeAxis();
   }
   OperandAttr operandOf(tile::StoreOp store) {
     return kernel.getOperandAt(kernel.findStored(store.getName()));
@@ -42,17 +41,26 @@ struct Renamed {
 
 } // namespace
 
-/// Adds those values of a block that another one has, with which of them they are.
+/// Adds those values of a block that another one has, with which of them they are: the first of
+/// those that are alike there, by `first`.
 static void findEqual(Maker& later, Block* block, Maker& earlier, Block* other,
-                      DenseMap<Value, Value>& equal) {
-  auto check = [&](Value mine, Value theirs) {
-    return success(mine == theirs || equal.lookup(mine) == theirs);
+                      const DenseMap<Value, Value>& first, DenseMap<Value, Value>& equal) {
+  auto firstOf = [&](Value value) {
+    Value found = first.lookup(value);
+    return found ? found : value;
   };
-  auto mark = [&](Value mine, Value theirs) { equal[mine] = theirs; };
+  DenseMap<Value, Value> inside; // (What regions that are compared define.)
+  auto check = [&](Value mine, Value theirs) {
+    return success(firstOf(mine) == firstOf(theirs) || equal.lookup(mine) == firstOf(theirs) ||
+                   inside.lookup(mine) == theirs);
+  };
+  auto mark = [&](Value mine, Value theirs) { inside[mine] = theirs; };
   for (Operation& op : *block) {
     if (op.getNumResults() == 0)
       continue;
     for (Operation& candidate : *other) {
+      if (&candidate == &op)
+        break;
       if (candidate.getName() != op.getName())
         continue;
       // Loads of one name are of one array where both kernels say the same of it.
@@ -63,32 +71,86 @@ static void findEqual(Maker& later, Block* block, Maker& earlier, Block* other,
                 earlier.kernel.getOperandAt(earlier.kernel.findLoaded(load.getName())))
           continue;
       }
+      inside.clear();
       if (!OperationEquivalence::isEquivalentTo(&op, &candidate, check, mark,
                                                 OperationEquivalence::IgnoreLocations))
         continue;
       for (auto [mine, theirs] : llvm::zip(op.getResults(), candidate.getResults()))
-        equal[mine] = theirs;
+        equal[mine] = firstOf(theirs);
       break;
     }
   }
 }
 
+namespace {
+
+/// The values of an earlier kernel that those of a later one are.
+class Equals {
+public:
+  Equals(Maker& later, Maker& earlier) : earlier(earlier) {
+    find(earlier, DenseMap<Value, Value>(), first);
+    find(later, first, equal);
+  }
+  /// The earlier kernel's value, made there where it takes no more than pointwise ops to make it.
+  Value lookup(Value value, Maker& later) {
+    return isCheap(value, later) ? make(value, later) : Value();
+  }
+  bool isSame(Value theirs, Value value) {
+    Value found = first.lookup(theirs);
+    return (found ? found : theirs) == value;
+  }
+
+private:
+  void find(Maker& later, const DenseMap<Value, Value>& known, DenseMap<Value, Value>& made) {
+    findEqual(later, later.kernel.getBlock(), earlier, earlier.kernel.getBlock(), known, made);
+    findEqual(later, later.sequence.getBlock(), earlier, earlier.sequence.getBlock(), known, made);
+  }
+  bool isCheap(Value value, Maker& later) {
+    Operation* op = value.getDefiningOp();
+    return equal.contains(value) ||
+           (op && op->getBlock() == later.sequence.getBlock() &&
+            (op->hasTrait<ssm::Pointwise>() ||
+             isa<ssm::RelabelOp, ssm::BroadcastOp, ssm::ConstantOp, ssm::PositionOp>(op)) &&
+            llvm::all_of(op->getOperands(), [&](Value each) { return isCheap(each, later); }));
+  }
+  Value make(Value value, Maker& later) {
+    if (Value known = equal.lookup(value))
+      return known;
+    Operation* op = value.getDefiningOp();
+    IRMapping mapping;
+    for (Value operand : op->getOperands())
+      mapping.map(operand, make(operand, later));
+    OpBuilder b(earlier.sequence.getBlock()->getTerminator());
+    Operation* made = b.clone(*op, mapping);
+    for (auto [mine, theirs] : llvm::zip(op->getResults(), made->getResults()))
+      equal[mine] = theirs;
+    return equal.lookup(value);
+  }
+
+  Maker& earlier;
+  DenseMap<Value, Value> first; ///< alike in the earlier kernel -> the first of them
+  DenseMap<Value, Value> equal; ///< of the later kernel -> of the earlier
+};
+
+} // namespace
+
 /// Takes from a kernel the stores that an earlier one can do.
 static void takeStores(Maker& later, Maker& earlier, SmallVector<Renamed>& renamed) {
-  DenseMap<Value, Value> equal;
-  findEqual(later, later.kernel.getBlock(), earlier, earlier.kernel.getBlock(), equal);
-  findEqual(later, later.sequence.getBlock(), earlier, earlier.sequence.getBlock(), equal);
+  Equals equals(later, earlier);
+  bool takesAny = false;
   SmallVector<Attribute> operands(earlier.kernel.getOperandsAttr().getValue());
   for (auto store :
        llvm::make_early_inc_range(later.sequence.getBlock()->getOps<tile::StoreOp>())) {
     OperandAttr operand = later.operandOf(store);
-    Value value = equal.lookup(store.getValue());
-    if (!value || operand.getRole() != Role::ChunkTemp || store.getPart() != tile::Part::Whole)
+    if (operand.getRole() != Role::ChunkTemp || store.getPart() != tile::Part::Whole)
+      continue;
+    Value value = equals.lookup(store.getValue(), later);
+    if (!value)
       continue;
     auto stores = earlier.sequence.getBlock()->getOps<tile::StoreOp>();
     auto found = llvm::find_if(stores, [&](tile::StoreOp other) {
       OperandAttr theirs = earlier.operandOf(other);
-      return other.getValue() == value && other.getRest() == store.getRest() &&
+      return equals.isSame(other.getValue(), value) && other.getRest() == store.getRest() &&
              other.getPart() == store.getPart() && theirs.getRole() == operand.getRole() &&
              theirs.getAxes() == operand.getAxes() && theirs.getStorage() == operand.getStorage() &&
              theirs.getScope() == operand.getScope();
@@ -103,7 +165,15 @@ static void takeStores(Maker& later, Maker& earlier, SmallVector<Renamed>& renam
       earlier.kernel.setOperandsAttr(b.getArrayAttr(operands));
     }
     store.erase();
+    takesAny = true;
   }
+  if (!takesAny)
+    return;
+  // (Some labels of steps may be the later kernel's alone.)
+  NamedAttrList steps(stepsOf(earlier.sequence));
+  for (NamedAttribute each : stepsOf(later.sequence))
+    steps.set(each.getName(), each.getValue());
+  earlier.sequence->setAttr("tile.steps", steps.getDictionary(operands.front().getContext()));
 }
 
 /// What a kernel loads it loads by other names.
@@ -133,9 +203,7 @@ void schedule::shareTemporaries(MutableArrayRef<SmallVector<tile::KernelOp>> for
     bool isFirst = &form == &forms.front(), carries = false;
     for (tile::KernelOp kernel : form) {
       Maker maker(kernel);
-      // (Of the first form nothing is taken. Its kernels after states may read what is not there
-      // before.)
-      if (!isFirst && maker.sequence) {
+      if (maker.sequence) {
         for (Maker& earlier : makers)
           if (maker.takesSteps(earlier))
             takeStores(maker, earlier, renamed);
