@@ -148,8 +148,9 @@ bool ColumnSplit::arrange(ssm::SumOp sum) {
   if (both.empty() || columns.empty())
     return false;
   Location loc = sum.getLoc();
-  // A matrix that has to be computed takes all that it can.
-  if (both.size() > 1 || !isStoredAsBF16(both[0])) {
+  // A matrix that has to be computed takes all that it can. (An inverse by itself is the same one
+  // for other passes over the steps.)
+  if (both.size() > 1 || !(isStoredAsBF16(both[0]) || inverses.contains(both[0]))) {
     for (SmallVector<Value>* others : {&summed, &rest}) {
       both.append(others->begin(), others->end());
       others->clear();
