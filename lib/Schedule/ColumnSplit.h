@@ -59,7 +59,8 @@ private:
   /// kernel.
   void moveLateStores();
   llvm::SmallVector<tile::StoreOp> findLateStores();
-  void passOnReads(mlir::IRMapping& toWhole);
+  /// Has columns write down what they read of states that is written late too (PassOnReads.cpp).
+  void passOnReads(const mlir::IRMapping& toLate);
   void takeTotals();
   bool admits(mlir::Operation* op);
   void invert(ssm::SolveOp solve);

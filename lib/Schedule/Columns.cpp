@@ -28,8 +28,6 @@ using namespace ssmc;
 using namespace ssmc::schedule;
 using ssm::ArrayType;
 using ssm::AxisAttr;
-using tile::OperandAttr;
-using tile::Role;
 
 /// Elements of states for each column that registers have room for beside all else.
 static constexpr int64_t mostCarried = 256;
@@ -144,96 +142,6 @@ void ColumnSplit::moveLateStores() {
   }
   eraseUnused(sequence.getBlock());
   passOnReads(mapping);
-}
-
-/// What columns read of states for each step, where what is written late has a part of it: written
-/// down by the columns, which compute it anyway, and not computed again. It would be a product with
-/// a state there, mostly the first of a chain.
-void ColumnSplit::passOnReads(IRMapping& toWhole) {
-  DenseSet<Value> ofStates, ofStatesLate;
-  llvm::MapVector<Value, Value> known; // Late -> of the columns.
-  auto mark = [&](Value value) {
-    ofStates.insert(value);
-    ofStatesLate.insert(toWhole.lookup(value));
-  };
-  for (BlockArgument argument : sequence.getBlock()->getArguments())
-    mark(argument);
-  auto isOfStates = [&](Operation* op) {
-    return op
-        ->walk([&](Operation* inner) {
-          return llvm::any_of(inner->getOperands(),
-                              [&](Value operand) { return ofStates.contains(operand); })
-                     ? WalkResult::interrupt()
-                     : WalkResult::advance();
-        })
-        .wasInterrupted();
-  };
-  AxisAttr steps = sequence.getAxis();
-  for (Operation& op : *sequence.getBlock()) {
-    if (!isOfStates(&op))
-      continue;
-    for (Value result : op.getResults()) {
-      mark(result);
-      ArrayType type = arrayType(result);
-      if (type.isReal() && type.getRank() == 2 && type.has(column) && type.has(steps.getName()) &&
-          steps.getSize() % unit == 0)
-        known[toWhole.lookup(result)] = result;
-    }
-  }
-
-  // The last ones on the way to each store.
-  DenseSet<Operation*> seen;
-  DenseSet<Value> met;
-  Block* late = {};
-  auto meet = [&](auto& self, Value value) -> void {
-    Operation* op = value.getDefiningOp();
-    if (known.contains(value))
-      met.insert(value);
-    else if (op && op->getBlock() == late && seen.insert(op).second)
-      op->walk([&](Operation* inner) {
-        for (Value operand : inner->getOperands())
-          self(self, operand);
-      });
-  };
-  whole.walk([&](tile::StoreOp store) {
-    late = store->getBlock();
-    if (isa<tile::SequenceOp>(late->getParentOp()) && seen.insert(store).second)
-      meet(meet, store.getValue());
-  });
-
-  DenseSet<Value> passed;
-  auto isCheap = [&](auto& self, Value value) -> bool {
-    Operation* op = value.getDefiningOp();
-    return !op || !ofStatesLate.contains(value) || passed.contains(value) ||
-           ((op->hasTrait<ssm::Pointwise>() || isa<ssm::RelabelOp, ssm::BroadcastOp>(op)) &&
-            llvm::all_of(op->getOperands(), [&](Value operand) { return self(self, operand); }));
-  };
-  auto meetsProductsAlone = [&](auto& self, Value value) -> bool {
-    return llvm::all_of(value.getUsers(), [&](Operation* user) {
-      return !seen.contains(user) || isSummed(user) ||
-             (isa<ssm::RelabelOp>(user) && self(self, user->getResult(0)));
-    });
-  };
-  for (auto [value, computed] : known) {
-    if (!met.contains(value) || isCheap(isCheap, value))
-      continue;
-    passed.insert(value);
-    std::string name = prefix + ".read" + std::to_string(passed.size() - 1);
-    // (As sides of products they are rounded anyway.)
-    if (meetsProductsAlone(meetsProductsAlone, value))
-      addTemporary(name, arrayType(value), b.getF32Type());
-    else
-      temporaries.push_back(OperandAttr::get(b.getContext(), b.getStringAttr(name), Role::Temp,
-                                             arrayType(value).without({steps.getName()}).getAxes(),
-                                             b.getF32Type(), ssm::Scope::Head));
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPoint(sequence.getBlock()->getTerminator());
-    tile::StoreOp::create(b, computed.getLoc(), name, tile::Part::Whole, computed);
-    b.setInsertionPoint(value.getDefiningOp());
-    value.replaceAllUsesWith(tile::LoadOp::create(b, value.getLoc(), value.getType(), name,
-                                                  tile::Part::Whole, IntegerAttr(), ArrayAttr(),
-                                                  Value()));
-  }
 }
 
 bool ColumnSplit::fits() {

@@ -1,9 +1,11 @@
-// What kernels without states make alike, of a form and of the summaries of its spans: once.
+// What kernels without states make alike, of a form, of its passes over the steps and of the
+// summaries of its spans: once.
 //
-// A solve's inverse is wanted by the kernel that carries the states, by the one that carries a
-// span's offset and by the one that carries its transition. Each form is taken apart on its own, so
-// that each has a kernel that makes it. Ops with equal operands and attributes make equal values;
-// what a later kernel stores and an earlier one has, is stored by that one, and read from there.
+// A solve's inverse is wanted by the kernel that carries the states, by the one that carries their
+// cotangents back, by the one that carries a span's offset and by the one that carries its
+// transition. Each is taken apart on its own, so that each has a kernel that makes it. Ops with
+// equal operands and attributes make equal values; what a later kernel stores and an earlier one
+// has, or has all of but pointwise ops, is stored by that one, and read from there.
 #include "ColumnSplit.h"
 #include "ssmc/Schedule/Schedule.h"
 
@@ -22,8 +24,11 @@ struct Maker {
 
   explicit Maker(tile::KernelOp kernel) : kernel(kernel) {
     auto sequences = kernel.getBlock()->getOps<tile::SequenceOp>();
-    if (llvm::hasSingleElement(sequences) && (*sequences.begin()).getInits().empty())
-      sequence = *sequences.begin();
+    if (!llvm::hasSingleElement(sequences))
+      return;
+    tile::SequenceOp only = *sequences.begin();
+    if (only.getInits().empty() && only.getBlock()->getOps<tile::SequenceOp>().empty())
+      sequence = only;
   }
   bool takesSteps(Maker& other) {
     return sequence && other.sequence && sequence.getAxis() == other.sequence.getAxis() &&
@@ -87,39 +92,43 @@ namespace {
 /// The values of an earlier kernel that those of a later one are.
 class Equals {
 public:
-  Equals(Maker& later, Maker& earlier) : earlier(earlier) {
+  Equals(Maker& later, Maker& earlier) : later(later), earlier(earlier) {
     find(earlier, DenseMap<Value, Value>(), first);
     find(later, first, equal);
   }
   /// The earlier kernel's value, made there where it takes no more than pointwise ops to make it.
-  Value lookup(Value value, Maker& later) {
-    return isCheap(value, later) ? make(value, later) : Value();
-  }
+  Value lookup(Value value) { return isCheap(value) ? make(value) : Value(); }
+  /// Whether a value of the earlier kernel is another one of it.
   bool isSame(Value theirs, Value value) {
     Value found = first.lookup(theirs);
     return (found ? found : theirs) == value;
   }
 
 private:
-  void find(Maker& later, const DenseMap<Value, Value>& known, DenseMap<Value, Value>& made) {
-    findEqual(later, later.kernel.getBlock(), earlier, earlier.kernel.getBlock(), known, made);
-    findEqual(later, later.sequence.getBlock(), earlier, earlier.sequence.getBlock(), known, made);
+  void find(Maker& one, const DenseMap<Value, Value>& known, DenseMap<Value, Value>& made) {
+    findEqual(one, one.kernel.getBlock(), earlier, earlier.kernel.getBlock(), known, made);
+    findEqual(one, one.sequence.getBlock(), earlier, earlier.sequence.getBlock(), known, made);
   }
-  bool isCheap(Value value, Maker& later) {
+  bool isCheap(Value value) {
     Operation* op = value.getDefiningOp();
-    return equal.contains(value) ||
-           (op && op->getBlock() == later.sequence.getBlock() &&
-            (op->hasTrait<ssm::Pointwise>() ||
-             isa<ssm::RelabelOp, ssm::BroadcastOp, ssm::ConstantOp, ssm::PositionOp>(op)) &&
-            llvm::all_of(op->getOperands(), [&](Value each) { return isCheap(each, later); }));
+    if (equal.contains(value))
+      return true;
+    if (!op || op->getBlock() != later.sequence.getBlock())
+      return false;
+    if (auto known = cheap.find(value); known != cheap.end())
+      return known->second;
+    bool result = (op->hasTrait<ssm::Pointwise>() ||
+                   isa<ssm::RelabelOp, ssm::BroadcastOp, ssm::ConstantOp, ssm::PositionOp>(op)) &&
+                  llvm::all_of(op->getOperands(), [&](Value operand) { return isCheap(operand); });
+    return cheap[value] = result;
   }
-  Value make(Value value, Maker& later) {
+  Value make(Value value) {
     if (Value known = equal.lookup(value))
       return known;
     Operation* op = value.getDefiningOp();
     IRMapping mapping;
     for (Value operand : op->getOperands())
-      mapping.map(operand, make(operand, later));
+      mapping.map(operand, make(operand));
     OpBuilder b(earlier.sequence.getBlock()->getTerminator());
     Operation* made = b.clone(*op, mapping);
     for (auto [mine, theirs] : llvm::zip(op->getResults(), made->getResults()))
@@ -127,7 +136,8 @@ private:
     return equal.lookup(value);
   }
 
-  Maker& earlier;
+  Maker &later, &earlier;
+  DenseMap<Value, bool> cheap;
   DenseMap<Value, Value> first; ///< alike in the earlier kernel -> the first of them
   DenseMap<Value, Value> equal; ///< of the later kernel -> of the earlier
 };
@@ -144,7 +154,7 @@ static void takeStores(Maker& later, Maker& earlier, SmallVector<Renamed>& renam
     OperandAttr operand = later.operandOf(store);
     if (operand.getRole() != Role::ChunkTemp || store.getPart() != tile::Part::Whole)
       continue;
-    Value value = equals.lookup(store.getValue(), later);
+    Value value = equals.lookup(store.getValue());
     if (!value)
       continue;
     auto stores = earlier.sequence.getBlock()->getOps<tile::StoreOp>();
