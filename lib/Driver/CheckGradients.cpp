@@ -25,7 +25,8 @@ ArrayRef<GradientChecker::Case> GradientChecker::cases() {
                               {"ten chunks", 173, true, Gates::Usual},
                               {"strong gates", 61, true, Gates::Strong},
                               {"weak gates", 61, true, Gates::Weak},
-                              {"packed", 143, true, Gates::Usual, {0, 21, 1, 0, 83, 38, 0}}};
+                              {"packed", 143, true, Gates::Usual, {0, 21, 1, 0, 83, 38, 0}},
+                              {"chunks of even dims", 133, true, Gates::Usual, {}, true}};
   return list;
 }
 
@@ -78,7 +79,7 @@ GradientChecker::dataFor(const Case& test, const Signature& signature, DType dty
   if (!isNew)
     return &made;
   reference::Sizes& sizes = made.inputs.sizes;
-  auto dims = checkDims(declared, options, /*even=*/false);
+  auto dims = checkDims(declared, options, test.evenSizes);
   if (!dims)
     return dims.takeError();
   sizes.dims = std::move(*dims);
@@ -195,15 +196,25 @@ GradientFinding GradientChecker::tryCase(const Case& test, CompiledRecurrence& a
   return finding;
 }
 
+Expected<CompiledRecurrence> GradientChecker::compile(const FormChoice& form,
+                                                      const CodeTarget& target, DType dtype,
+                                                      int64_t segments, bool even) {
+  auto dims = checkDims(declared, options, even);
+  if (!dims)
+    return dims.takeError();
+  LoweringOptions lowering{*dims, dtype, form.form, form.chunk, options.precision};
+  lowering.adjoint = 1;
+  lowering.segments = segments;
+  lowering.sharesGroups = true; // Where there are no segments.
+  return CompiledRecurrence::compile(declared, lowering, target);
+}
+
 Expected<GradientLine> GradientChecker::check(const FormChoice& form, StringRef targetName,
                                               const CodeTarget& target, DType dtype,
                                               int64_t segments) {
   Expected<Signature> signature = signatureOf(declared, dtype);
   if (!signature)
     return signature.takeError();
-  auto dims = checkDims(declared, options, /*even=*/false);
-  if (!dims)
-    return dims.takeError();
   Bounds bounds = boundsOf(dtype);
   GradientLine line = {declared.getSymName().str(),
                        targetName.str(),
@@ -216,32 +227,45 @@ Expected<GradientLine> GradientChecker::check(const FormChoice& form, StringRef 
                        {}};
   for (const Operand& state : signature->states)
     line.states.insert(state.name);
-  LoweringOptions lowering{*dims, dtype, form.form, form.chunk, options.precision};
-  lowering.adjoint = 1;
-  lowering.segments = segments;
-  lowering.sharesGroups = true; // Where there are no segments.
-  Expected<CompiledRecurrence> adjoint = CompiledRecurrence::compile(declared, lowering, target);
+  Expected<CompiledRecurrence> adjoint = compile(form, target, dtype, segments, /*even=*/false);
   if (!adjoint) {
     line.findings.push_back({"compiling", {}, {}, toString(adjoint.takeError())});
     return line;
   }
   adjoint->setSegments(1);
-  for (const Case& test : cases())
-    line.findings.push_back(tryCase(test, *adjoint, *signature, dtype));
+  auto odd = checkDims(declared, options, /*even=*/false);
+  auto even = checkDims(declared, options, /*even=*/true);
+  if (!odd || !even)
+    return odd ? even.takeError() : odd.takeError();
+  for (const Case& test : cases()) {
+    if (!test.evenSizes) {
+      line.findings.push_back(tryCase(test, *adjoint, *signature, dtype));
+      continue;
+    }
+    if (form.form != Form::Chunked || *odd == *even)
+      continue;
+    Expected<CompiledRecurrence> other = compile(form, target, dtype, segments, /*even=*/true);
+    if (!other) {
+      line.findings.push_back({test.name, {}, {}, toString(other.takeError())});
+      continue;
+    }
+    other->setSegments(1);
+    line.findings.push_back(tryCase(test, *other, *signature, dtype));
+  }
   // Short spans, and few heads side by side: the bits are those of the whole. (Of devices there are
   // none.)
   bool isAsked = options.recompute.value_or(0) > 0;
   if ((dtype == DType::F32 || isAsked) && !target.isDevice() && options.recompute != 0) {
     SpanChoice spans{options.recompute.value_or(1), 1};
     for (const Case& test : cases())
-      if (test.time > 100) {
+      if (test.time > 100 && !test.evenSizes) {
         line.findings.push_back(tryCase(test, *adjoint, *signature, dtype, spans));
         line.findings.back().test += ", recomputed";
       }
   }
   adjoint->setSegments(segments);
   for (const Case& test : cases())
-    if (segments > 1 && test.time > 100) {
+    if (segments > 1 && test.time > 100 && !test.evenSizes) {
       line.findings.push_back(tryCase(test, *adjoint, *signature, dtype));
       line.findings.back().test += ", segments";
     }

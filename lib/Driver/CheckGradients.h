@@ -44,12 +44,15 @@ private:
     bool initialState;
     Gates gates;
     llvm::SmallVector<int64_t, 8> lengths = {}; ///< of packed sequences
+    bool evenSizes = false; ///< of dims: what multiplies matrices has them alone. Chunked forms
   };
   struct Data {
     Inputs inputs;
     reference::Gradients expected;
   };
   static llvm::ArrayRef<Case> cases();
+  llvm::Expected<CompiledRecurrence> compile(const FormChoice& form, const CodeTarget& target,
+                                             runtime::DType dtype, int64_t segments, bool even);
   llvm::Expected<const Data*> dataFor(const Case& test, const Signature& signature,
                                       runtime::DType dtype);
   /// With spans the gradients must have the bits that they have without.
