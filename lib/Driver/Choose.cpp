@@ -255,19 +255,22 @@ static bool suitsLongChunks(ssm::RecurrenceOp normal, LoweringOptions options,
 /// memory of a block, or nearly so: those that are written late, one block of which has a processor
 /// for itself, take most of the time, and half as many blocks read and write half as many states.
 /// Forward and backward, 2x16384 of 16 heads, in blocks of 16, 32 and 64 steps: RetNet
-/// -, 2.79, 2.14 ms; the gated delta rule 5.03, 3.77, -; GLA 3.62, 3.20 (17 KB outside), 6.47 (446
-/// KB); KDA 6.37, 9.60 (170 KB).
+/// -, 2.79, 2.14 ms; the gated delta rule 5.03, 3.32, -; GLA 3.62, 3.07 (17 KB outside), 6.47 (446
+/// KB); KDA 5.92, 7.56 (170 KB).
 static int64_t longestForGradient(ssm::RecurrenceOp normal, LoweringOptions options,
                                   const CodeTarget& target) {
-  for (int64_t chunk : {longChunkOnDevice, chunksOnDevice[0]}) {
+  int64_t longest = chunksOnDevice[1];
+  // (Shorter ones first: they are planned sooner, and need less.)
+  for (int64_t chunk : {chunksOnDevice[0], longChunkOnDevice}) {
     options.chunk = chunk;
     std::optional<std::vector<simt::KernelInfo>> kernels = planOnDevice(normal, options, target);
-    if (kernels && all_of(*kernels, [](const simt::KernelInfo& kernel) {
-          return 8 * kernel.workspaceBytes <= kernel.sharedBytes;
+    if (!kernels || any_of(*kernels, [](const simt::KernelInfo& kernel) {
+          return 8 * kernel.workspaceBytes > kernel.sharedBytes;
         }))
-      return chunk;
+      break;
+    longest = chunk;
   }
-  return chunksOnDevice[1];
+  return longest;
 }
 
 /// The longest blocks of steps of which all that carries states does so in registers, past Vulkan,
