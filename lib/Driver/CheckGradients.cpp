@@ -198,11 +198,8 @@ GradientFinding GradientChecker::tryCase(const Case& test, CompiledRecurrence& a
 
 Expected<CompiledRecurrence> GradientChecker::compile(const FormChoice& form,
                                                       const CodeTarget& target, DType dtype,
-                                                      int64_t segments, bool even) {
-  auto dims = checkDims(declared, options, even);
-  if (!dims)
-    return dims.takeError();
-  LoweringOptions lowering{*dims, dtype, form.form, form.chunk, options.precision};
+                                                      int64_t segments, const Dims& dims) {
+  LoweringOptions lowering{dims, dtype, form.form, form.chunk, options.precision};
   lowering.adjoint = 1;
   lowering.segments = segments;
   lowering.sharesGroups = true; // Where there are no segments.
@@ -215,6 +212,12 @@ Expected<GradientLine> GradientChecker::check(const FormChoice& form, StringRef 
   Expected<Signature> signature = signatureOf(declared, dtype);
   if (!signature)
     return signature.takeError();
+  Expected<Dims> dims = checkDims(declared, options, /*even=*/false);
+  if (!dims)
+    return dims.takeError();
+  Expected<Dims> even = checkDims(declared, options, /*even=*/true);
+  if (!even)
+    return even.takeError();
   Bounds bounds = boundsOf(dtype);
   GradientLine line = {declared.getSymName().str(),
                        targetName.str(),
@@ -227,24 +230,20 @@ Expected<GradientLine> GradientChecker::check(const FormChoice& form, StringRef 
                        {}};
   for (const Operand& state : signature->states)
     line.states.insert(state.name);
-  Expected<CompiledRecurrence> adjoint = compile(form, target, dtype, segments, /*even=*/false);
+  Expected<CompiledRecurrence> adjoint = compile(form, target, dtype, segments, *dims);
   if (!adjoint) {
     line.findings.push_back({"compiling", {}, {}, toString(adjoint.takeError())});
     return line;
   }
   adjoint->setSegments(1);
-  auto odd = checkDims(declared, options, /*even=*/false);
-  auto even = checkDims(declared, options, /*even=*/true);
-  if (!odd || !even)
-    return odd ? even.takeError() : odd.takeError();
   for (const Case& test : cases()) {
     if (!test.evenSizes) {
       line.findings.push_back(tryCase(test, *adjoint, *signature, dtype));
       continue;
     }
-    if (form.form != Form::Chunked || *odd == *even)
+    if (form.form != Form::Chunked || *dims == *even)
       continue;
-    Expected<CompiledRecurrence> other = compile(form, target, dtype, segments, /*even=*/true);
+    Expected<CompiledRecurrence> other = compile(form, target, dtype, segments, *even);
     if (!other) {
       line.findings.push_back({test.name, {}, {}, toString(other.takeError())});
       continue;

@@ -50,9 +50,11 @@ private:
     Inputs inputs;
     reference::Gradients expected;
   };
+  using Dims = std::map<std::string, int64_t, std::less<>>;
   static llvm::ArrayRef<Case> cases();
   llvm::Expected<CompiledRecurrence> compile(const FormChoice& form, const CodeTarget& target,
-                                             runtime::DType dtype, int64_t segments, bool even);
+                                             runtime::DType dtype, int64_t segments,
+                                             const Dims& dims);
   llvm::Expected<const Data*> dataFor(const Case& test, const Signature& signature,
                                       runtime::DType dtype);
   /// With spans the gradients must have the bits that they have without.

@@ -46,18 +46,19 @@ struct Renamed {
 
 } // namespace
 
+static Value firstOf(const DenseMap<Value, Value>& first, Value value) {
+  Value found = first.lookup(value);
+  return found ? found : value;
+}
+
 /// Adds those values of a block that another one has, with which of them they are: the first of
 /// those that are alike there, by `first`.
 static void findEqual(Maker& later, Block* block, Maker& earlier, Block* other,
                       const DenseMap<Value, Value>& first, DenseMap<Value, Value>& equal) {
-  auto firstOf = [&](Value value) {
-    Value found = first.lookup(value);
-    return found ? found : value;
-  };
   DenseMap<Value, Value> inside; // (What regions that are compared define.)
   auto check = [&](Value mine, Value theirs) {
-    return success(firstOf(mine) == firstOf(theirs) || equal.lookup(mine) == firstOf(theirs) ||
-                   inside.lookup(mine) == theirs);
+    return success(firstOf(first, mine) == firstOf(first, theirs) ||
+                   equal.lookup(mine) == firstOf(first, theirs) || inside.lookup(mine) == theirs);
   };
   auto mark = [&](Value mine, Value theirs) { inside[mine] = theirs; };
   for (Operation& op : *block) {
@@ -81,7 +82,7 @@ static void findEqual(Maker& later, Block* block, Maker& earlier, Block* other,
                                                 OperationEquivalence::IgnoreLocations))
         continue;
       for (auto [mine, theirs] : llvm::zip(op.getResults(), candidate.getResults()))
-        equal[mine] = firstOf(theirs);
+        equal[mine] = firstOf(first, theirs);
       break;
     }
   }
@@ -99,10 +100,7 @@ public:
   /// The earlier kernel's value, made there where it takes no more than pointwise ops to make it.
   Value lookup(Value value) { return isCheap(value) ? make(value) : Value(); }
   /// Whether a value of the earlier kernel is another one of it.
-  bool isSame(Value theirs, Value value) {
-    Value found = first.lookup(theirs);
-    return (found ? found : theirs) == value;
-  }
+  bool isSame(Value theirs, Value value) { return firstOf(first, theirs) == value; }
 
 private:
   void find(Maker& one, const DenseMap<Value, Value>& known, DenseMap<Value, Value>& made) {
@@ -225,6 +223,7 @@ void schedule::shareTemporaries(MutableArrayRef<SmallVector<tile::KernelOp>> for
           continue;
         }
       }
+      // (Kernels of the first form after states may read what is not there before.)
       carries |= !maker.sequence;
       if (maker.sequence && !(isFirst && carries))
         makers.push_back(maker);

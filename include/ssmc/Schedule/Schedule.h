@@ -43,7 +43,8 @@ mlir::FailureOr<tile::KernelOp> schedulePass(ssm::RecurrenceOp form, ssm::PassOp
                                              const Options& options, llvm::StringRef name);
 
 /// Has what kernels without states make alike made once: by the first form's, where they precede
-/// what carries states, or by the first of the others that makes it. Kernels that are left with
+/// what carries states (a backward pass is of the same form), or by the first of the others that
+/// makes it. Kernels that are left with
 /// nothing to make are erased; those of each form are numbered anew.
 void shareTemporaries(llvm::MutableArrayRef<llvm::SmallVector<tile::KernelOp>> forms);
 
