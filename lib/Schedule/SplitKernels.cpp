@@ -160,13 +160,19 @@ SmallVector<tile::KernelOp> schedule::splitCarried(tile::KernelOp kernel) {
 }
 
 void ColumnSplit::addTemporary(StringRef name, ArrayType type, Type storage) {
-  // Rows of steps, as operands have them.
+  // As the caller's states of these labels lie: what meets lies alike. Else rows of steps, as
+  // operands have them.
   llvm::MapVector<StringRef, int64_t> steps =
       tile::namesOfSteps(*kernel.getBlock()->getOps<tile::SequenceOp>().begin());
   SmallVector<AxisAttr> axes(type.getAxes());
   llvm::stable_sort(axes, [&](AxisAttr x, AxisAttr y) {
     return steps.contains(x.getName()) && !steps.contains(y.getName());
   });
+  for (OperandAttr operand : kernel.getOperandsAttr().getAsRange<OperandAttr>())
+    if (operand.getRole() == Role::StateIn && ArrayRef(axes).size() == operand.getAxes().size() &&
+        llvm::all_of(axes,
+                     [&](AxisAttr axis) { return llvm::is_contained(operand.getAxes(), axis); }))
+      axes.assign(operand.getAxes().begin(), operand.getAxes().end());
   temporaries.push_back(OperandAttr::get(b.getContext(), b.getStringAttr(name), Role::ChunkTemp,
                                          axes, storage, ssm::Scope::Head));
 }

@@ -77,12 +77,15 @@ public:
 
   /// Whether memory is copied without waiting.
   virtual bool hasCopies() const { return false; }
-  /// Copies 16 or 4 bytes from the caller's memory to the block's without waiting; `waitForCopies`
-  /// waits for all of the thread's. With `count`, an i32, so many bytes are read, and the others
-  /// become 0.
+  /// Copies 16 or 4 bytes from the caller's memory to the block's without waiting. With `count`, an
+  /// i32, so many bytes are read, and the others become 0.
   virtual void copyLater(mlir::ImplicitLocOpBuilder& b, mlir::Value to, mlir::Value from,
                          int64_t bytes, mlir::Value count) const;
-  virtual void waitForCopies(mlir::ImplicitLocOpBuilder& b) const;
+  /// Makes a lot of the copies that the thread has begun since it made the last one.
+  virtual void closeCopies(mlir::ImplicitLocOpBuilder& b) const;
+  /// Waits for the thread's copies: for all of them, or for all but the last `later` lots, where
+  /// each copy is in one.
+  virtual void waitForCopies(mlir::ImplicitLocOpBuilder& b, int64_t later = 0) const;
 
   /// Whether pairs of bf16 are multiplied, by multiplyPairs, by warps of 32 threads that copy, meet
   /// by numbers, send signals and exchange values.
@@ -142,11 +145,13 @@ public:
     /// Whether lanes lie side by side, not positions of what is summed.
     bool byLanes = false;
   };
-  /// A product of 64 x 16 by 16 x `lanes` bf16: of the left side a thread has four pairs as in
-  /// multiplyPairs, rows of its warp's; the right side begins at an offset of a matrix.
+  /// A product of 64 x 16 by 16 x `lanes` bf16. Of the left side a thread has four pairs as in
+  /// multiplyPairs, rows of its warp's, or it begins at an offset of a matrix, too, whose lanes are
+  /// its rows; the right side begins at an offset of a matrix.
   struct GroupStep {
     llvm::SmallVector<mlir::Value, 4> left;
     int64_t matrix = 0, offset = 0;
+    int64_t leftMatrix = -1, leftOffset = 0;
   };
   /// Begins to add products to 64 x `lanes` sums (a multiple of 8 up to 256), tiles of 16 x 8 as in
   /// multiplyPairs; without sums to zeros. What it returns are the sums once `finishGroup` has

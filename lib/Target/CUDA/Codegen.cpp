@@ -105,8 +105,18 @@ public:
     }
     LLVM::CallIntrinsicOp::create(b, b.getStringAttr(name), arguments);
   }
-  void waitForCopies(ImplicitLocOpBuilder& b) const override {
-    LLVM::CallIntrinsicOp::create(b, b.getStringAttr("llvm.nvvm.cp.async.wait.all"), ValueRange());
+  void closeCopies(ImplicitLocOpBuilder& b) const override {
+    LLVM::CallIntrinsicOp::create(b, b.getStringAttr("llvm.nvvm.cp.async.commit.group"),
+                                  ValueRange());
+  }
+  void waitForCopies(ImplicitLocOpBuilder& b, int64_t later) const override {
+    if (later == 0) {
+      LLVM::CallIntrinsicOp::create(b, b.getStringAttr("llvm.nvvm.cp.async.wait.all"),
+                                    ValueRange());
+      return;
+    }
+    assembly(b, "cp.async.wait_group " + llvm::Twine(later) + ";", "~{memory}", TypeRange(),
+             ValueRange());
   }
   bool hasPairs() const override { return true; }
   SmallVector<Value> multiplyPairs(ImplicitLocOpBuilder& b, ArrayRef<Value> left,
@@ -249,23 +259,30 @@ SmallVector<Value> NVVMMachine::beginGroup(ImplicitLocOpBuilder& b, ArrayRef<Gro
     descriptors.push_back(
         {arith::OrIOp::create(b, place, apart), kind << 30 | uint32_t(8 * matrix.panel / 16)});
   }
-  std::string text = "{\n\t.reg .b32 low;\n\t.reg .b64 right;\n\t.reg .pred adds, starts;"
+  std::string text = "{\n\t.reg .b32 low;\n\t.reg .b64 left, right;\n\t.reg .pred adds, starts;"
                      "\n\tsetp.eq.u32 adds, 0, 0;\n\tsetp.ne.u32 starts, 0, 0;"
                      "\n\twgmma.fence.sync.aligned;";
+  auto describe = [&](StringRef name, int64_t matrix, int64_t offset) {
+    auto [low, high] = descriptors[matrix];
+    text += "\n\tadd.u32 low, " + numberOf(low) + ", " + std::to_string(offset / 16) +
+            ";\n\tmov.b64 " + name.str() + ", {low, " + std::to_string(high) + "};";
+  };
   for (auto [number, step] : llvm::enumerate(steps)) {
-    auto [low, high] = descriptors[step.matrix];
-    text += "\n\tadd.u32 low, " + numberOf(low) + ", " + std::to_string(step.offset / 16) +
-            ";\n\tmov.b64 right, {low, " + std::to_string(high) +
-            "};\n\twgmma.mma_async.sync.aligned.m64n" + std::to_string(lanes) +
-            "k16.f32.bf16.bf16 {";
+    bool isMatrix = step.leftMatrix >= 0;
+    if (isMatrix)
+      describe("left", step.leftMatrix, step.leftOffset);
+    describe("right", step.matrix, step.offset);
+    text += "\n\twgmma.mma_async.sync.aligned.m64n" + std::to_string(lanes) + "k16.f32.bf16.bf16 {";
     for (int64_t i = 0; i < count; ++i)
       text += (i ? ",$" : "$") + std::to_string(i);
-    text += "}, {";
+    text += isMatrix ? "}, left" : "}, {";
     for (auto [i, pair] : llvm::enumerate(step.left))
       text += (i ? "," : "") + numberOf(pair);
-    text += "}, right, ";
+    text += isMatrix ? ", right, " : "}, right, ";
     text += number || !sums.empty() ? "adds" : "starts";
     text += ", 1, 1, ";
+    if (isMatrix)
+      text += matrices[step.leftMatrix].byLanes ? "1, " : "0, ";
     text += matrices[step.matrix].byLanes ? "1;" : "0;";
   }
   text += "\n\twgmma.commit_group.sync.aligned;\n\t}";

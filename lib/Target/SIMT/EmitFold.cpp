@@ -20,6 +20,8 @@ static constexpr int64_t mostWritten = 1500, mostTriangular = 30000;
 static constexpr int64_t mostShort = 2000;
 /// Stacked elements that wait in registers to be written.
 static constexpr size_t mostWaiting = 64;
+/// Steps of a fold that are written out where not all are, and the ops of these.
+static constexpr int64_t mostTogether = 8, mostWrittenTogether = 96;
 
 //===-- how the labels of a fold are dealt with ----------------------------------------------===//
 
@@ -77,11 +79,8 @@ void KernelEmitter::emitFold(ssm::FoldOp fold) {
   emitPrivateFold(alone);
 }
 
-/// Whether all steps of a private fold are written out: where they are few and short, or where what
-/// a step does depends on positions alone, so that much of it vanishes (a triangular system).
-bool KernelEmitter::unrolls(ssm::FoldOp fold) {
-  if (isPartial(fold.getAxis().getName()))
-    return false;
+/// Ops of a step of a private fold, and how many of them select.
+std::pair<int64_t, int64_t> KernelEmitter::workOf(ssm::FoldOp fold) {
   int64_t work = 0, selects = 0;
   fold.getBody().walk([&](Operation* op) {
     if (op->getNumResults() == 0 || isa<ssm::AtOp>(op))
@@ -92,7 +91,20 @@ bool KernelEmitter::unrolls(ssm::FoldOp fold) {
     work += count;
     selects += isa<ssm::SelectOp>(op) ? count : 0;
   });
+  return {work, selects};
+}
+
+/// Whether all steps of a private fold are written out: where they are few and short, or where what
+/// a step does depends on positions alone, so that much of it vanishes (a triangular system).
+bool KernelEmitter::unrolls(ssm::FoldOp fold) {
+  if (isPartial(fold.getAxis().getName()))
+    return false;
+  auto [work, selects] = workOf(fold);
   int64_t all = work * fold.getAxis().getSize();
+  // (Where a thread has one element of all, no two steps share what they read, and reads of many
+  // steps are not put before the first of these by assemblers.)
+  if (fold.getAxis().getSize() > mostTogether && stepsTogether(fold) == mostTogether)
+    return false;
   if (all > (selects * 4 >= work ? mostTriangular : mostWritten))
     return false;
   if (all > mostShort)
@@ -101,6 +113,23 @@ bool KernelEmitter::unrolls(ssm::FoldOp fold) {
     return false;
   written += all;
   return true;
+}
+
+/// How many steps of a private fold are written out one after the other in a round of its loop:
+/// what they read they read before the first of them is written.
+int64_t KernelEmitter::stepsTogether(ssm::FoldOp fold) {
+  ssm::AxisAttr steps = fold.getAxis();
+  auto [work, selects] = workOf(fold);
+  // (A thread that has several elements of what is carried has enough to do in a step.)
+  bool isOne = llvm::all_of(fold.getBlock()->getArguments(),
+                            [&](Value carried) { return heldAxes(carried).empty(); });
+  if (isPartial(steps.getName()) || heldFolds.contains(fold) || !isOne)
+    return 1;
+  int64_t together = 1;
+  while (2 * together <= mostTogether && steps.getSize() % (2 * together) == 0 &&
+         2 * together * work <= mostWrittenTogether)
+    together *= 2;
+  return together;
 }
 
 //===-- private folds ------------------------------------------------------------------------===//
@@ -222,11 +251,16 @@ void KernelEmitter::emitPrivateFold(HeldFold& held) {
       keepAll();
     } else {
       Value count = extentOf(steps.getName(), steps.getSize());
-      last = loop(i32(0), count, i32(1), inits, [&](Value step, ValueRange values) {
-        Value at = step;
+      int64_t together = stepsTogether(fold);
+      last = loop(i32(0), count, i32(together), inits, [&](Value step, ValueRange values) {
+        Value first = step;
         if (fold.getReverse())
-          at = arith::SubIOp::create(b, arith::SubIOp::create(b, count, i32(1)), step);
-        SmallVector<Value> next = takeStep({at, 0}, values);
+          first = arith::SubIOp::create(b, arith::SubIOp::create(b, count, i32(1)), step);
+        SmallVector<Value> next(values);
+        for (int64_t i = 0; i < together; ++i) {
+          Scope one(*this);
+          next = takeStep({first, fold.getReverse() ? -i : i}, next);
+        }
         keepAll();
         return next;
       });

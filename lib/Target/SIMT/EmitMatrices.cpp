@@ -221,32 +221,12 @@ bool KernelEmitter::emitMatrices(Value root, ArrayRef<Operation*> sums,
   ssm::AxisAttr rowAxis, laneAxis;
   SmallVector<ssm::AxisAttr> others = takeOut(axes, row, lane, rowAxis, laneAxis);
 
-  // A sum's sides, and the products of what rounding gives and leaves that it is the sum of.
-  struct Factors {
-    Side left, right;
-    StringRef reduced;
-    int64_t extent;
-    SmallVector<std::pair<bool, bool>> terms;
-  };
   SmallVector<Factors> factors;
   for (Operation* sum : sums) {
-    const Product& product = products.find(sum)->second;
-    bool swapped = product.row != row;
-    Value left = swapped ? product.right : product.left;
-    Value right = swapped ? product.left : product.right;
-    StringRef reduced = product.reduced.front();
-    Factors& made = factors.emplace_back();
-    made.left = sideOf(left, row, reduced);
-    made.right = sideOf(right, lane, reduced);
-    made.reduced = reduced;
-    made.extent = arrayType(left).find(reduced).getSize();
-    made.terms = roundedTerms(cast<ssm::SumOp>(sum), product, /*keepBoth=*/true);
-    for (auto& [x, y] : made.terms) {
-      if (swapped)
-        std::swap(x, y);
-      if (!tileBuffer(made.left, x) || !tileBuffer(made.right, y))
+    factors.push_back(factorsOf(sum, row, lane));
+    for (auto [x, y] : factors.back().terms)
+      if (!tileBuffer(factors.back().left, x) || !tileBuffer(factors.back().right, y))
         return false;
-    }
   }
 
   bool isStored =

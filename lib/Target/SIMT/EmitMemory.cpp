@@ -50,13 +50,18 @@ void KernelEmitter::leaveLoop() {
 /// pieces of 16 bytes the numbers in a row exchanged by what lies above 128 bytes.
 Value KernelEmitter::addressInPanels(const Buffer& buffer, const Point& point) {
   const Dim &down = buffer.dims[0], &across = buffer.dims[1];
-  Value row = indexValue(*point.find(down.label)), lane = indexValue(*point.find(across.label));
+  Index row = *point.find(down.label), lane = *point.find(across.label);
   int64_t lanes = buffer.panel / 2;
-  Value bytes = arith::MulIOp::create(b, row, i32(buffer.panel));
-  Value inRow = lane;
-  if (across.extent > lanes) {
-    inRow = arith::RemUIOp::create(b, lane, i32(lanes));
-    Value panel = arith::DivUIOp::create(b, lane, i32(lanes));
+  // (Eight rows further on, or a panel, pieces are exchanged alike.)
+  int64_t rowsOn = row.constant & -8, lanesOn = lane.constant & -lanes;
+  int64_t constant = rowsOn * buffer.panel + lanesOn / lanes * down.extent * buffer.panel;
+  row.constant -= rowsOn;
+  lane.constant -= lanesOn;
+  Value bytes = arith::MulIOp::create(b, indexValue(row), i32(buffer.panel));
+  Value inRow = indexValue(lane);
+  if (across.extent > lanes && lane.dynamic) {
+    Value panel = arith::DivUIOp::create(b, inRow, i32(lanes));
+    inRow = arith::RemUIOp::create(b, inRow, i32(lanes));
     bytes = arith::AddIOp::create(b, bytes,
                                   arith::MulIOp::create(b, panel, i32(down.extent * buffer.panel)));
   }
@@ -64,7 +69,8 @@ Value KernelEmitter::addressInPanels(const Buffer& buffer, const Point& point) {
   Value above = arith::AndIOp::create(b, arith::ShRUIOp::create(b, bytes, i32(7)),
                                       i32(buffer.panel / 16 - 1));
   bytes = arith::XOrIOp::create(b, bytes, arith::ShLIOp::create(b, above, i32(4)));
-  return gep(buffer.base, b.getI8Type(), bytes);
+  Value place = gep(buffer.base, b.getI8Type(), bytes);
+  return constant ? gep(place, b.getI8Type(), i32(constant)) : place;
 }
 
 Value KernelEmitter::address(const Buffer& buffer, const Point& point) {
@@ -192,6 +198,48 @@ void KernelEmitter::storeRun(const Buffer& buffer, Run run) {
   LLVM::StoreOp::create(b, all, address(buffer, run.front().first), count * bytes);
 }
 
+/// Labels of `order` last, its last one contiguous. Before them steps, which are rows of the
+/// caller's arrays too, and then the others: arrays that meet lie alike.
+SmallVector<ssm::AxisAttr> KernelEmitter::placedAxes(ssm::ArrayType type,
+                                                     ArrayRef<StringRef> order) {
+  SmallVector<ssm::AxisAttr> axes;
+  for (bool isStep : {true, false})
+    for (ssm::AxisAttr axis : type.getAxes())
+      if (stepLabels.contains(axis.getName()) == isStep &&
+          !llvm::is_contained(order, axis.getName()))
+        axes.push_back(axis);
+  for (StringRef label : order)
+    if (ssm::AxisAttr axis = type.find(label))
+      axes.push_back(axis);
+  return axes;
+}
+
+int64_t KernelEmitter::bytesOfPlace(ArrayRef<ssm::AxisAttr> axes, Type storage,
+                                    SmallVectorImpl<int64_t>* strides) {
+  int64_t stride = 1, bytes = bytesOf(storage);
+  for (size_t i = axes.size(); i-- > 0;) {
+    if (strides)
+      strides->insert(strides->begin(), stride);
+    stride *= axes[i].getSize();
+    // Rows that share banks are set apart by four: then what the threads of a warp read of a
+    // tile, by rows or by columns, lies in different banks.
+    if (axes.size() == 1 || i + 1 != axes.size() || stride * bytes % 32 != 0)
+      continue;
+    if (roundsProducts)
+      stride += (bytes > 2 ? 32 : 16) / bytes;
+    else if (hasBlocks && stride >= 16)
+      // (Four elements that are read at once must begin at multiples of 16 bytes.)
+      stride += machine.hasWordsOnly() ? 1 : 16 / bytes;
+  }
+  return (stride * bytes + 15) / 16 * 16;
+}
+
+/// Whether a matrix of bf16 can lie in panels.
+static bool isForPanels(const Buffer& buffer) {
+  return buffer.dims.size() == 2 && buffer.dims[0].extent % 8 == 0 &&
+         buffer.dims[1].extent % 16 == 0;
+}
+
 Buffer KernelEmitter::makeBuffer(ssm::ArrayType type, ArrayRef<StringRef> order, Type storage) {
   Buffer buffer;
   buffer.id = places.size();
@@ -202,40 +250,20 @@ Buffer KernelEmitter::makeBuffer(ssm::ArrayType type, ArrayRef<StringRef> order,
   if (!machine.hasBytes() && buffer.storage.isInteger(1))
     buffer.storage = b.getI32Type();
   buffer.isAligned = true;
-  // Labels of `order` last, its last one contiguous.
-  // Before them steps, which are rows of the caller's arrays too, and then the others: arrays that
-  // meet lie alike.
-  SmallVector<ssm::AxisAttr> axes;
-  for (bool isStep : {true, false})
-    for (ssm::AxisAttr axis : type.getAxes())
-      if (stepLabels.contains(axis.getName()) == isStep &&
-          !llvm::is_contained(order, axis.getName()))
-        axes.push_back(axis);
-  for (StringRef label : order)
-    if (ssm::AxisAttr axis = type.find(label))
-      axes.push_back(axis);
-  int64_t stride = 1;
-  for (ssm::AxisAttr axis : llvm::reverse(axes)) {
-    buffer.dims.insert(buffer.dims.begin(), Dim{axis.getName(), axis.getSize(), stride, Value()});
-    stride *= axis.getSize();
-    // Rows that share banks are set apart by four: then what the threads of a warp read of a
-    // tile, by rows or by columns, lies in different banks.
-    int64_t bytes = bytesOf(buffer.storage);
-    if (axes.size() == 1 || axis != axes.back() || stride * bytes % 32 != 0)
-      continue;
-    if (roundsProducts)
-      stride += (bytes > 2 ? 32 : 16) / bytes;
-    else if (hasBlocks && stride >= 16)
-      // (Four elements that are read at once must begin at multiples of 16 bytes.)
-      stride += machine.hasWordsOnly() ? 1 : 16 / bytes;
-  }
+  SmallVector<ssm::AxisAttr> axes = placedAxes(type, order);
+  SmallVector<int64_t> strides;
+  int64_t bytes = bytesOfPlace(axes, buffer.storage, &strides);
+  for (auto [axis, stride] : llvm::zip(axes, strides))
+    buffer.dims.push_back(Dim{axis.getName(), axis.getSize(), stride, Value()});
   Place& place = places.emplace_back();
-  place.bytes = (stride * bytesOf(buffer.storage) + 15) / 16 * 16;
+  place.bytes = bytes;
   place.first = place.last = clock;
   place.isSide = roundsProducts && buffer.storage.isBF16();
   OpBuilder::InsertionGuard guard(b);
   b.restoreInsertionPoint(entryPoint);
   bool away = inWorkspace.contains(buffer.id);
+  if (inPanels && place.isSide && !away && isForPanels(buffer))
+    layInPanels(buffer);
   Value offset = away ? i64(0) : i32(0);
   place.offset = offset.getDefiningOp();
   buffer.base = gep(away ? blockSpace : shared, b.getI8Type(), offset);
@@ -245,12 +273,16 @@ Buffer KernelEmitter::makeBuffer(ssm::ArrayType type, ArrayRef<StringRef> order,
 
 Buffer KernelEmitter::makePanels(ssm::ArrayType type, ArrayRef<StringRef> order) {
   Buffer buffer = makeBuffer(type, order, b.getBF16Type());
+  layInPanels(buffer);
+  return buffer;
+}
+
+void KernelEmitter::layInPanels(Buffer& buffer) {
   const Dim &down = buffer.dims[0], &across = buffer.dims[1];
   buffer.panel = std::min<int64_t>(2 * across.extent & -(2 * across.extent), 128);
   Place& place = places[buffer.id];
   place.alignment = 1024;
   place.bytes = llvm::alignTo(down.extent * across.extent * 2, place.alignment);
-  return buffer;
 }
 
 /// First fit, largest places first: two places overlap in memory only if they do not in time.

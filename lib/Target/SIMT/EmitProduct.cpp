@@ -317,12 +317,150 @@ KernelEmitter::Pair KernelEmitter::pairAt(Value value, const Point& point, Strin
   return roundedPair(elements[0], elements[1], wantsRest);
 }
 
-WarpTile KernelEmitter::tileOf(ArrayRef<Operation*> sums, ArrayRef<ssm::AxisAttr> axes) {
+//===-- by groups of warps -------------------------------------------------------------------===//
+
+/// Rows that a group of warps multiplies, and lanes below which it would mostly read rows.
+static constexpr int64_t rowsOfGroup = 64, fewestLanes = 32;
+/// Sums of a thread at most.
+static constexpr int64_t mostOfGroup = 96;
+
+StringRef KernelEmitter::rowsForGroups(Operation* sum) {
+  if (!usesPairs(sum) || !usesTiles(sum))
+    return {};
+  const Product& product = products.find(sum)->second;
+  auto left = arrayType(product.left), right = arrayType(product.right);
+  ssm::AxisAttr row = left.find(product.row), lane = right.find(product.lane);
+  if (left.getRank() != 2 || right.getRank() != 2)
+    return {};
+  // Steps are rows, as they are in memory: across them elements would be written one by one, which
+  // takes longer than groups save.
+  bool hasSteps = stepLabels.contains(row.getName()) || stepLabels.contains(lane.getName());
+  for (auto [rows, lanes] : {std::pair(row, lane), {lane, row}})
+    if (rows.getSize() % rowsOfGroup == 0 && lanes.getSize() >= fewestLanes &&
+        (!hasSteps || stepLabels.contains(rows.getName())))
+      return rows.getName();
+  return {};
+}
+
+KernelEmitter::Factors KernelEmitter::factorsOf(Operation* sum, StringRef row, StringRef lane) {
+  const Product& product = products.find(sum)->second;
+  bool swapped = product.row != row;
+  Factors factors;
+  factors.leftValue = swapped ? product.right : product.left;
+  factors.rightValue = swapped ? product.left : product.right;
+  factors.reduced = product.reduced.front();
+  factors.extent = arrayType(factors.leftValue).find(factors.reduced).getSize();
+  factors.terms = roundedTerms(cast<ssm::SumOp>(sum), product, /*keepBoth=*/true);
+  factors.left = sideOf(factors.leftValue, row, factors.reduced);
+  factors.right = sideOf(factors.rightValue, lane, factors.reduced);
+  for (auto& [x, y] : factors.terms) {
+    if (swapped)
+      std::swap(x, y);
+    factors.restLeft |= x;
+    factors.restRight |= y;
+  }
+  return factors;
+}
+
+std::optional<KernelEmitter::Dealt> KernelEmitter::dealtToGroups(ArrayRef<Operation*> sums,
+                                                                 ArrayRef<ssm::AxisAttr> axes) {
+  StringRef row = inPanels && axes.size() == 2 ? rowsForGroups(sums.front()) : StringRef();
+  if (row.empty() || !llvm::all_of(sums, [&](Operation* sum) { return rowsForGroups(sum) == row; }))
+    return {};
+  ssm::AxisAttr rows = axes[0], lanes = axes[1];
+  if (rows.getName() != row)
+    std::swap(rows, lanes);
+  Dealt dealt;
+  dealt.row = rows.getName();
+  dealt.lane = lanes.getName();
+  dealt.inGroups = true;
+  // Lanes that lie side by side are taken by whole panels, or all of them.
+  int64_t unit = 8, each = 0, least = INT64_MAX;
+  for (Operation* sum : sums) {
+    Factors factors = factorsOf(sum, dealt.row, dealt.lane);
+    auto isInPanels = [&](const Side& side, bool rest, bool isRight) {
+      const Buffer* buffer = tileBuffer(side, rest);
+      if (!buffer || !buffer->panel)
+        return false;
+      if (isRight && buffer->dims[1].label == side.kept)
+        unit = std::max(unit, buffer->panel / 2);
+      return true;
+    };
+    for (auto [x, y] : factors.terms)
+      if (!isInPanels(factors.left, x, false) || !isInPanels(factors.right, y, true))
+        return {};
+  }
+  int64_t groups = limits.threads / 128;
+  for (int64_t count = lanes.getSize(); count % unit == 0; count /= 2) {
+    int64_t tasks = rows.getSize() / rowsOfGroup * (lanes.getSize() / count);
+    int64_t cost = llvm::divideCeil(tasks, groups) * (count + 16);
+    if (count <= 256 && count / 2 * int64_t(sums.size()) <= mostOfGroup && cost < least) {
+      least = cost;
+      each = count;
+    }
+    if (count % 2)
+      break;
+  }
+  if (!each)
+    return {};
+  dealt.tile = {1, each / 8};
+  return dealt;
+}
+
+KernelEmitter::Dealt KernelEmitter::dealtOf(ArrayRef<Operation*> sums,
+                                            ArrayRef<ssm::AxisAttr> axes) {
+  if (std::optional<Dealt> dealt = dealtToGroups(sums, axes))
+    return *dealt;
   const Product& model = products.find(sums.front())->second;
   ssm::AxisAttr row, lane;
   takeOut(axes, model.row, model.lane, row, lane);
   bool fromTiles = llvm::all_of(sums, [&](Operation* sum) { return usesTiles(sum); });
-  return chooseTile(row.getSize(), lane.getSize(), limits.threads / 32, sums.size(), fromTiles);
+  Dealt dealt;
+  dealt.row = model.row;
+  dealt.lane = model.lane;
+  dealt.tile =
+      chooseTile(row.getSize(), lane.getSize(), limits.threads / 32, sums.size(), fromTiles);
+  return dealt;
+}
+
+SmallVector<Value> KernelEmitter::beginInGroup(Operation* sum, const Dealt& dealt, Value firstRow,
+                                               Value firstLane) {
+  Factors factors = factorsOf(sum, dealt.row, dealt.lane);
+  SmallVector<Machine::GroupMatrix> matrices;
+  SmallVector<Machine::GroupStep> steps;
+  // Of each side what rounding gives and leaves, once.
+  std::map<std::pair<bool, bool>, int64_t> numbers;
+  auto matrixOf = [&](bool isRight, bool rest) {
+    auto [found, isNew] = numbers.try_emplace({isRight, rest}, matrices.size());
+    if (!isNew)
+      return found->second;
+    const Side& side = isRight ? factors.right : factors.left;
+    const Buffer& buffer = *tileBuffer(side, rest);
+    touch(buffer);
+    Machine::GroupMatrix& matrix = matrices.emplace_back();
+    matrix.panel = buffer.panel;
+    matrix.apart = buffer.dims[0].extent * buffer.panel;
+    matrix.byLanes = buffer.dims[1].label == side.kept;
+    // Where it begins: rows further down, or panels further on.
+    Value first = isRight ? firstLane : firstRow;
+    int64_t bytes = matrix.byLanes ? 2 * matrix.apart / matrix.panel : matrix.panel;
+    matrix.address = gep(buffer.base, b.getI8Type(), arith::MulIOp::create(b, first, i32(bytes)));
+    return found->second;
+  };
+  auto offsetAt = [&](int64_t number, int64_t x) {
+    const Machine::GroupMatrix& matrix = matrices[number];
+    return matrix.byLanes ? x * matrix.panel
+                          : 2 * x / matrix.panel * matrix.apart + 2 * x % matrix.panel;
+  };
+  for (int64_t x = 0; x < factors.extent; x += 16)
+    for (auto [restLeft, restRight] : factors.terms) {
+      Machine::GroupStep& step = steps.emplace_back();
+      step.leftMatrix = matrixOf(false, restLeft);
+      step.leftOffset = offsetAt(step.leftMatrix, x);
+      step.matrix = matrixOf(true, restRight);
+      step.offset = offsetAt(step.matrix, x);
+    }
+  return machine.beginGroup(b, matrices, steps, {}, 8 * dealt.tile.lanes);
 }
 
 /// The label that numbers the parts of a sum.
@@ -330,11 +468,11 @@ static constexpr StringLiteral partLabel = "part of a sum";
 
 Buffer KernelEmitter::makeParts(Operation* total, ArrayRef<Operation*> sums,
                                 ArrayRef<ssm::AxisAttr> axes) {
-  const Product& model = products.find(sums.front())->second;
-  WarpTile tile = tileOf(sums, axes);
+  Dealt dealt = dealtOf(sums, axes);
+  WarpTile tile = dealt.tile;
   StringRef label = reducedLabels(total).front();
   int64_t extent = arrayType(total->getOperand(0)).find(label).getSize();
-  int64_t each = label == model.row ? 16 * tile.rows : 8 * tile.lanes;
+  int64_t each = label == dealt.row ? 16 * tile.rows : 8 * tile.lanes;
   ssm::AxisAttr part = axisOf(b, partLabel, llvm::divideCeil(extent, each));
   ssm::ArrayType type = arrayType(total->getResult(0));
   SmallVector<StringRef> order;
@@ -361,30 +499,40 @@ void KernelEmitter::addParts(Operation* total, const Buffer& parts, const Buffer
 
 void KernelEmitter::emitProducts(ArrayRef<Operation*> sums, ArrayRef<ssm::AxisAttr> axes,
                                  ArrayRef<Root> roots, ArrayRef<Total> totals) {
-  const Product& model = products.find(sums.front())->second;
-  StringRef row = model.row, lane = model.lane;
+  Dealt dealt = dealtOf(sums, axes);
+  StringRef row = dealt.row, lane = dealt.lane;
+  WarpTile tile = dealt.tile;
   ssm::AxisAttr rowAxis, laneAxis;
   SmallVector<ssm::AxisAttr> others = takeOut(axes, row, lane, rowAxis, laneAxis);
   int64_t rows = rowAxis.getSize(), lanes = laneAxis.getSize();
-  int64_t warps = limits.threads / 32;
-  WarpTile tile = tileOf(sums, axes);
+  // Those who have a task of their own, warps or groups, and their rows.
+  int64_t workers = limits.threads / (dealt.inGroups ? 128 : 32);
+  int64_t taskRows = dealt.inGroups ? rowsOfGroup : 16 * tile.rows;
   int64_t laneTasks = llvm::divideCeil(lanes, 8 * tile.lanes);
-  int64_t tasks = llvm::divideCeil(rows, 16 * tile.rows) * laneTasks;
+  int64_t tasks = llvm::divideCeil(rows, taskRows) * laneTasks;
 
   Scope scope(*this);
   Value inWarp = arith::RemUIOp::create(b, thread, i32(32));
-  Value warp = arith::DivUIOp::create(b, thread, i32(32));
+  Value warp = arith::DivUIOp::create(b, thread, i32(32)), worker = warp, rowInTask;
+  if (dealt.inGroups) {
+    warp = machine.sameInWarp(b, warp);
+    worker = arith::DivUIOp::create(b, warp, i32(4));
+    rowInTask = arith::MulIOp::create(b, arith::RemUIOp::create(b, warp, i32(4)), i32(16));
+  }
   Value r = arith::DivUIOp::create(b, inWarp, i32(4));
   Value c = arith::MulIOp::create(b, arith::RemUIOp::create(b, inWarp, i32(4)), i32(2));
 
   auto emitTask = [&](Value task, Point point) {
     Value firstRow = i32(0), firstLane = i32(0);
     if (tasks > 1) {
-      firstRow = arith::MulIOp::create(b, arith::DivUIOp::create(b, task, i32(laneTasks)),
-                                       i32(16 * tile.rows));
+      firstRow =
+          arith::MulIOp::create(b, arith::DivUIOp::create(b, task, i32(laneTasks)), i32(taskRows));
       firstLane = arith::MulIOp::create(b, arith::RemUIOp::create(b, task, i32(laneTasks)),
                                         i32(8 * tile.lanes));
     }
+    Value taskRow = firstRow;
+    if (rowInTask)
+      firstRow = arith::AddIOp::create(b, firstRow, rowInTask);
     Value myRow = arith::AddIOp::create(b, firstRow, r);
     Value readLane = arith::AddIOp::create(b, firstLane, r);
     Value myLane = arith::AddIOp::create(b, firstLane, c);
@@ -397,23 +545,15 @@ void KernelEmitter::emitProducts(ArrayRef<Operation*> sums, ArrayRef<ssm::AxisAt
     };
     auto savedPrivates = privates;
     SmallVector<SmallVector<Value>> results;
-    for (Operation* sum : sums) {
-      const Product& product = products.find(sum)->second;
-      bool swapped = product.row != row;
-      Value left = swapped ? product.right : product.left;
-      Value right = swapped ? product.left : product.right;
-      StringRef reduced = product.reduced.front();
-      int64_t extent = arrayType(left).find(reduced).getSize();
-      bool restLeft = false, restRight = false;
-      SmallVector<std::pair<bool, bool>> terms =
-          roundedTerms(cast<ssm::SumOp>(sum), product, /*keepBoth=*/true);
-      for (auto& [x, y] : terms) {
-        if (swapped)
-          std::swap(x, y);
-        restLeft |= x;
-        restRight |= y;
-      }
-      Side leftSide = sideOf(left, row, reduced), rightSide = sideOf(right, lane, reduced);
+    if (dealt.inGroups) {
+      for (Operation* sum : sums)
+        results.push_back(beginInGroup(sum, dealt, taskRow, firstLane));
+      for (auto [i, sum] : llvm::enumerate(results))
+        sum = machine.finishGroup(b, sum, results.size() - 1 - i);
+    }
+    for (Operation* sum : dealt.inGroups ? ArrayRef<Operation*>() : sums) {
+      auto [left, right, reduced, extent, leftSide, rightSide, terms, restLeft, restRight] =
+          factorsOf(sum, row, lane);
       bool fromTiles = usesTiles(sum) && tile.lanes % 2 == 0 && tileBuffer(leftSide, false) &&
                        tileBuffer(rightSide, false) && (!restLeft || tileBuffer(leftSide, true)) &&
                        (!restRight || tileBuffer(rightSide, true));
@@ -562,8 +702,8 @@ void KernelEmitter::emitProducts(ArrayRef<Operation*> sums, ArrayRef<ssm::AxisAt
         for (int64_t mask : masks)
           value = arith::AddFOp::create(b, value, machine.exchange(b, value, mask));
       Value number = i32(0);
-      if (tasks > 1)
-        number = overRows ? arith::DivUIOp::create(b, task, i32(laneTasks)).getResult()
+      if (tasks > 1 || dealt.inGroups)
+        number = overRows ? arith::DivUIOp::create(b, firstRow, i32(16 * tile.rows)).getResult()
                           : arith::RemUIOp::create(b, task, i32(laneTasks)).getResult();
       Value isFirst = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, overRows ? r : c, i32(0));
       when(isFirst, [&] {
@@ -586,7 +726,7 @@ void KernelEmitter::emitProducts(ArrayRef<Operation*> sums, ArrayRef<ssm::AxisAt
     privates = std::move(savedPrivates);
   };
 
-  dealTasks(others, warp, warps, tasks, emitTask);
+  dealTasks(others, worker, workers, tasks, emitTask);
 }
 
 void KernelEmitter::dealTasks(ArrayRef<ssm::AxisAttr> others, Value warp, int64_t warps,

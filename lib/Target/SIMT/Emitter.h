@@ -249,10 +249,10 @@ public:
   KernelEmitter(tile::KernelOp kernel, mlir::ImplicitLocOpBuilder& b, const Machine& machine,
                 const Limits& limits, const Slice& slice, const ProductMap& products,
                 bool roundsProducts, bool stagesAhead, bool ownsProcessor, const Columns& columns,
-                int64_t mostInAll = INT64_MAX)
+                int64_t mostAsked = 0, int64_t mostInAll = INT64_MAX)
       : kernel(kernel), b(b), machine(machine), limits(limits), slice(slice), products(products),
         roundsProducts(roundsProducts), stagesAhead(stagesAhead), ownsProcessor(ownsProcessor),
-        columns(columns), mostInAll(mostInAll) {
+        columns(columns), mostAsked(mostAsked), mostInAll(mostInAll) {
     for (const auto& [op, product] : products)
       hasBlocks |= usesBlocks(op);
   }
@@ -298,6 +298,10 @@ private:
   void storeRun(const Buffer& buffer, Run run);
   Value vectorOf(ArrayRef<Value> elements);
   /// A place for a value, with the labels of `order` last; kept as `storage`, if given.
+  SmallVector<ssm::AxisAttr> placedAxes(ssm::ArrayType type, ArrayRef<StringRef> order);
+  /// Of a place with these axes; `strides` become those of them, in elements.
+  int64_t bytesOfPlace(ArrayRef<ssm::AxisAttr> axes, Type storage,
+                       SmallVectorImpl<int64_t>* strides = nullptr);
   Buffer makeBuffer(ssm::ArrayType type, ArrayRef<StringRef> order = {}, Type storage = {});
   /// The largest of the places in use when most is, of those that have not been moved; -1 if all
   /// are small.
@@ -305,6 +309,7 @@ private:
   /// A place for a matrix of bf16 in panels, the last of `order` along their rows.
   Buffer makePanels(ssm::ArrayType type, ArrayRef<StringRef> order);
   void touch(const Buffer& buffer);
+  void layInPanels(Buffer& buffer);
   Value addressInPanels(const Buffer& buffer, const Point& point);
   Value address(const Buffer& buffer, const Point& point);
   Value gep(Value base, Type unit, Value index);
@@ -405,16 +410,39 @@ private:
   };
   void emitProducts(ArrayRef<Operation*> sums, ArrayRef<ssm::AxisAttr> axes, ArrayRef<Root> roots,
                     ArrayRef<Total> totals = {});
-  /// A warp's tile of products of an array.
-  WarpTile tileOf(ArrayRef<Operation*> sums, ArrayRef<ssm::AxisAttr> axes);
-  /// Room for the parts of a sum over a label of products, and the sum of the parts.
-  Buffer makeParts(Operation* total, ArrayRef<Operation*> sums, ArrayRef<ssm::AxisAttr> axes);
-  void addParts(Operation* total, const Buffer& parts, const Buffer& target);
   /// A side of a product in memory as bf16: what rounding gives and, where wanted, what it leaves.
   struct Side {
     Value base;              ///< the side without changes of names
     StringRef kept, reduced; ///< its labels there
   };
+  /// A product's sides, what of them is rounded, and what is added up: products of what rounding
+  /// gives (false) and leaves (true) of either.
+  struct Factors {
+    Value leftValue, rightValue;
+    StringRef reduced;
+    int64_t extent = 0;
+    Side left, right;
+    SmallVector<std::pair<bool, bool>> terms;
+    bool restLeft = false, restRight = false;
+  };
+  Factors factorsOf(Operation* sum, StringRef row, StringRef lane);
+  /// The label of the rows of a product for groups of warps, if its sides lie in panels; none if it
+  /// is not for such.
+  StringRef rowsForGroups(Operation* sum);
+  /// How the products of an array are dealt out to warps, or to groups of four.
+  struct Dealt {
+    StringRef row, lane;
+    WarpTile tile;         ///< a warp's, in tiles of 16 x 8
+    bool inGroups = false; ///< whether groups multiply matrices where these lie: 64 rows at a time
+  };
+  Dealt dealtOf(ArrayRef<Operation*> sums, ArrayRef<ssm::AxisAttr> axes);
+  std::optional<Dealt> dealtToGroups(ArrayRef<Operation*> sums, ArrayRef<ssm::AxisAttr> axes);
+  /// A group's sums of products, begun: rows from a place on, and lanes.
+  SmallVector<Value> beginInGroup(Operation* sum, const Dealt& dealt, Value firstRow,
+                                  Value firstLane);
+  /// Room for the parts of a sum over a label of products, and the sum of the parts.
+  Buffer makeParts(Operation* total, ArrayRef<Operation*> sums, ArrayRef<ssm::AxisAttr> axes);
+  void addParts(Operation* total, const Buffer& parts, const Buffer& target);
   Side sideOf(Value value, StringRef kept, StringRef reduced);
   /// Whether the product's sides should be brought to memory as bf16 first, where they are not so.
   bool usesTiles(Operation* sum);
@@ -508,6 +536,8 @@ private:
   void emitPrivateFold(HeldFold& held);
   void emitSharedFold(ssm::FoldOp fold);
   bool unrolls(ssm::FoldOp fold);
+  int64_t stepsTogether(ssm::FoldOp fold);
+  std::pair<int64_t, int64_t> workOf(ssm::FoldOp fold);
   void unrollFold(ssm::FoldOp fold, const Point& point);
   Private evaluateAll(Value value, ArrayRef<ssm::AxisAttr> axes, const Point& point);
   SmallVector<ssm::AxisAttr> heldAxes(Value value);
@@ -593,6 +623,11 @@ private:
   /// Whether no other block has room on the processor.
   bool ownsProcessor;
   Columns columns;
+  /// What a block of ops copies is asked for as soon as there is room for it, where so many bytes
+  /// are in use at most; 0: when it is needed.
+  int64_t mostAsked;
+  /// Whether sides of products lie in panels, where groups of warps multiply by them.
+  bool inPanels = false;
   /// What `written` may reach.
   int64_t mostInAll;
   /// Products that are computed where their one reader is.

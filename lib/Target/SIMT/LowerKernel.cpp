@@ -333,6 +333,11 @@ void KernelEmitter::emitSequence(tile::SequenceOp op) {
   if (tile > 1)
     for (auto [label, positions] : tile::namesOfSteps(op))
       stepLabels.insert(label);
+  // (Where blocks share a processor, products of one overlap with what is not one of another.)
+  inPanels = ownsProcessor && machine.hasGroups() && limits.threads % 128 == 0 &&
+             llvm::any_of(products, [&](const auto& one) {
+               return one.first->getBlock() == op.getBlock() && !rowsForGroups(one.first).empty();
+             });
   std::vector<Staged> staged = planStaging(op);
   // Where the tile of a number begins, by the order in which tiles are taken.
   auto startOf = [&](Value number) -> Value {
@@ -542,11 +547,12 @@ FailureOr<KernelInfo> simt::lowerKernel(tile::KernelOp kernel, const Machine& ma
                         .wasInterrupted();
   Limits sized = limits;
   bool ownsProcessor = false;
+  int64_t mostAsked = 0;
   int64_t mostWritten = INT64_MAX;
   for (;;) {
     ImplicitLocOpBuilder b(kernel.getLoc(), kernel);
     KernelEmitter emitter(kernel, b, machine, sized, slice, products, roundsProducts, stagesAhead,
-                          ownsProcessor, Columns(), mostWritten);
+                          ownsProcessor, Columns(), mostAsked, mostWritten);
     emitter.run(inWorkspace);
     if (emitter.written > mostCached) {
       mostWritten = fewCached;
@@ -584,10 +590,21 @@ FailureOr<KernelInfo> simt::lowerKernel(tile::KernelOp kernel, const Machine& ma
       }
       // One block a processor: with more threads, as no other block has work while this one waits.
       ownsProcessor = true;
+      mostAsked = limits.sharedBytes;
       if (isShared && roundsProducts)
         sized.threads *= 2;
       kernel->getPrevNode()->erase();
       inWorkspace.clear();
+      continue;
+    }
+    // (What is asked for before it is needed must not be in anything's way. Places do not lie as
+    // close as their bytes would have it.)
+    if (mostAsked) {
+      mostAsked -= emitter.info.sharedBytes - limits.sharedBytes;
+      if (mostAsked < limits.sharedBytes / 4 * 3)
+        mostAsked = 0;
+      inWorkspace.clear();
+      kernel->getPrevNode()->erase();
       continue;
     }
     if (!stagesAhead && inWorkspace.size() == moved)

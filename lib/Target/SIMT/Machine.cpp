@@ -16,7 +16,10 @@ Value Machine::exchange(ImplicitLocOpBuilder&, Value, int) const {
 void Machine::copyLater(ImplicitLocOpBuilder&, Value, Value, int64_t, Value) const {
   lacks("copies");
 }
-void Machine::waitForCopies(ImplicitLocOpBuilder&) const {
+void Machine::closeCopies(ImplicitLocOpBuilder&) const {
+  lacks("copies without waiting");
+}
+void Machine::waitForCopies(ImplicitLocOpBuilder&, int64_t) const {
   lacks("copies");
 }
 void Machine::meet(ImplicitLocOpBuilder&, Value, int64_t) const {

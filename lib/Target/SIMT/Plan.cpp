@@ -5,6 +5,8 @@
 // threads meet after each.
 #include "lib/Target/SIMT/JointProducts.h"
 
+#include <map>
+
 using namespace mlir;
 using namespace ssmc;
 using namespace ssmc::simt;
@@ -304,9 +306,14 @@ struct BlockPlan {
     }
     for (auto& [base, rest] : wanted)
       copyStages[base] = copyStage(base);
+    if (!isFree)
+      return;
+    findReaders();
     // (Where blocks share a processor one computes while another waits for what it loads.)
-    if (e.ownsProcessor && isFree)
+    if (e.ownsProcessor)
       delay();
+    if (e.machine.hasCopies() && !e.stagesAhead)
+      request();
   }
 
   /// Grams of the same keys, which decay alike, of one stage are one walk.
@@ -359,12 +366,8 @@ struct BlockPlan {
     });
   }
 
-  static int64_t bytesOf(Value value) { return 4 * countOf(arrayType(value).getAxes()); }
-
-  /// Loads wait until the stage before the first that reads them; so does what takes more room than
-  /// what it is made of, and is read by nothing else, gives up.
-  void delay() {
-    std::vector<Item> items;
+  /// What is computed, and who reads a value that lies in memory, and who a copy.
+  void findReaders() {
     for (Operation* op : ordered) {
       Item& item = items.emplace_back(Item{op, {}, {}, {}});
       findReads(op, item);
@@ -376,25 +379,50 @@ struct BlockPlan {
       else if (Operation* op = definedHere(base))
         findReads(op, item);
     }
-    // Who reads a value that lies in memory, and who a copy.
-    llvm::DenseMap<Value, SmallVector<Item*>> readers, copyReaders;
     for (Item& item : items) {
       for (Value value : item.reads)
         readers[value].push_back(&item);
       for (Value base : item.copies)
         copyReaders[base].push_back(&item);
     }
-    auto firstRead = [&](const Item& item) {
-      int64_t first = INT64_MAX;
-      if (item.copied)
-        for (Item* reader : copyReaders[item.copied])
-          first = std::min(first, stageOf(*reader));
-      else
-        for (Value value : item.op->getResults())
-          for (Item* reader : readers[value])
-            first = std::min(first, stageOf(*reader));
-      return first;
+  }
+
+  /// The first and the last stage that read what an item makes; {INT64_MAX, 0} if none does.
+  std::pair<int64_t, int64_t> readsOf(const Item& item) {
+    int64_t first = INT64_MAX, last = 0;
+    auto note = [&](ArrayRef<Item*> all) {
+      for (Item* reader : all) {
+        first = std::min(first, stageOf(*reader));
+        last = std::max(last, stageOf(*reader));
+      }
     };
+    if (item.copied)
+      note(copyReaders[item.copied]);
+    else
+      for (Value value : item.op->getResults())
+        note(readers[value]);
+    return {first, last};
+  }
+
+  /// Bytes of the places of what an item makes.
+  int64_t bytesOf(const Item& item) {
+    if (item.copied)
+      return (wanted[item.copied] ? 2 : 1) *
+             e.bytesOfPlace(e.placedAxes(arrayType(item.copied), {}), e.b.getBF16Type());
+    int64_t bytes = 0;
+    for (Value value : item.op->getResults()) {
+      ssm::ArrayType type = arrayType(value);
+      Type storage = e.storageOf(item.op);
+      bytes += value.use_empty() ? 0
+                                 : e.bytesOfPlace(e.placedAxes(type, {}),
+                                                  storage ? storage : type.getElementType());
+    }
+    return bytes;
+  }
+
+  /// Loads wait until the stage before the first that reads them; so does what takes more room than
+  /// what it is made of, and is read by nothing else, gives up.
+  void delay() {
     std::vector<Item*> byStage;
     for (Item& item : items)
       byStage.push_back(&item);
@@ -405,24 +433,54 @@ struct BlockPlan {
               ? isa<tile::StoreOp>(item->op) || joints.contains(item->op) || isOneOfGrams(item->op)
               : jointCopies.contains(item->copied))
         continue;
-      int64_t first = firstRead(*item);
+      int64_t first = readsOf(*item).first;
       if (first == INT64_MAX || first - 1 <= stageOf(*item))
         continue;
-      int64_t own = 0, kept = 0;
-      if (item->copied)
-        own = bytesOf(item->copied);
-      else
+      int64_t own = item->copied ? 4 * countOf(arrayType(item->copied).getAxes()) : 0, kept = 0;
+      if (item->op)
         for (Value value : item->op->getResults())
-          own += value.use_empty() ? 0 : bytesOf(value);
+          own += value.use_empty() ? 0 : 4 * countOf(arrayType(value).getAxes());
       for (Value value : item->reads) {
         int64_t last = 0;
         for (Item* reader : readers[value])
           if (reader != item)
             last = std::max(last, stageOf(*reader));
-        kept += last < first - 1 ? bytesOf(value) : 0;
+        kept += last < first - 1 ? 4 * countOf(arrayType(value).getAxes()) : 0;
       }
       if (kept < own)
         stageOf(*item) = first - 1;
+    }
+    ready.clear();
+  }
+
+  int64_t dueOf(Operation* load) {
+    auto found = dues.find(load);
+    return found == dues.end() ? stages[load] : found->second;
+  }
+
+  /// What is copied while threads go on is waited for as late as can be, and asked for as soon as
+  /// there is room for it.
+  void request() {
+    std::map<int64_t, int64_t> inUse;
+    for (Item& item : items)
+      for (int64_t stage = stageOf(item), last = readsOf(item).second; stage <= last; ++stage)
+        inUse[stage] += bytesOf(item);
+    std::vector<Item*> loads;
+    for (Item& item : items)
+      if (item.op && isa<tile::LoadOp>(item.op))
+        loads.push_back(&item);
+    llvm::stable_sort(loads, [&](Item* x, Item* y) { return readsOf(*x) < readsOf(*y); });
+    for (Item* item : loads) {
+      int64_t first = readsOf(*item).first, asked = stageOf(*item);
+      if (first == INT64_MAX)
+        continue;
+      dues[item->op] = std::max(asked, first - 1);
+      for (int64_t bytes = bytesOf(*item); asked > 1; --asked) {
+        if (inUse[asked - 1] + bytes > e.mostAsked)
+          break;
+        inUse[asked - 1] += bytes;
+      }
+      stageOf(*item) = asked;
     }
     ready.clear();
   }
@@ -441,6 +499,10 @@ struct BlockPlan {
   llvm::DenseMap<Value, int> jointCopies;
   int64_t lastSequence = 0;
   SmallVector<Operation*> ordered;
+  std::vector<Item> items;
+  llvm::DenseMap<Value, SmallVector<Item*>> readers, copyReaders;
+  /// The stages at whose ends loads must be there that are copied later.
+  llvm::DenseMap<Operation*, int64_t> dues;
 };
 
 } // namespace ssmc::simt
@@ -538,19 +600,24 @@ void KernelEmitter::emitBlock(Block* block, ArrayRef<Result> carried, ArrayRef<R
   }
   auto savedOperands = operands;
 
+  // Copies on their way: lots by the stage at whose end they must be there, in their order.
+  SmallVector<int64_t> lots;
+  std::map<int64_t, SmallVector<std::pair<Value, Buffer>>> arriving;
   llvm::DenseMap<size_t, Buffer> computed;
   llvm::DenseMap<Operation*, Buffer> partsOf;
   // What a stage loads is asked for first. Where a block has the processor's memory for itself,
   // what threads meet in comes before all else, whose places are not in use meanwhile then.
   auto turnOf = [&](Operation* op) {
-    return isa<tile::LoadOp>(op) ? 0 : ownsProcessor && isOverSteps(op) ? 1 : 2;
+    if (isa<tile::LoadOp>(op))
+      return std::pair(0, plan.dueOf(op));
+    return std::pair(ownsProcessor && isOverSteps(op) ? 1 : 2, int64_t(0));
   };
   llvm::stable_sort(plan.ordered,
                     [&](Operation* x, Operation* y) { return turnOf(x) < turnOf(y); });
   for (int64_t stage = 1; stage <= last; ++stage) {
     SmallVector<std::pair<Value, Buffer>> made;
     SmallVector<std::pair<std::pair<void*, bool>, Buffer>> copiesMade;
-    bool isOnItsWay = false;
+    std::optional<int64_t> lot; // What is begun now must be there at the end of this stage.
     auto emitJoints = [&] {
       for (auto [i, joint] : llvm::enumerate(plan.joint)) {
         if (plan.jointStages[i] != stage)
@@ -565,11 +632,19 @@ void KernelEmitter::emitBlock(Block* block, ArrayRef<Result> carried, ArrayRef<R
       }
     };
     bool isJoined = false;
+    auto closeLot = [&] {
+      if (!lot)
+        return;
+      machine.closeCopies(b);
+      lots.push_back(*lot);
+      lot.reset();
+    };
     for (Operation* op : plan.ordered) {
       if (plan.stages[op] != stage)
         continue;
       // (What a stage loads is asked for first.)
       if (!isJoined && !isa<tile::LoadOp>(op)) {
+        closeLot();
         emitJoints();
         isJoined = true;
       }
@@ -608,13 +683,23 @@ void KernelEmitter::emitBlock(Block* block, ArrayRef<Result> carried, ArrayRef<R
         auto operand = dyn_cast<tile::LoadOp>(op);
         if (operand && copiesWhole(operand, target)) {
           bool later = machine.hasCopies() && !stagesAhead && !inWorkspace.contains(target.id);
+          if (later) {
+            int64_t due = plan.dueOf(op);
+            if (lot && *lot != due)
+              closeLot();
+            lot = due;
+            arriving[due].push_back({op->getResult(0), target});
+          }
           emitCopy(operand, target, later);
-          isOnItsWay |= later;
-        } else
+          if (later)
+            continue;
+        } else {
           emitNest(op->getResult(0), target);
+        }
         made.push_back({op->getResult(0), target});
       }
     }
+    closeLot();
     if (!isJoined)
       emitJoints();
     for (auto [base, rest] : copied[stage]) {
@@ -642,8 +727,16 @@ void KernelEmitter::emitBlock(Block* block, ArrayRef<Result> carried, ArrayRef<R
       buffers[value] = buffer;
     for (auto& [key, buffer] : copiesMade)
       operands[key] = buffer;
-    if (isOnItsWay)
-      machine.waitForCopies(b);
+    for (auto& [value, buffer] : arriving[stage])
+      buffers[value] = buffer;
+    // (Lots are waited for in their order.)
+    if (auto last = llvm::find_if(llvm::reverse(lots), [&](int64_t due) { return due <= stage; });
+        last != lots.rend()) {
+      machine.waitForCopies(b, last - lots.rbegin());
+      lots.erase(lots.begin(), last.base());
+    }
+    if (inPanels)
+      machine.seeMatrices(b);
     barrier();
   }
   bool any = false;
