@@ -334,10 +334,12 @@ LogicalResult Adjoint::run() {
   for (chunkNumber = chunks.size(); chunkNumber-- > 0;)
     if (failed(reverse(chunks[chunkNumber])))
       return failure();
-  eraseDead(fresh);
-  for (ChunkOp chunk : fresh.getBlock()->getOps<ChunkOp>())
+  // (What chunks share stays for now: forward ones may need it.)
+  for (ChunkOp chunk : fresh.getBlock()->getOps<ChunkOp>()) {
+    eraseDead(chunk);
     mergeScans(*chunk.getBlock());
-  eraseDead(fresh);
+    eraseDead(chunk);
+  }
 
   // Forward chunks, as far as what they hand on is read: a later one may need an earlier one.
   llvm::StringSet<> needed;

@@ -179,11 +179,15 @@ void ColumnSplit::addTemporary(StringRef name, ArrayType type, Type storage) {
 
 Value ColumnSplit::temporary(Value value, Type storage, bool isRest) {
   std::string name = prefix + "." + std::to_string(temporaries.size());
-  ArrayType type = arrayType(value);
-  addTemporary(name, type, storage);
   OpBuilder first(beforeSequence.getBlock()->getTerminator());
-  auto store =
-      tile::StoreOp::create(first, value.getLoc(), name, tile::Part::Whole, toBefore.lookup(value));
+  Value stored = toBefore.lookup(value);
+  ArrayType type = arrayType(value);
+  if (!type.isReal() && !type.isComplex()) {
+    type = ArrayType::get(b.getContext(), type.getAxes(), b.getF32Type());
+    stored = ssm::CastOp::create(first, value.getLoc(), type, stored);
+  }
+  addTemporary(name, type, storage);
+  auto store = tile::StoreOp::create(first, value.getLoc(), name, tile::Part::Whole, stored);
   store.setRest(isRest);
   return tile::LoadOp::create(b, value.getLoc(), type, name, tile::Part::Whole, IntegerAttr(),
                               ArrayAttr(), Value());
@@ -199,6 +203,11 @@ Value ColumnSplit::vector(Value value) {
     made = ssm::RelabelOp::create(b, op->getLoc(), operand, relabel.getFrom(), relabel.getTo());
   } else if (isa<ssm::ConstantOp>(op)) {
     made = b.clone(*op)->getResult(0);
+  } else if (arrayType(value).isBool()) {
+    // (What is passed on are reals, which kernels of columns bring in like all else.)
+    made =
+        ssm::CmpOp::create(b, op->getLoc(), ssm::CmpPredicate::ne, temporary(value, b.getF32Type()),
+                           ssm::ConstantOp::create(b, op->getLoc(), 0.0));
   } else {
     made = temporary(value, b.getF32Type());
   }

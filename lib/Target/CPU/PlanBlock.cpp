@@ -108,6 +108,10 @@ void Plan::need(Value value) {
       need(operand);
     if (e.isWhole(op))
       needWhole(op);
+    // (Computed twice, the same value may differ in its last bit.)
+    if (comparesBits(op))
+      for (Value operand : op->getOperands())
+        keepOperand(operand);
   }
   needed.insert(op);
 }

@@ -337,7 +337,7 @@ bool KernelEmitter::emitMatrices(Value root, ArrayRef<Operation*> sums,
           if (matrix)
             return matrix;
           const Side& side = isRight ? sum.right : sum.left;
-          Point at = point;
+          Point at = pointBelow(side, point);
           at.set(side.kept,
                  {isRight ? firstLane : firstRow, number * (isRight ? shape.lanes : shape.rows)});
           at.set(side.reduced, {first, 0});

@@ -144,13 +144,20 @@ StringRef simt::nameBelow(ssm::RelabelOp relabel, StringRef label) {
 }
 
 KernelEmitter::Side KernelEmitter::sideOf(Value value, StringRef kept, StringRef reduced) {
-  Side side{value, kept, reduced};
+  Side side{value, kept, reduced, {}};
   while (auto relabel = side.base.getDefiningOp<ssm::RelabelOp>()) {
+    side.renamings.push_back(relabel);
     side.kept = nameBelow(relabel, side.kept);
     side.reduced = nameBelow(relabel, side.reduced);
     side.base = relabel.getOperand();
   }
   return side;
+}
+
+Point KernelEmitter::pointBelow(const Side& side, Point point) {
+  for (Operation* relabel : side.renamings)
+    point = operandPoint(relabel, point);
+  return point;
 }
 
 bool KernelEmitter::usesTiles(Operation* sum) {
@@ -215,8 +222,8 @@ SmallVector<Value> KernelEmitter::loadFragment(const Side& side, bool rest, cons
   bool transposed = false;
   for (const Dim& dim : buffer.dims)
     transposed |= dim.stride == 1 && dim.label == side.kept;
-  return loadFragmentOf(buffer, transposed, side.kept, side.reduced, others, first, column,
-                        isRight);
+  return loadFragmentOf(buffer, transposed, side.kept, side.reduced, pointBelow(side, others),
+                        first, column, isRight);
 }
 
 SmallVector<Value> KernelEmitter::loadFragmentOf(const Buffer& buffer, bool transposed,

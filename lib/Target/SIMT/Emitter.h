@@ -412,8 +412,9 @@ private:
                     ArrayRef<Total> totals = {});
   /// A side of a product in memory as bf16: what rounding gives and, where wanted, what it leaves.
   struct Side {
-    Value base;              ///< the side without changes of names
-    StringRef kept, reduced; ///< its labels there
+    Value base;                           ///< the side without changes of names
+    StringRef kept, reduced;              ///< its labels there
+    SmallVector<Operation*, 2> renamings; ///< from the side to it
   };
   /// A product's sides, what of them is rounded, and what is added up: products of what rounding
   /// gives (false) and leaves (true) of either.
@@ -444,6 +445,8 @@ private:
   Buffer makeParts(Operation* total, ArrayRef<Operation*> sums, ArrayRef<ssm::AxisAttr> axes);
   void addParts(Operation* total, const Buffer& parts, const Buffer& target);
   Side sideOf(Value value, StringRef kept, StringRef reduced);
+  /// A point of the side, under the names that labels have below.
+  Point pointBelow(const Side& side, Point point);
   /// Whether the product's sides should be brought to memory as bf16 first, where they are not so.
   bool usesTiles(Operation* sum);
   const Buffer* tileBuffer(const Side& side, bool rest);

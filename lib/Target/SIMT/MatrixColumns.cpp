@@ -11,9 +11,10 @@
 // (Machine::hasFragmentLayout), nothing goes through memory. The kernel looks whether it is so; if
 // not all that it computes is NaN.
 //
-// Right sides, and all else that a chunk reads, lie in the block's memory. All threads ask for the
-// next chunk's before they compute this one, and put it there when they have: where there is no
-// room for two, once all have done so.
+// Right sides, and all else that a chunk reads, lie in the block's memory. Where a block has fewer
+// warps of columns than it may have threads, others bring in the next chunk's meanwhile. Else all
+// threads ask for it before they compute this one, and put it there when they have: where there is
+// no room for two, once all have done so.
 #include "lib/Target/SIMT/ColumnEmitter.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -300,7 +301,7 @@ void MatrixColumns::planStaging() {
     staged.push_back({stage(load, /*inPanels=*/false)});
     bytes += staged.back().bytes;
   }
-  if (2 * bytes + e.places[places.id].bytes <= e.limits.sharedBytes)
+  if (e.columns.copiers || 2 * bytes + e.places[places.id].bytes <= e.limits.sharedBytes)
     slots = 2;
   for (const Asked& one : staged)
     e.places[one.all.id].bytes *= slots;
@@ -321,10 +322,12 @@ void MatrixColumns::ask(Asked& one, Value left) {
     axes.back() = axisOf(b, last, axes.back().getSize() / one.unit);
   auto words = VectorType::get(4, b.getI32Type());
   bool isWhole = operand.getRole() == Role::ChunkTemp;
-  int64_t count = countOf(axes), threads = e.limits.threads;
+  int64_t copiers = e.columns.copiers, count = countOf(axes);
+  int64_t threads = copiers ? copiers * e.machine.lanes() : e.limits.threads;
+  int64_t others = e.limits.threads - threads;
   one.held.clear();
   for (int64_t first = 0; first < count; first += threads) {
-    Value number = arith::AddIOp::create(b, e.thread, e.i32(first));
+    Value number = arith::AddIOp::create(b, e.thread, e.i32(first - others));
     if (first + threads > count)
       number = arith::MinSIOp::create(b, number, e.i32(count - 1));
     Point point = e.pointAt(number, axes);
@@ -495,6 +498,12 @@ void MatrixColumns::emit() {
     e.stepLabels.insert(label);
   lane = arith::RemUIOp::create(b, e.thread, e.i32(e.machine.lanes()));
   warp = arith::DivUIOp::create(b, e.thread, e.i32(e.machine.lanes()));
+  // (Warps that bring in what others read have no columns of their own.)
+  Value computes;
+  if (e.columns.copiers) {
+    computes = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, warp, e.i32(e.columns.warps));
+    warp = arith::MinUIOp::create(b, warp, e.i32(e.columns.warps - 1));
+  }
   warpStart = arith::MulIOp::create(b, warp, e.i32(shape.rows));
   learnPositions();
   planStaging();
@@ -516,10 +525,18 @@ void MatrixColumns::emit() {
         llvm::any_of(load->getUsers(), [&](Operation* user) { return user->getBlock() == body; }))
       fragmentOf(load.getResult());
   Value isAny = arith::CmpIOp::create(b, arith::CmpIPredicate::sgt, chunks, e.i64(0));
-  e.when(isAny, [&] {
+  auto bringIn = [&](Value chunk, Value slot) {
+    askAll(chunk);
+    putAll(chunk, slot);
+  };
+  Value brings = isAny;
+  if (computes) {
+    Value isCopier = arith::XOrIOp::create(b, computes, arith::ConstantIntOp::create(b, 1, 1));
+    brings = arith::AndIOp::create(b, isAny, isCopier);
+  }
+  e.when(brings, [&] {
     KernelEmitter::Scope inner(e);
-    askAll(e.i64(0));
-    putAll(e.i64(0), e.i32(0));
+    bringIn(e.i64(0), e.i32(0));
   });
   e.barrier();
   e.enterLoop();
@@ -529,26 +546,39 @@ void MatrixColumns::emit() {
         // (Beyond the last chunk that is brought in once more, where nobody reads it.)
         Value next = arith::AddIOp::create(b, chunk, e.i64(1));
         Value ahead = arith::MinSIOp::create(b, next, arith::SubIOp::create(b, chunks, e.i64(1)));
-        askAll(ahead);
-        llvm::DenseMap<Value, Fragment> outside = fragments;
-        adopt(body->getArguments(), carried);
-        Value start = chunkStart(chunk);
-        e.timeStarts[0] = start;
-        setExtents(arith::SubIOp::create(b, e.times[0], start));
-        for (Asked& one : staged)
-          e.buffers[one.load.getResult()] = slotOf(one, slot);
-        for (tile::StoreOp store : body->getOps<tile::StoreOp>())
-          writeOperand(store);
-        SmallVector<Value> carriedOn = flatten(body->getTerminator()->getOperands());
-        for (Asked& one : staged)
-          e.buffers.erase(one.load.getResult());
-        e.partialExtents.clear();
-        if (slots == 1)
-          e.barrier();
-        putAll(ahead, slotOfChunk(next));
+        Value nextSlot = slotOfChunk(next);
+        auto compute = [&] {
+          llvm::DenseMap<Value, Fragment> outside = fragments;
+          adopt(body->getArguments(), carried);
+          Value start = chunkStart(chunk);
+          e.timeStarts[0] = start;
+          setExtents(arith::SubIOp::create(b, e.times[0], start));
+          for (Asked& one : staged)
+            e.buffers[one.load.getResult()] = slotOf(one, slot);
+          for (tile::StoreOp store : body->getOps<tile::StoreOp>())
+            writeOperand(store);
+          SmallVector<Value> carriedOn = flatten(body->getTerminator()->getOperands());
+          for (Asked& one : staged)
+            e.buffers.erase(one.load.getResult());
+          e.partialExtents.clear();
+          lefts.clear();
+          fragments = std::move(outside);
+          return carriedOn;
+        };
+        SmallVector<Value> carriedOn;
+        if (computes) {
+          carriedOn = e.choose(computes, compute, [&] {
+            bringIn(ahead, nextSlot);
+            return SmallVector<Value>(carried);
+          });
+        } else {
+          askAll(ahead);
+          carriedOn = compute();
+          if (slots == 1)
+            e.barrier();
+          putAll(ahead, nextSlot);
+        }
         e.barrier();
-        lefts.clear();
-        fragments = std::move(outside);
         return carriedOn;
       });
   e.leaveLoop();
@@ -556,8 +586,10 @@ void MatrixColumns::emit() {
   for (auto [value, init] : llvm::zip(last, initial))
     value = arith::SelectOp::create(b, isAny, value, init);
   adopt(sequence.getResults(), last);
-  for (tile::StoreOp store : e.kernel.getBlock()->getOps<tile::StoreOp>())
-    writeOperand(store);
+  e.when(computes, [&] {
+    for (tile::StoreOp store : e.kernel.getBlock()->getOps<tile::StoreOp>())
+      writeOperand(store);
+  });
 }
 
 void KernelEmitter::emitMatrixColumns() {

@@ -69,6 +69,16 @@ struct BlockPlan {
     return cost;
   }
 
+  /// Whether a value, or it under other names, is what is asked to be equal to another one.
+  bool isCompared(Value value) {
+    if (isa<ssm::PositionOp>(value.getDefiningOp()))
+      return false;
+    return llvm::any_of(value.getUsers(), [&](Operation* user) {
+      return live.contains(user) &&
+             (isa<ssm::RelabelOp>(user) ? isCompared(user->getResult(0)) : comparesBits(user));
+    });
+  }
+
   bool isKept(Operation* op) {
     if (op->getNumResults() && e.buffers.contains(op->getResult(0)))
       return false;
@@ -79,6 +89,8 @@ struct BlockPlan {
     Value value = op->getResult(0);
     if (isa<tile::LoadOp>(op))
       return isReadAgain(value) || !value.hasOneUse();
+    if (isCompared(value))
+      return true;
     int64_t cost = costOf(value);
     bool once = value.hasOneUse() && (*value.getUsers().begin())->getBlock() == block;
     return cost > cheap && (isReadAgain(value) || (!once && cost >= 8));

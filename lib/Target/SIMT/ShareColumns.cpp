@@ -91,8 +91,15 @@ std::vector<Columns> simt::columnsOf(tile::KernelOp kernel, const Slice& slice,
   alone.warps = slice.size / columnsOfWarp;
   std::vector<Columns> ways;
   if (!machine.hasPairs()) {
+    int64_t others = limits.threads / machine.lanes() - alone.warps;
     alone.copiers = 0;
-    return {alone};
+    ways.push_back(alone);
+    // (If there is room for two chunks.)
+    if (others > 0) {
+      alone.copiers = others;
+      ways.insert(ways.begin(), alone);
+    }
+    return ways;
   }
   if (takesGroups(kernel, slice.size, machine)) {
     ways.push_back(alone);

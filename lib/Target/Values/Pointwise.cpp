@@ -111,6 +111,13 @@ Value target::emitPointwise(ImplicitLocOpBuilder& b, Operation* op, ArrayRef<Val
       });
 }
 
+bool target::comparesBits(Operation* op) {
+  auto cmp = dyn_cast<ssm::CmpOp>(op);
+  return cmp && cast<ssm::ArrayType>(cmp.getLhs().getType()).isReal() &&
+         (cmp.getPredicate() == ssm::CmpPredicate::eq ||
+          cmp.getPredicate() == ssm::CmpPredicate::ne);
+}
+
 bool target::isExpensive(Operation* op) {
   return isa<ssm::ExpOp, ssm::LogOp, ssm::PowOp, ssm::SinOp, ssm::CosOp, ssm::TanhOp,
              ssm::SigmoidOp, ssm::SoftplusOp, ssm::SiluOp, ssm::DivOp, ssm::SqrtOp, ssm::RsqrtOp>(

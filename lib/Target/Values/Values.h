@@ -17,6 +17,9 @@ mlir::Type vectorLike(mlir::Type element, mlir::Type like);
 /// Without doubles nothing is computed in f64. Fails, with a message at the op, where it is none.
 mlir::Value emitPointwise(mlir::ImplicitLocOpBuilder& b, mlir::Operation* op,
                           llvm::ArrayRef<mlir::Value> operands, bool hasDoubles = true);
+/// Whether an op asks if two reals are equal: what it compares is to be computed once, as a value
+/// that is computed in two places may differ in its last bit (products that become part of a sum).
+bool comparesBits(mlir::Operation* op);
 /// A pointwise op that costs many instructions.
 bool isExpensive(mlir::Operation* op);
 
