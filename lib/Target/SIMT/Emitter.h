@@ -230,7 +230,8 @@ struct Columns {
   int64_t warps = 0;
   /// Whether groups of warps multiply by matrices where these lie.
   bool inGroups = false;
-  /// Warps that bring in what these read; none: all do so.
+  /// Other warps, which bring in what these read, by themselves or (where a warp may multiply
+  /// matrices in which nobody knows where an element is) with them; none: these do so.
   int64_t copiers = 2;
   int64_t threads() const { return 32 * (warps + copiers); }
   /// Warps that share sixteen columns, and the labels of whose positions each has a part.

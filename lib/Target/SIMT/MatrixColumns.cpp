@@ -11,10 +11,10 @@
 // (Machine::hasFragmentLayout), nothing goes through memory. The kernel looks whether it is so; if
 // not all that it computes is NaN.
 //
-// Right sides, and all else that a chunk reads, lie in the block's memory. Where a block has fewer
-// warps of columns than it may have threads, others bring in the next chunk's meanwhile. Else all
-// threads ask for it before they compute this one, and put it there when they have: where there is
-// no room for two, once all have done so.
+// Right sides, and all else that a chunk reads, lie in the block's memory. Where that has room for
+// two chunks, and columns leave the block warps that it may have, these bring in the next one
+// meanwhile. Else all threads ask for it before this one is computed, and put it there afterwards:
+// where there is no room for two, once all have done so.
 #include "lib/Target/SIMT/ColumnEmitter.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -64,6 +64,8 @@ private:
   Buffer placeOf(int64_t place);
 
   void planStaging();
+  /// Whether warps without columns bring in all that is read, while others compute.
+  bool bringInAlone() const { return e.columns.copiers && slots > 1; }
   void ask(Asked& one, Value left);
   void put(Asked& one, Value slot);
   Value wordWithin(Value word, Value count, bool isHalves);
@@ -301,7 +303,7 @@ void MatrixColumns::planStaging() {
     staged.push_back({stage(load, /*inPanels=*/false)});
     bytes += staged.back().bytes;
   }
-  if (e.columns.copiers || 2 * bytes + e.places[places.id].bytes <= e.limits.sharedBytes)
+  if (2 * bytes + e.places[places.id].bytes <= e.limits.sharedBytes)
     slots = 2;
   for (const Asked& one : staged)
     e.places[one.all.id].bytes *= slots;
@@ -322,9 +324,8 @@ void MatrixColumns::ask(Asked& one, Value left) {
     axes.back() = axisOf(b, last, axes.back().getSize() / one.unit);
   auto words = VectorType::get(4, b.getI32Type());
   bool isWhole = operand.getRole() == Role::ChunkTemp;
-  int64_t copiers = e.columns.copiers, count = countOf(axes);
-  int64_t threads = copiers ? copiers * e.machine.lanes() : e.limits.threads;
-  int64_t others = e.limits.threads - threads;
+  int64_t others = bringInAlone() ? e.columns.warps * e.machine.lanes() : 0;
+  int64_t count = countOf(axes), threads = e.limits.threads - others;
   one.held.clear();
   for (int64_t first = 0; first < count; first += threads) {
     Value number = arith::AddIOp::create(b, e.thread, e.i32(first - others));
@@ -498,7 +499,7 @@ void MatrixColumns::emit() {
     e.stepLabels.insert(label);
   lane = arith::RemUIOp::create(b, e.thread, e.i32(e.machine.lanes()));
   warp = arith::DivUIOp::create(b, e.thread, e.i32(e.machine.lanes()));
-  // (Warps that bring in what others read have no columns of their own.)
+  // (Some warps have no columns of their own.)
   Value computes;
   if (e.columns.copiers) {
     computes = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, warp, e.i32(e.columns.warps));
@@ -530,7 +531,7 @@ void MatrixColumns::emit() {
     putAll(chunk, slot);
   };
   Value brings = isAny;
-  if (computes) {
+  if (bringInAlone()) {
     Value isCopier = arith::XOrIOp::create(b, computes, arith::ConstantIntOp::create(b, 1, 1));
     brings = arith::AndIOp::create(b, isAny, isCopier);
   }
@@ -565,19 +566,18 @@ void MatrixColumns::emit() {
           fragments = std::move(outside);
           return carriedOn;
         };
-        SmallVector<Value> carriedOn;
-        if (computes) {
-          carriedOn = e.choose(computes, compute, [&] {
-            bringIn(ahead, nextSlot);
-            return SmallVector<Value>(carried);
-          });
-        } else {
+        if (!bringInAlone())
           askAll(ahead);
-          carriedOn = compute();
-          if (slots == 1)
-            e.barrier();
+        auto dont = [&] {
+          if (bringInAlone())
+            bringIn(ahead, nextSlot);
+          return SmallVector<Value>(carried);
+        };
+        SmallVector<Value> carriedOn = computes ? e.choose(computes, compute, dont) : compute();
+        if (slots == 1)
+          e.barrier();
+        if (!bringInAlone())
           putAll(ahead, nextSlot);
-        }
         e.barrier();
         return carriedOn;
       });

@@ -91,15 +91,9 @@ std::vector<Columns> simt::columnsOf(tile::KernelOp kernel, const Slice& slice,
   alone.warps = slice.size / columnsOfWarp;
   std::vector<Columns> ways;
   if (!machine.hasPairs()) {
-    int64_t others = limits.threads / machine.lanes() - alone.warps;
-    alone.copiers = 0;
-    ways.push_back(alone);
-    // (If there is room for two chunks.)
-    if (others > 0) {
-      alone.copiers = others;
-      ways.insert(ways.begin(), alone);
-    }
-    return ways;
+    // (More warps hold less each of what is brought in.)
+    alone.copiers = std::max<int64_t>(limits.threads / machine.lanes() - alone.warps, 0);
+    return {alone};
   }
   if (takesGroups(kernel, slice.size, machine)) {
     ways.push_back(alone);

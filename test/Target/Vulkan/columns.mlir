@@ -78,9 +78,9 @@
 // LEARNT:         spirv.KHR.CooperativeMatrixLoad {{.*}} -> !spirv.coopmatrix<16x16xbf16, Subgroup, MatrixA>
 // LEARNT:       gpu.return
 
-// Where one chunk alone has room all bring it in, and the next one takes its place once all have computed it.
+// Where one chunk alone has room all bring it in, those without columns too, and the next one takes its place once it is computed.
 // SMALL-LABEL: gpu.func @columns(
-// SMALL-SAME:    spirv.entry_point_abi<workgroup_size = [64, 1, 1]>
+// SMALL-SAME:    spirv.entry_point_abi<workgroup_size = [128, 1, 1]>
 // SMALL:       scf.for {{.*}} iter_args(
 // SMALL:         spirv.ControlBarrier <Workgroup>
 // SMALL:         scf.if
