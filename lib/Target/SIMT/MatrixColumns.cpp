@@ -13,8 +13,9 @@
 //
 // Right sides, and all else that a chunk reads, lie in the block's memory. Where that has room for
 // two chunks, and columns leave the block warps that it may have, these bring in the next one
-// meanwhile. Else all threads ask for it before this one is computed, and put it there afterwards:
-// where there is no room for two, once all have done so.
+// meanwhile; if it is short they have asked for it a chunk before, as a short chunk is computed in
+// less time than memory takes to answer. Else all threads ask for it before this one is computed,
+// and put it there afterwards: where there is no room for two, once all have done so.
 #include "lib/Target/SIMT/ColumnEmitter.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -29,6 +30,8 @@ namespace ssmc::simt {
 
 /// Matrices that have places at a time.
 static constexpr int64_t mostPlaces = 2;
+/// Bytes of a chunk that a thread may hold while another one is computed and brought in.
+static constexpr int64_t mostHeld = 128;
 
 class MatrixColumns : WarpColumns {
 public:
@@ -66,6 +69,13 @@ private:
   void planStaging();
   /// Whether warps without columns bring in all that is read, while others compute.
   bool bringInAlone() const { return e.columns.copiers && slots > 1; }
+  /// Whether these ask for it a chunk before.
+  bool asksAhead() const { return bringInAlone() && bytesOfThread <= mostHeld; }
+  /// What threads hold of what they have asked for, and they hold that.
+  SmallVector<Value> heldPieces();
+  void holdPieces(ValueRange words);
+  /// The pieces of an operand that a thread brings in.
+  void findPieces(Asked& one);
   void ask(Asked& one, Value left);
   void put(Asked& one, Value slot);
   Value wordWithin(Value word, Value count, bool isHalves);
@@ -78,7 +88,7 @@ private:
   MatrixShape shape;
   int64_t elementsOfTile;
   std::vector<Asked> staged;
-  int64_t slots = 1;
+  int64_t slots = 1, bytesOfThread = 0;
   Buffer places; ///< of all warps, each `mostPlaces` tiles
   /// Of a tile's elements the column, among those of the warp and of the block, and the position.
   SmallVector<Index> columns, blockColumns, positions;
@@ -307,23 +317,39 @@ void MatrixColumns::planStaging() {
     slots = 2;
   for (const Asked& one : staged)
     e.places[one.all.id].bytes *= slots;
+  if (bringInAlone())
+    bytesOfThread = bytes / (e.columns.copiers * e.machine.lanes());
 }
 
-/// Steps that do not exist are not read: the last one is, in their place.
-void MatrixColumns::ask(Asked& one, Value left) {
-  int index = e.kernel.findLoaded(one.load.getName());
-  tile::OperandAttr operand = e.kernel.getOperandAt(index);
-  ssm::ArrayType type = arrayType(one.load.getResult());
-  if (one.unit > 1)
-    e.needsAligned(index, operand.getStorage().getIntOrFloatBitWidth() / 8);
-  Buffer source =
-      e.userBuffer(one.load, index, tile::Part::Whole, type.getElementType(), /*row=*/0);
-  SmallVector<ssm::AxisAttr> axes = axesOf(type, one.all);
+SmallVector<Value> MatrixColumns::heldPieces() {
+  // (Words, of which vectors are not handed on.)
+  SmallVector<Value> words;
+  for (Asked& one : staged)
+    for (auto& [piece, point] : one.held) {
+      if (one.unit == 1) {
+        words.push_back(piece);
+        continue;
+      }
+      for (int64_t word = 0; word < 4; ++word)
+        words.push_back(LLVM::ExtractElementOp::create(b, piece, e.i32(word)));
+    }
+  return words;
+}
+
+void MatrixColumns::holdPieces(ValueRange words) {
+  for (Asked& one : staged)
+    for (auto& [piece, point] : one.held) {
+      size_t count = one.unit == 1 ? 1 : 4;
+      piece = count == 1 ? words.front() : e.vectorOf(SmallVector<Value>(words.take_front(count)));
+      words = words.drop_front(count);
+    }
+}
+
+void MatrixColumns::findPieces(Asked& one) {
+  SmallVector<ssm::AxisAttr> axes = axesOf(one.load.getResult().getType(), one.all);
   StringRef last = axes.empty() ? StringRef() : axes.back().getName();
   if (!axes.empty())
     axes.back() = axisOf(b, last, axes.back().getSize() / one.unit);
-  auto words = VectorType::get(4, b.getI32Type());
-  bool isWhole = operand.getRole() == Role::ChunkTemp;
   int64_t others = bringInAlone() ? e.columns.warps * e.machine.lanes() : 0;
   int64_t count = countOf(axes), threads = e.limits.threads - others;
   one.held.clear();
@@ -335,18 +361,33 @@ void MatrixColumns::ask(Asked& one, Value left) {
     if (one.unit > 1)
       point.set(last,
                 {arith::MulIOp::create(b, e.indexValue(*point.find(last)), e.i32(one.unit)), 0});
+    one.held.push_back({Value(), point});
+  }
+}
+
+/// Steps that do not exist are not read: the last one is, in their place.
+void MatrixColumns::ask(Asked& one, Value left) {
+  int index = e.kernel.findLoaded(one.load.getName());
+  tile::OperandAttr operand = e.kernel.getOperandAt(index);
+  ssm::ArrayType type = arrayType(one.load.getResult());
+  if (one.unit > 1)
+    e.needsAligned(index, operand.getStorage().getIntOrFloatBitWidth() / 8);
+  Buffer source =
+      e.userBuffer(one.load, index, tile::Part::Whole, type.getElementType(), /*row=*/0);
+  auto words = VectorType::get(4, b.getI32Type());
+  bool isWhole = operand.getRole() == Role::ChunkTemp;
+  findPieces(one);
+  for (auto& [piece, point] : one.held) {
     Point inside = point;
     if (!isWhole)
-      for (ssm::AxisAttr axis : axes)
+      for (ssm::AxisAttr axis : type.getAxes())
         if (e.stepLabels.contains(axis.getName())) {
           Value at = e.indexValue(*point.find(axis.getName()));
           Value most = arith::SubIOp::create(b, left, e.i32(1));
           inside.set(axis.getName(), {arith::MinSIOp::create(b, at, most), 0});
         }
-    Value piece = one.unit > 1
-                      ? LLVM::LoadOp::create(b, words, e.address(source, inside), 16).getResult()
-                      : e.load(source, inside);
-    one.held.push_back({piece, point});
+    piece = one.unit > 1 ? LLVM::LoadOp::create(b, words, e.address(source, inside), 16).getResult()
+                         : e.load(source, inside);
   }
 }
 
@@ -517,6 +558,7 @@ void MatrixColumns::emit() {
   };
   Block* body = sequence.getBlock();
   SmallVector<Value> initial = flatten(sequence.getInits());
+  size_t states = initial.size();
   if (e.isAsSaid)
     for (Value& element : initial)
       element = arith::SelectOp::create(b, e.isAsSaid, element, e.nought);
@@ -535,18 +577,39 @@ void MatrixColumns::emit() {
     Value isCopier = arith::XOrIOp::create(b, computes, arith::ConstantIntOp::create(b, 1, 1));
     brings = arith::AndIOp::create(b, isAny, isCopier);
   }
-  e.when(brings, [&] {
-    KernelEmitter::Scope inner(e);
-    bringIn(e.i64(0), e.i32(0));
-  });
+  Value lastChunk = arith::SubIOp::create(b, chunks, e.i64(1));
+  auto notBeyond = [&](Value chunk) -> Value {
+    return arith::MinSIOp::create(b, chunk, lastChunk);
+  };
+  if (asksAhead()) {
+    SmallVector<Type> types;
+    auto begin = [&] {
+      bringIn(e.i64(0), e.i32(0));
+      askAll(notBeyond(e.i64(1)));
+      SmallVector<Value> pieces = heldPieces();
+      llvm::append_range(types, ValueRange(pieces).getTypes());
+      return pieces;
+    };
+    auto dont = [&] {
+      return llvm::map_to_vector(types, [&](Type type) -> Value {
+        return arith::ConstantOp::create(b, cast<TypedAttr>(b.getZeroAttr(type)));
+      });
+    };
+    llvm::append_range(initial, e.choose(brings, begin, dont));
+  } else {
+    e.when(brings, [&] {
+      KernelEmitter::Scope inner(e);
+      bringIn(e.i64(0), e.i32(0));
+    });
+  }
   e.barrier();
   e.enterLoop();
   SmallVector<Value> last =
-      e.loop(e.i64(0), chunks, e.i64(1), initial, [&](Value chunk, ValueRange carried) {
+      e.loop(e.i64(0), chunks, e.i64(1), initial, [&](Value chunk, ValueRange all) {
+        ValueRange carried = all.take_front(states), pieces = all.drop_front(states);
         Value slot = slotOfChunk(chunk);
         // (Beyond the last chunk that is brought in once more, where nobody reads it.)
-        Value next = arith::AddIOp::create(b, chunk, e.i64(1));
-        Value ahead = arith::MinSIOp::create(b, next, arith::SubIOp::create(b, chunks, e.i64(1)));
+        Value next = arith::AddIOp::create(b, chunk, e.i64(1)), ahead = notBeyond(next);
         Value nextSlot = slotOfChunk(next);
         auto compute = [&] {
           llvm::DenseMap<Value, Fragment> outside = fragments;
@@ -564,15 +627,25 @@ void MatrixColumns::emit() {
           e.partialExtents.clear();
           lefts.clear();
           fragments = std::move(outside);
+          llvm::append_range(carriedOn, pieces);
+          return carriedOn;
+        };
+        auto dont = [&] {
+          SmallVector<Value> carriedOn(carried);
+          if (asksAhead()) {
+            for (Asked& one : staged)
+              findPieces(one);
+            holdPieces(pieces);
+            putAll(ahead, nextSlot);
+            askAll(notBeyond(arith::AddIOp::create(b, chunk, e.i64(2))));
+            llvm::append_range(carriedOn, heldPieces());
+          } else if (bringInAlone()) {
+            bringIn(ahead, nextSlot);
+          }
           return carriedOn;
         };
         if (!bringInAlone())
           askAll(ahead);
-        auto dont = [&] {
-          if (bringInAlone())
-            bringIn(ahead, nextSlot);
-          return SmallVector<Value>(carried);
-        };
         SmallVector<Value> carriedOn = computes ? e.choose(computes, compute, dont) : compute();
         if (slots == 1)
           e.barrier();
@@ -581,6 +654,8 @@ void MatrixColumns::emit() {
         e.barrier();
         return carriedOn;
       });
+  last.truncate(states);
+  initial.truncate(states);
   e.leaveLoop();
   // (Not every target gives the results of a loop that is never entered their first values.)
   for (auto [value, init] : llvm::zip(last, initial))
