@@ -250,10 +250,13 @@ bool Device::time(const std::function<bool()>& body, double& milliseconds, std::
       !api->check(api->makeEvent(&end, 0), "making an event", error))
     return false;
   float elapsed = 0;
-  bool done = api->check(api->record(start, nullptr), "timing", error) && body() &&
-              api->check(api->record(end, nullptr), "timing", error) &&
+  // (Where the body has gone to another stream, what it did ends there.)
+  api->stream = api->streams[int(simt::Queue::Main)];
+  bool done = api->check(api->record(start, api->stream), "timing", error) && body() &&
+              api->check(api->record(end, api->stream), "timing", error) &&
               api->check(api->waitEvent(end), "running on the GPU", error) &&
               api->check(api->elapsed(&elapsed, start, end), "timing", error);
+  api->stream = api->streams[int(simt::Queue::Main)];
   api->dropEvent(start);
   api->dropEvent(end);
   milliseconds = elapsed;
