@@ -122,14 +122,30 @@ Value formula::finish(Term where, double rule) {
 Value formula::finish(Term, std::optional<Term> rule) {
   return rule ? rule->get() : Value();
 }
-FailureOr<Value> formula::finish(Term, FailureOr<Term> rule) {
-  return failed(rule) ? FailureOr<Value>(failure()) : FailureOr<Value>(rule->get());
-}
 
-FailureOr<Term> formula::relabelBack(Term g, Term x, ArrayAttr from, ArrayAttr to) {
-  if (g.getType().getRank() != x.getType().getRank())
-    return failure(); // two labels became one
-  return g.make<RelabelOp>(g.get(), to, from);
+Term formula::relabelBack(Term g, Term x, ArrayAttr from, ArrayAttr to) {
+  // Of labels that became one the first gets the name back; where the others are at its position
+  // too they were on the diagonal, elsewhere they were not read.
+  SmallVector<Attribute> back, forth;
+  SmallVector<std::pair<AxisAttr, AxisAttr>> equal;
+  llvm::DenseMap<Attribute, AxisAttr> firsts;
+  for (AxisAttr axis : x.getType().getAxes()) {
+    auto named = llvm::find(from, axis.getLabel());
+    Attribute name = named == from.end() ? Attribute(axis.getLabel()) : to[named - from.begin()];
+    auto [first, isNew] = firsts.try_emplace(name, axis);
+    if (!isNew) {
+      equal.push_back({first->second, axis});
+    } else if (name != axis.getLabel()) {
+      forth.push_back(name);
+      back.push_back(axis.getLabel());
+    }
+  }
+  MLIRContext* context = g.getType().getContext();
+  if (!back.empty())
+    g = g.make<RelabelOp>(g.get(), ArrayAttr::get(context, forth), ArrayAttr::get(context, back));
+  for (auto [first, other] : equal)
+    g = select(g.make<PositionOp>(first) == g.make<PositionOp>(other), g, 0.0);
+  return g;
 }
 
 Term formula::flattenBack(FlattenOp op, Term g, Term x) {

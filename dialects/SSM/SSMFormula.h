@@ -107,10 +107,9 @@ Term fit(Term x, ArrayType type);
 mlir::Value finish(Term where, Term rule);
 mlir::Value finish(Term where, double rule);
 mlir::Value finish(Term where, std::optional<Term> rule);
-mlir::FailureOr<mlir::Value> finish(Term where, mlir::FailureOr<Term> rule);
 
-/// The transpose of a relabel: the names back; fails for a diagonal.
-mlir::FailureOr<Term> relabelBack(Term g, Term x, mlir::ArrayAttr from, mlir::ArrayAttr to);
+/// The transpose of a relabel: the names back; what was read of a diagonal goes to the diagonal.
+Term relabelBack(Term g, Term x, mlir::ArrayAttr from, mlir::ArrayAttr to);
 
 /// The transposes of a flatten and of its inverse: each is the other.
 Term flattenBack(FlattenOp op, Term g, Term x);

@@ -37,9 +37,8 @@ def SSM_LinearOpInterface : OpInterface<"LinearOpInterface"> {
   let methods = [
     InterfaceMethod<[{
       Builds the cotangent of the operand from the cotangent of the result, which has the result's
-      type. A null value is zero. Fails where the algebra has no op for the transpose: of a relabel
-      that takes a diagonal.
-    }], "::mlir::FailureOr<::mlir::Value>", "transpose",
+      type. A null value is zero.
+    }], "::mlir::Value", "transpose",
         (ins "::mlir::OpBuilder&":$builder, "::mlir::Value":$cotangent)>,
     InterfaceMethod<[{
       The label along which the reverse of the enclosing fold stacks what `transpose` gives; empty
@@ -65,7 +64,7 @@ class SSM_PartialMethod<list<string> partials> {
 
 class SSM_TransposeMethod<string rule> {
   string text = !if(!empty(rule), "", [{
-    ::mlir::FailureOr<::mlir::Value> $cppClass::transpose(::mlir::OpBuilder& builder, ::mlir::Value cotangent) {
+    ::mlir::Value $cppClass::transpose(::mlir::OpBuilder& builder, ::mlir::Value cotangent) {
       using namespace ::ssmc::ssm::formula;
       [[maybe_unused]] Term g(builder, getLoc(), cotangent), x = g.of(getOperand());
       return finish(g, }] # rule # [{);

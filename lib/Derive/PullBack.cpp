@@ -213,7 +213,7 @@ void PullBack::addToLog(Value decay, Value g) {
   } else if (auto exp = dyn_cast<ExpOp>(op)) {
     add(exp.getOperand(), fit(g, exp.getOperand().getType()));
   } else if (!isa<ConstantOp>(op)) {
-    addToLog(op->getOperand(0), *cast<LinearOpInterface>(op).transpose(b, g));
+    addToLog(op->getOperand(0), cast<LinearOpInterface>(op).transpose(b, g));
   }
 }
 
@@ -453,10 +453,7 @@ LogicalResult PullBack::visit(Operation* op) {
   } else if (auto linear = dyn_cast<LinearOpInterface>(op)) {
     if (!linear.getStackedLabel().empty())
       return op->emitError() << "reads at the position of a fold that is not differentiated";
-    FailureOr<Value> transposed = linear.transpose(b, g);
-    if (failed(transposed))
-      return op->emitError() << "has no transpose";
-    add(op->getOperand(0), *transposed);
+    add(op->getOperand(0), linear.transpose(b, g));
   } else if (auto differentiable = dyn_cast<DifferentiableOpInterface>(op)) {
     for (OpOperand& operand : op->getOpOperands())
       add(operand.get(), pullBack(differentiable, b, operand.getOperandNumber(), g));

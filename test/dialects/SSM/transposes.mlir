@@ -31,7 +31,12 @@ ssm.recurrence @relabel time [t] dims(K) {
   // CHECK: %[[R:.*]] = ssm.relabel %g [l] to [i]
   // CHECK-NEXT: ssm.out "g0.relabel.0" [i], %[[R]]
   %0 = ssm.relabel %x [i] to [l] : [i: K]
-  // expected-remark@below {{has no transpose in the algebra}}
+  // A vector comes from a diagonal and goes to one.
+  // CHECK: %[[I:.*]] = ssm.position over [i: K]
+  // CHECK: %[[J:.*]] = ssm.position over [j: K]
+  // CHECK: %[[SAME:.*]] = ssm.cmp eq %[[I]], %[[J]]
+  // CHECK: %[[D:.*]] = ssm.select %[[SAME]], %[[R]], %{{.*}} : [i: K, j: K] i1, [i: K], []
+  // CHECK-NEXT: ssm.out "g1.relabel.0" [i, j], %[[D]]
   %1 = ssm.relabel %y [i, j] to [l, l] : [i: K, j: K]
 }
 

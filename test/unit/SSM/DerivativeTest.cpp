@@ -87,7 +87,7 @@ void checkRules(const std::string& op, std::vector<std::string> types, double lo
   for (unsigned k = 0; k < z->getNumOperands(); ++k) {
     Value back;
     if (auto linear = mlir::dyn_cast<ssm::LinearOpInterface>(z))
-      back = *linear.transpose(builder, g);
+      back = linear.transpose(builder, g);
     else
       back = ssm::pullBack(mlir::cast<ssm::DifferentiableOpInterface>(z), builder, k, g);
     flows.push_back(bool(back));
@@ -199,8 +199,8 @@ TEST(relabel) {
   mlir::Operation* z = &program.recurrence.getBlock()->back();
   mlir::OpBuilder builder(z->getContext());
   builder.setInsertionPointAfter(z);
-  auto back = mlir::cast<ssm::LinearOpInterface>(z).transpose(builder, z->getResult(0));
-  CHECK(mlir::succeeded(back) && back->getType() == z->getOperand(0).getType());
+  Value back = mlir::cast<ssm::LinearOpInterface>(z).transpose(builder, z->getResult(0));
+  CHECK(back && back.getType() == z->getOperand(0).getType());
 }
 
 /// Where two values tie each has half, where one is larger by an infinity all is its own.
