@@ -172,10 +172,17 @@ Value KernelEmitter::compute(Value value, const Point& point) {
   if (auto constant = dyn_cast<ssm::ConstantOp>(op))
     return arith::ConstantOp::create(b, b.getF32FloatAttr(constant.getValue().convertToDouble()));
   if (auto position = dyn_cast<ssm::PositionOp>(op)) {
-    const Index* index = point.find(position.getAxis().getName());
-    if (!index->dynamic)
+    StringRef label = position.getAxis().getName();
+    const Index* index = point.find(label);
+    // (Indices of a label in parts are those of the part.)
+    bool isPart = sliceStart && label == slice.label;
+    if (!index->dynamic && !isPart)
       return arith::ConstantOp::create(b, b.getF32FloatAttr(index->constant));
-    return arith::SIToFPOp::create(b, b.getF32Type(), indexValue(*index));
+    Value place = indexValue(*index);
+    if (isPart)
+      place =
+          arith::AddIOp::create(b, place, arith::TruncIOp::create(b, b.getI32Type(), sliceStart));
+    return arith::SIToFPOp::create(b, b.getF32Type(), place);
   }
   if (auto operand = dyn_cast<tile::LoadOp>(op))
     return loadOperand(operand, point);
