@@ -232,7 +232,8 @@ SmallVector<Value> ChunkedForm::matrixProducts(const Rows& rows, const DenseSyst
   auto columns = ArrayType::get(b.getContext(), {}, dense.typeAt(0).getElementType());
   for (Value matrix : dense.matrices)
     for (AxisAttr axis : cast<ArrayType>(matrix.getType()).getAxes())
-      if (axis != rows.axis && !llvm::is_contained(dense.rows, axis.getName()) &&
+      if (axis != rows.axis && !columns.has(axis.getName()) &&
+          !llvm::is_contained(dense.rows, axis.getName()) &&
           !llvm::is_contained(dense.columns, axis.getName()))
         columns = columns.withAxis(axis);
   SmallVector<Expr> diagonal;
