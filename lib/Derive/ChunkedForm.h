@@ -193,8 +193,11 @@ private:
   /// decayed already.
   mlir::Value writeFeedbackKey(Eliminated& state, Expr key);
   /// query . S before or after its update, at every step; or at every row,
-  /// of which the query may depend.
-  mlir::Value read(Eliminated& state, unsigned of, Expr query, bool before, bool atRows = false);
+  /// of which the query may depend. Of S where the labels of `diagonal` agree.
+  mlir::Value read(Eliminated& state, unsigned of, Expr query, bool before, bool atRows,
+                   const analysis::Renaming& diagonal = {});
+  Product alongDiagonal(const Product& product, llvm::ArrayRef<llvm::StringRef> labels,
+                        llvm::ArrayRef<llvm::StringRef> keys);
   /// How much of a product a query of a state meets; null: none of it.
   mlir::Value gram(Eliminated& state, unsigned of, mlir::Value query, const Product& product,
                    bool strict);
@@ -233,7 +236,7 @@ private:
   unsigned givenCount = 0;
   std::string stepwise;  ///< why some states' steps are taken one by one, where they are
   bool together = false; ///< some states' steps are taken many at once
-  std::map<std::tuple<void*, unsigned, void*, bool>, Expr> knownReads;
+  std::map<std::tuple<void*, unsigned, void*, bool, analysis::Renaming>, Expr> knownReads;
   std::map<std::tuple<void*, void*, void*, bool>, mlir::Value> knownGrams;
   /// Stand for the feedback P_r while terms are sorted.
   llvm::SmallVector<mlir::Operation*> placeholders;

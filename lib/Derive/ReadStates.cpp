@@ -14,6 +14,8 @@ namespace {
 struct Read {
   SmallVector<Expr> query, around;
   Renaming toQuery, ofResult;
+  /// Labels of the state that have the name of a contracted one, and that one: where these agree.
+  Renaming diagonal;
   SmallVector<StringRef> sums;
 };
 } // namespace
@@ -23,21 +25,28 @@ static std::optional<Read> matchRead(const Term& term, ArrayRef<StringRef> key) 
   Read read;
   SmallVector<StringRef> names; // of the key labels, in the term
   SmallVector<StringRef> stateLabels = labelsOf(cast<ArrayType>(term.state->leaf.getType()));
-  for (StringRef label : stateLabels) {
-    StringRef name = label;
+  auto nameOf = [&](StringRef label) {
     for (auto [from, to] : term.state->renaming)
       if (from == label)
-        name = to;
-    if (!llvm::is_contained(key, label)) {
-      if (name != label)
-        read.ofResult.push_back({label, name});
-      continue;
-    }
-    if (!llvm::is_contained(term.sums, name))
+        return to;
+    return label;
+  };
+  for (StringRef label : key) {
+    StringRef name = nameOf(label);
+    if (!llvm::is_contained(term.sums, name) || llvm::is_contained(names, name))
       return {};
     names.push_back(name);
     if (name != label)
       read.toQuery.push_back({name, label});
+  }
+  for (StringRef label : stateLabels) {
+    if (llvm::is_contained(key, label))
+      continue;
+    StringRef name = nameOf(label);
+    if (auto met = llvm::find(names, name); met != names.end())
+      read.diagonal.push_back({label, key[met - names.begin()]});
+    else if (name != label)
+      read.ofResult.push_back({label, name});
   }
   for (Expr factor : term.factors)
     (bearsAny(factor->type, names) ? read.query : read.around).push_back(factor);
@@ -147,10 +156,11 @@ FailureOr<Expr> ChunkedForm::replaceSum(Expr expr) {
     if (!match)
       return failure();
     Expr query = context.substitute(context.mul(match->query), match->toQuery);
-    // The result has the free labels of the state and those that the query has besides the key.
-    Expr& known = knownReads[{state, of, const_cast<Node*>(query), before}];
+    // The result has the free labels of the state, but for those of a diagonal, and those that the
+    // query has besides the key.
+    Expr& known = knownReads[{state, of, const_cast<Node*>(query), before, match->diagonal}];
     if (!known) {
-      Value value = read(*state, of, query, before);
+      Value value = read(*state, of, query, before, /*atRows=*/false, match->diagonal);
       lifted[value] = value;
       known = context.leaf(value, "read " + std::to_string(knownReads.size()));
     }

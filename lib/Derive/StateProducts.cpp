@@ -1,6 +1,7 @@
 // The products of eliminated states, written over the rows: reads, the feedback of all rows at
 // once, and the states after the chunk. What they mean stands in Eliminate.cpp.
 #include "ChunkedForm.h"
+#include "dialects/SSM/SSMRenaming.h"
 
 using namespace mlir;
 using namespace ssmc;
@@ -61,12 +62,28 @@ Value ChunkedForm::gram(Eliminated& state, unsigned of, Value query, const Produ
   return known;
 }
 
-Value ChunkedForm::read(Eliminated& state, unsigned of, Expr query, bool before, bool atRows) {
+/// Of a product that is read where a label of its value agrees with one of its key, both are keys:
+/// sum over i of q[i] key[i] value[i].
+Product ChunkedForm::alongDiagonal(const Product& product, ArrayRef<StringRef> labels,
+                                   ArrayRef<StringRef> keys) {
+  Product result = product;
+  result.keys = sumOver(mul(product.keys, renamed(b, product.values, labels, keys)), product.ranks);
+  result.values = Value();
+  return result;
+}
+
+Value ChunkedForm::read(Eliminated& state, unsigned of, Expr query, bool before, bool atRows,
+                        const Renaming& diagonal) {
   ArrayType type = state.getType();
   const Rows& rows = state.rows;
   SmallVector<Expr> vectors, scalars;
   for (Expr factor : factorsOf(query))
     (bearsAny(factor->type, state.key) ? vectors : scalars).push_back(factor);
+  SmallVector<StringRef> labels, keys;
+  for (auto [label, keyLabel] : diagonal) {
+    labels.push_back(label);
+    keys.push_back(keyLabel);
+  }
   Expr whole = context.mul(vectors);
   Value vector =
       atRows ? writeFeedbackKey(state, whole) : withLabels(b, writeSteps(whole), type, state.key);
@@ -81,20 +98,25 @@ Value ChunkedForm::read(Eliminated& state, unsigned of, Expr query, bool before,
     }
     if (decay && !atRows)
       decay = atSteps(rows, decay, before);
-    result = add(result, sumOver(mul(decay ? mul(vector, decay) : vector, start), state.key));
+    result = add(result,
+                 sumOver(mul(decay ? mul(vector, decay) : vector, renamed(b, start, labels, keys)),
+                         state.key));
   }
   Value atAll = atRows ? vector : asRows(rows, vector);
   for (Product& product : state.products) {
     if (!product.values)
       continue;
+    const Product& met = labels.empty() ? product : alongDiagonal(product, labels, keys);
     SmallVector<StringRef> over(product.ranks);
     over.push_back(rows.columns.getValue());
-    Value matrix = gram(state, of, atAll, product, before);
+    Value matrix = gram(state, of, atAll, met, before);
     if (!matrix)
       continue;
     if (!atRows)
       matrix = atSteps(rows, matrix, before);
-    result = add(result, sumOver(mul(matrix, asColumns(rows, product.values)), over));
+    if (met.values)
+      matrix = mul(matrix, asColumns(rows, met.values));
+    result = add(result, sumOver(matrix, over));
   }
   if (scalars.empty())
     return result;
