@@ -32,6 +32,7 @@ Expr ExprReader::readOp(Operation* op, Value value) {
           name += "," + std::to_string(offset);
         return context.leaf(value, name);
       })
+      .Case([&](PositionOp) { return context.leaf(value, "position"); })
       .Case([&](ConstantOp constant) {
         return context.constant(constant.getValue().convertToDouble());
       })

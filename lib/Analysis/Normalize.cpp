@@ -264,6 +264,7 @@ bool Normalizer::tryLinear(const System& system, Semiring semiring,
     SmallVector<Term> terms;
     if (failed(linearize(context, definitionOf(state), semiring, classify, terms, nonlinear)))
       return false;
+    contractDiagonals(reader, builder, semiring, terms);
     rows.push_back(collect(context, semiring, state, orderOf(state), terms, describe));
   }
   // Operands go before the system, the terms into it: the op is made last and its
@@ -355,6 +356,8 @@ bool Normalizer::tryFold(StringRef state, std::optional<Nonlinear>& nonlinear) {
     }
     term.state = context.leaf(carried, carriedName, renaming);
   }
+  for (auto* terms : {&first, &micro, &last})
+    contractDiagonals(reader, builder, Semiring::PlusTimes, *terms);
   SmallVector<int64_t, 2> here(old.getNumTimeAxes(), 0);
   Row rowFirst = collect(context, Semiring::PlusTimes, state, order, first, [](Value leaf) {
     auto prev = leaf.getDefiningOp<PrevOp>();

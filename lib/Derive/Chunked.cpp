@@ -133,6 +133,8 @@ Value ChunkedForm::materialize(Value leaf) {
       return top;
     return lifted[leaf] = StepsOp::create(b, in.getLoc(), top, steps);
   }
+  if (isa<PositionOp>(op))
+    return lifted[leaf] = b.clone(*op)->getResult(0);
   if (auto prev = dyn_cast<PrevOp>(op))
     if (computedStates.contains(prev.getState()) && prev.getBy().front() > 0)
       return lifted[leaf] = previous(prev.getState(), prev.getBy().front());

@@ -144,6 +144,7 @@ std::string ExprText::print(Value value, const Renaming& renaming, Level level, 
         double real = constant.getValue().convertToDouble();
         return wrap(number(real), real < 0 ? Sign : Atom);
       })
+      .Case([&](ssm::PositionOp position) { return renamed(position.getAxis().getName()); })
       .Case([&](ssm::PrevOp prev) { return stateText(prev.getState(), prev.getBy()); })
       .Case([&](ssm::SystemOp system) {
         StringRef name =

@@ -39,6 +39,11 @@ struct Row {
   llvm::SmallVector<Input, 0> inputs;
 };
 
+/// Turns reads of a state's diagonal into contractions (Diagonals.cpp), after which no two labels
+/// of what a term reads have one name. Positions are numbered by ops at `builder`.
+void contractDiagonals(ExprReader& reader, mlir::OpBuilder& builder, ssm::Semiring semiring,
+                       llvm::MutableArrayRef<Term> terms);
+
 /// Sorts expanded terms into a row: merges terms that read alike, splits inputs by their labels.
 /// `describe` tells where a state's leaf reads. `order` are the state's labels as in memory.
 Row collect(ExprContext& context, ssm::Semiring semiring, llvm::StringRef state,
