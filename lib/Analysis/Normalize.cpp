@@ -9,9 +9,10 @@
 // Labels are named anew: an axis over dim K is called K, a second one of the same array K2. The
 // names that a declaration chose for its indices are gone then, so that they make no difference.
 //
-// A definition that is linear in a fold over its own state is a system of stages:
-// the fold's initial value, the fold's body as micro-steps, and what the definition
-// makes of the fold's result.
+// A definition that is linear in a fold over its own state is a system of stages: the fold's
+// initial value, the fold's body as micro-steps, and what the definition makes of the fold's
+// result. A fold may start from what another one made, with a stage between for what is made of
+// that.
 #include "ssmc/Analysis/Passes.h"
 #include "ssmc/Analysis/Terms.h"
 
@@ -42,6 +43,8 @@ private:
   void defineSystem(const System& system);
   bool tryLinear(const System& system, Semiring semiring, std::optional<Nonlinear>& nonlinear);
   bool tryFold(StringRef state, std::optional<Nonlinear>& nonlinear);
+  std::optional<Renaming> carriedLabels(FoldOp fold, StringRef state);
+  FoldOp foldOver(Expr expr, StringRef state);
   Expr expandOutput(Expr expr);
   Expr expandNew(Expr expr);
   Value materialize(Value value);
@@ -283,34 +286,54 @@ bool Normalizer::tryLinear(const System& system, Semiring semiring,
   return true;
 }
 
-bool Normalizer::tryFold(StringRef state, std::optional<Nonlinear>& nonlinear) {
-  // The one fold through which the definition reads the state.
-  Expr definition = definitionOf(state);
+/// The labels that a fold's carried array bears here: those of the state, by name where they are
+/// the same, else by extent. Nothing if the array is not like the state.
+std::optional<Renaming> Normalizer::carriedLabels(FoldOp fold, StringRef state) {
+  Renaming left = canonical(old.getState(state)), labels;
+  auto type = cast<ArrayType>(old.getState(state).getType()),
+       carried = cast<ArrayType>(fold.getResult(0).getType());
+  if (type.getRank() != carried.getRank() || type.getElementType() != carried.getElementType())
+    return {};
+  auto take = [&](StringRef label, function_ref<bool(StringRef)> suits) {
+    auto* it = llvm::find_if(left, [&](auto& pair) { return suits(pair.first); });
+    if (it == left.end())
+      return;
+    labels.push_back({label, it->second});
+    left.erase(it);
+  };
+  for (AxisAttr axis : carried.getAxes())
+    if (type.find(axis.getName()) == axis)
+      take(axis.getName(), [&](StringRef own) { return own == axis.getName(); });
+  for (AxisAttr axis : carried.getAxes())
+    if (type.find(axis.getName()) != axis)
+      take(axis.getName(), [&](StringRef own) {
+        return !carried.has(own) && type.find(own).getExtent() == axis.getExtent();
+      });
+  return left.empty() ? std::optional(labels) : std::nullopt;
+}
+
+/// The one fold through which an expression reads the state; null if there is none, or more.
+FoldOp Normalizer::foldOver(Expr expr, StringRef state) {
   FoldOp fold;
-  for (Value leaf : definition->leaves) {
+  for (Value leaf : expr->leaves) {
     auto other = leaf.getDefiningOp<FoldOp>();
     if (!other || !reads(leaf).contains(state))
       continue;
     if (fold || other.getNumCarried() != 1 || other.getNumResults() != 1)
-      return false;
+      return {};
     fold = other;
   }
-  if (!fold)
-    return false;
-  SmallVector<StringRef> order = orderOf(state);
-  // The carried array is read under the state's canonical labels, the fold's label
-  // under its dim's name. Expressions that read it stay known to the context:
-  // it lives as long, under a name of its own.
+  return fold;
+}
+
+bool Normalizer::tryFold(StringRef state, std::optional<Nonlinear>& nonlinear) {
+  // Each carried array is read under the state's canonical labels, each fold's label under its
+  // dim's name. Expressions that read it stay known to the context: it lives as long, under a name
+  // of its own. It is one for all folds, as no fold sees what another one carries.
   Block& standIn = *standIns.emplace_back(std::make_unique<Block>());
   std::string carriedName = ("carried " + state).str();
-  Renaming labels = canonical(old.getState(state)), lifted = labels;
-  Value carried = standIn.addArgument(fresh.getState(state).getType(), fold.getLoc());
-  std::string stepName = canonicalStem(fold.getAxis());
-  while (cast<ArrayType>(carried.getType()).has(stepName))
-    stepName += "'";
-  AxisAttr axis =
-      AxisAttr::get(fold.getContext(), builder.getStringAttr(stepName), fold.getAxis().getExtent());
-  lifted.push_back({fold.getAxis().getName(), axis.getName()});
+  auto type = cast<ArrayType>(fresh.getState(state).getType());
+  Value carried = standIn.addArgument(type, updateOf(state).getLoc());
   auto fromPrevious = [&](Value leaf) {
     if (auto prev = leaf.getDefiningOp<PrevOp>())
       return prev.getState() == state ? LeafKind::State : LeafKind::Free;
@@ -318,81 +341,101 @@ bool Normalizer::tryFold(StringRef state, std::optional<Nonlinear>& nonlinear) {
       return LeafKind::Free;
     return reads(leaf).contains(state) ? LeafKind::Opaque : LeafKind::Free;
   };
-  auto fromCarried = [&](Value leaf) {
-    if (leaf == carried)
-      return LeafKind::State;
-    // A nested fold may read the carried value: not expanded.
-    if (Operation* op = leaf.getDefiningOp(); op && fold->isProperAncestor(op))
-      return LeafKind::Opaque;
-    LeafKind kind = fromPrevious(leaf);
-    return kind == LeafKind::State ? LeafKind::Opaque : kind;
+  struct Stage {
+    AxisAttr over;
+    SmallVector<Term> terms;
   };
-  auto fromFolded = [&](Value leaf) {
-    return leaf == fold.getResult(0)              ? LeafKind::State
-           : fromPrevious(leaf) == LeafKind::Free ? LeafKind::Free
-                                                  : LeafKind::Opaque;
-  };
-  SmallVector<Term> first, micro, last;
-  reader.define(fold.getBlock()->getArgument(0),
-                context.leaf(carried, carriedName, inverse(labels)));
-  if (failed(linearize(context, context.substitute(reader.read(fold.getInits()[0]), labels),
-                       Semiring::PlusTimes, fromPrevious, first, nonlinear)) ||
-      failed(linearize(context,
-                       context.substitute(reader.read(fold.getYield().getValues()[0]), lifted),
-                       Semiring::PlusTimes, fromCarried, micro, nonlinear)) ||
-      failed(linearize(context, definition, Semiring::PlusTimes, fromFolded, last, nonlinear)))
-    return false;
-  // The fold's result under the state's canonical labels, like the carried array.
-  for (Term& term : last) {
-    if (!term.state)
-      continue;
-    Renaming renaming;
-    for (auto [old, label] : labels) {
-      StringRef now = old;
-      for (auto [from, to] : term.state->renaming)
-        if (from == old)
-          now = to;
-      renaming.push_back({label, now});
+  SmallVector<Stage, 4> stages; // the last one first
+  // What is made of a fold's result or, with none left, of the state; then the fold's body; then
+  // the same of what the fold starts from.
+  Expr made = definitionOf(state);
+  while (true) {
+    FoldOp fold = foldOver(made, state);
+    if (!fold && stages.empty())
+      return false;
+    std::optional<Renaming> labels;
+    if (fold && !(labels = carriedLabels(fold, state)))
+      return false;
+    auto fromFolded = [&](Value leaf) {
+      if (!fold)
+        return fromPrevious(leaf);
+      return leaf == fold.getResult(0)              ? LeafKind::State
+             : fromPrevious(leaf) == LeafKind::Free ? LeafKind::Free
+                                                    : LeafKind::Opaque;
+    };
+    Stage& after = stages.emplace_back();
+    if (failed(linearize(context, made, Semiring::PlusTimes, fromFolded, after.terms, nonlinear)))
+      return false;
+    if (!fold)
+      break;
+    // The fold's result under the state's canonical labels, like the carried array.
+    for (Term& term : after.terms) {
+      if (!term.state)
+        continue;
+      Renaming renaming;
+      for (auto [old, label] : *labels) {
+        StringRef now = old;
+        for (auto [from, to] : term.state->renaming)
+          if (from == old)
+            now = to;
+        renaming.push_back({label, now});
+      }
+      term.state = context.leaf(carried, carriedName, renaming);
     }
-    term.state = context.leaf(carried, carriedName, renaming);
+    std::string stepName = canonicalStem(fold.getAxis());
+    while (type.has(stepName))
+      stepName += "'";
+    AxisAttr axis = AxisAttr::get(fold.getContext(), builder.getStringAttr(stepName),
+                                  fold.getAxis().getExtent());
+    Renaming lifted = *labels;
+    lifted.push_back({fold.getAxis().getName(), axis.getName()});
+    auto fromCarried = [&](Value leaf) {
+      if (leaf == carried)
+        return LeafKind::State;
+      // A nested fold may read the carried value: not expanded.
+      if (Operation* op = leaf.getDefiningOp(); op && fold->isProperAncestor(op))
+        return LeafKind::Opaque;
+      LeafKind kind = fromPrevious(leaf);
+      return kind == LeafKind::State ? LeafKind::Opaque : kind;
+    };
+    reader.define(fold.getBlock()->getArgument(0),
+                  context.leaf(carried, carriedName, inverse(*labels)));
+    Stage& body = stages.emplace_back(axis);
+    Expr next = context.substitute(reader.read(fold.getYield().getValues()[0]), lifted);
+    if (failed(linearize(context, next, Semiring::PlusTimes, fromCarried, body.terms, nonlinear)))
+      return false;
+    made = context.substitute(reader.read(fold.getInits()[0]), *labels);
   }
-  for (auto* terms : {&first, &micro, &last})
-    contractDiagonals(reader, builder, Semiring::PlusTimes, *terms);
+
   SmallVector<int64_t, 2> here(old.getNumTimeAxes(), 0);
-  Row rowFirst = collect(context, Semiring::PlusTimes, state, order, first, [](Value leaf) {
+  auto describe = [&](Value leaf) {
     auto prev = leaf.getDefiningOp<PrevOp>();
-    return Source{prev.getState(), SmallVector<int64_t, 2>(prev.getBy()), {}};
-  });
-  Row rowMicro = collect(context, Semiring::PlusTimes, state, order, micro,
-                         [&](Value) { return Source{state, here, {}}; });
-  Row rowLast = collect(context, Semiring::PlusTimes, state, order, last,
-                        [&](Value) { return Source{state, here, {}}; });
-  bool isFoldItself = rowLast.feedbacks.empty() && rowLast.inputs.empty() &&
-                      rowLast.decays.size() == 1 &&
-                      rowLast.decays.front().source.renaming.empty() &&
-                      addFactored(context, rowLast.decays.front().coefficients)->isConstant(1);
-  Block firstTerms, microTerms, lastTerms;
-  OpBuilder inFirst(context.getContext()), inMicro(context.getContext()),
-      inLast(context.getContext());
-  inFirst.setInsertionPointToEnd(&firstTerms);
-  inMicro.setInsertionPointToEnd(&microTerms);
-  inLast.setInsertionPointToEnd(&lastTerms);
+    return Source{
+        prev ? prev.getState() : state, prev ? SmallVector<int64_t, 2>(prev.getBy()) : here, {}};
+  };
+  // Operands go before the system, as in tryLinear.
+  SmallVector<std::pair<AxisAttr, std::unique_ptr<Block>>> written;
   Location location = updateOf(state).getLoc();
-  emit(context, Semiring::PlusTimes, rowFirst, inFirst, writer, location);
-  emit(context, Semiring::PlusTimes, rowMicro, inMicro, writer, location);
-  if (!isFoldItself)
-    emit(context, Semiring::PlusTimes, rowLast, inLast, writer, location);
+  for (Stage& stage : llvm::reverse(stages)) {
+    contractDiagonals(reader, builder, Semiring::PlusTimes, stage.terms);
+    Row row = collect(context, Semiring::PlusTimes, state, orderOf(state), stage.terms, describe);
+    bool isIdentity = row.feedbacks.empty() && row.inputs.empty() && row.decays.size() == 1 &&
+                      row.decays.front().source.renaming.empty() &&
+                      addFactored(context, row.decays.front().coefficients)->isConstant(1);
+    if (isIdentity && !stage.over && !written.empty())
+      continue;
+    written.push_back({stage.over, std::make_unique<Block>()});
+    OpBuilder inStage(context.getContext()); // The block stands in no region yet.
+    inStage.setInsertionPointToEnd(written.back().second.get());
+    emit(context, Semiring::PlusTimes, row, inStage, writer, location);
+  }
   SystemOp op = openSystem({state}, Semiring::PlusTimes, location);
   OpBuilder inSystem = OpBuilder::atBlockEnd(op.getBlock());
-  auto addStage = [&](Block& terms, AxisAttr over) {
+  for (auto& [over, terms] : written) {
     auto stage = StageOp::create(inSystem, location, over);
     Block& body = stage.getBody().emplaceBlock();
-    body.getOperations().splice(body.end(), terms.getOperations());
-  };
-  addStage(firstTerms, AxisAttr());
-  addStage(microTerms, axis);
-  if (!isFoldItself)
-    addStage(lastTerms, AxisAttr());
+    body.getOperations().splice(body.end(), terms->getOperations());
+  }
   return true;
 }
 

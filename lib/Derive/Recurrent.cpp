@@ -380,7 +380,8 @@ Value RecurrentForm::microSteps(StageOp stage, Semiring semiring, StringRef stat
       return value;
     return AtOp::create(inside, stage.getLoc(), value, axis.getLabel());
   });
-  Expr leaf = context.leaf(carried, ("carried " + state).str());
+  // A state may be carried through more than one fold.
+  Expr leaf = context.leaf(carried, ("carried " + state + " " + Twine(stageCount++)).str());
   Expr next =
       assembleStage(stage, semiring, state, [&](StringRef, ArrayRef<int64_t>) { return leaf; });
   Value value = writer.writeAs(localize(next, index), cast<ArrayType>(start.getType()));
