@@ -357,7 +357,7 @@ static const OptionRow rows[] = {
      }},
     {"--cotangent", "NAME=FILE.npy", run,
      "the cotangent of an output or of a final state, of its shape; missing ones are zero. Asks\n"
-     "for the gradient (--target reference only)",
+     "for the gradient",
      [](Options& o, StringRef v) -> Error { return addPath(o.cotangent, "--cotangent", v); }},
     {"--grad-out", "NAME=FILE.npy", run,
      "where to write the gradient of an input, a param, or a state before the first step",
