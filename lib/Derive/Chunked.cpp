@@ -225,7 +225,7 @@ LogicalResult ChunkedForm::addSystem(SystemOp system) {
   SmallVector<StringRef> states = strings(system.getStates());
   std::string name = ("state '" + states.front() + "'").str();
   // By how many steps the terms of its last stage reach back; micro-steps by none.
-  bool isElementwise = true, isFar = false;
+  bool isElementwise = true, isFar = false, isOfBefore = false;
   auto stages = llvm::to_vector(system.getBlock()->getOps<StageOp>());
   for (Operation& op : *stages.back().getBlock()) {
     if (auto by = op.getAttrOfType<DenseI64ArrayAttr>("by")) {
@@ -233,6 +233,7 @@ LogicalResult ChunkedForm::addSystem(SystemOp system) {
         return fail(name + " is read at later steps");
       isFar |= by[0] > 1;
     }
+    isOfBefore |= isa<DecayOp, FeedbackOp>(op);
     auto from = op.getAttrOfType<ArrayAttr>("from");
     isElementwise &= !isa<FeedbackOp>(op) && (!from || from.empty());
   }
@@ -245,8 +246,12 @@ LogicalResult ChunkedForm::addSystem(SystemOp system) {
   if (failed(arrange(system, transition)))
     return failure();
   StateOp first = old.getState(states.front());
+  // (A vector that forgets what it was, such as an input of the step before, is known as it is: who
+  // reads a state may have it as a factor.)
+  bool isKnown = !isOfBefore && !isCoupled && !transition.rows.micro &&
+                 cast<ArrayType>(first.getType()).getRank() <= 1;
   bool canEliminate = options.eliminate && system.getSemiring() == Semiring::PlusTimes &&
-                      !(isCoupled && transition.rows.micro);
+                      !(isCoupled && transition.rows.micro) && !isKnown;
   if (canEliminate)
     for (auto& key : subsetsOf(cast<ArrayType>(first.getType()))) {
       if (!llvm::all_of(states,

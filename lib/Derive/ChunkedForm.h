@@ -67,6 +67,9 @@ struct Coupling {
 struct FeedbackRead {
   unsigned of;
   Expr key;
+  /// The label of a read for each of several ranks at once, and its name in `key`; null: one read.
+  ssm::AxisAttr rank;
+  llvm::StringRef rankInKey;
 };
 
 /// A state that is never computed at every step: it is read through contractions over `key` alone,
@@ -184,6 +187,15 @@ private:
   mlir::LogicalResult addFeedback(ssm::FeedbackOp feedback, unsigned source, Eliminated& result,
                                   llvm::SmallVectorImpl<analysis::Term>& terms);
   mlir::LogicalResult addDecays(const Transition& transition, Eliminated& result);
+  /// A feedback whose w is a sum of products over a label of its own; what it writes is left to
+  /// `writes`.
+  struct RankedWrite {
+    Expr key, value;
+    llvm::StringRef rank;
+    unsigned into;
+  };
+  mlir::LogicalResult splitFeedback(ssm::FeedbackOp feedback, unsigned source, unsigned into,
+                                    Eliminated& result, llvm::SmallVectorImpl<RankedWrite>& writes);
   mlir::LogicalResult splitInput(ssm::InputOp input, unsigned into,
                                  llvm::SmallVectorImpl<analysis::Term>& terms, Eliminated& result);
   mlir::LogicalResult addProduct(Expr key, Expr value, llvm::ArrayRef<llvm::StringRef> ranks,
@@ -192,6 +204,8 @@ private:
   /// The key of a feedback over the rows: the first micro-step of a step reads the state that is
   /// decayed already.
   mlir::Value writeFeedbackKey(Eliminated& state, Expr key);
+  mlir::Value withRanks(const Rows& rows, mlir::Value value, const FeedbackRead& read,
+                        bool asMatrix);
   /// query . S before or after its update, at every step; or at every row,
   /// of which the query may depend. Of S where the labels of `diagonal` agree.
   mlir::Value read(Eliminated& state, unsigned of, Expr query, bool before, bool atRows,

@@ -29,6 +29,10 @@
 // which is p = L (v - p) with L[t, s] = g_ts b_s below the diagonal: (1 + L) p = L v. Decays enter
 // as factors of g_ts, never as quotients. Source: DeltaNet over sequence length (Yang et al.,
 // 2024), for any R and M.
+//
+// The R feedbacks of a step may be one with a label r of its own, a dense transition that is a sum
+// of products: sum over r of u_r (w_r . S). Then p has the label too, and the system the rows
+// (t, r), of which those of one step do not meet.
 #include "ChunkedForm.h"
 #include "Coefficient.h"
 
@@ -82,6 +86,21 @@ LogicalResult ChunkedForm::addProduct(Expr key, Expr value, ArrayRef<StringRef> 
       if (failed(replaced))
         return failure();
       expr = *replaced;
+    }
+  // Sums over a rank of outer products that share a key are one.
+  if (ranks.size() == 1)
+    for (Product& other : result.products) {
+      if (other.ranks.size() != 1 || other.into != SmallVector<unsigned>{into})
+        continue;
+      auto renamed = [&](Expr expr) {
+        return expr ? context.substitute(expr, {{ranks.front(), other.ranks.front()}}) : nullptr;
+      };
+      bool isFed = llvm::any_of(other.feedback, [](Expr expr) { return expr; });
+      if (renamed(product.key) != other.key || !product.given || (other.given && !isFed))
+        continue;
+      product.given = renamed(product.given);
+      other.given = other.given ? context.add({other.given, product.given}) : product.given;
+      return success();
     }
   // One product may go into several states.
   for (Product& other : result.products)
@@ -172,6 +191,70 @@ LogicalResult ChunkedForm::addFeedback(FeedbackOp feedback, unsigned source, Eli
   return success();
 }
 
+LogicalResult ChunkedForm::splitFeedback(FeedbackOp feedback, unsigned source, unsigned into,
+                                         Eliminated& result, SmallVectorImpl<RankedWrite>& writes) {
+  auto isDense = [&] { return fail(" has a dense transition"); };
+  if (result.rows.micro || result.isCoupled())
+    return isDense();
+  // The key's labels as w calls those that it contracts.
+  SmallVector<StringRef> from = strings(feedback.getFrom()), to = strings(feedback.getTo()),
+                         over = strings(feedback.getOver()), called;
+  Renaming back;
+  for (StringRef label : result.key) {
+    auto renamed = llvm::find(from, label);
+    if (renamed == from.end())
+      return isDense();
+    called.push_back(to[renamed - from.begin()]);
+    back.push_back({called.back(), label});
+  }
+  if (from.size() != result.key.size() || over.size() != called.size() ||
+      !llvm::all_of(over, [&](StringRef label) { return llvm::is_contained(called, label); }))
+    return isDense();
+  SmallVector<Expr> reads, keys, values;
+  SmallVector<StringRef> bound;
+  for (Value part : {feedback.getU(), feedback.getW()})
+    for (Expr factor : factorsOf(reader.read(part))) {
+      bool isOfBoth = bearsAny(factor->type, called) && bearsAny(factor->type, result.key);
+      if (isOfBoth && (!factor->is(Node::Kind::Sum) || !bound.empty()))
+        return isDense();
+      for (Expr one :
+           isOfBoth ? factorsOf(context.open(factor, bound)) : SmallVector<Expr>{factor}) {
+        bool isRead = bearsAny(one->type, called), isKey = bearsAny(one->type, result.key);
+        if (isRead && isKey)
+          return isDense();
+        bool isOfRank = !bound.empty() && one->type.has(bound.front());
+        (isRead ? reads : isKey || isOfRank ? keys : values).push_back(one);
+      }
+    }
+  if (bound.size() != 1)
+    return isDense();
+  StringRef rank = bound.front(), rankInKey = context.intern(rank + "'");
+  back.push_back({rank, rankInKey});
+  AxisAttr axis;
+  for (Expr one : reads)
+    if (one->type.has(rank))
+      axis = one->type.find(rank);
+  if (!axis || sizeOf(axis) < 1)
+    return isDense();
+  SmallVector<StringRef> allowed(result.key);
+  allowed.push_back(rankInKey);
+  FailureOr<Expr> key = replaceReads(context.substitute(context.mul(reads), back));
+  if (failed(key))
+    return failure();
+  if (!bearsOnly((*key)->type, allowed))
+    return isDense();
+  result.reads.push_back({source, *key, axis, rankInKey});
+  ArrayType type = result.getType().without(result.key).withAxis(axis);
+  auto placeholder =
+      UnrealizedConversionCastOp::create(outer, feedback.getLoc(), TypeRange{type}, ValueRange());
+  placeholders.push_back(placeholder);
+  unknowns.push_back(placeholder.getResult(0));
+  values.push_back(
+      context.leaf(unknowns.back(), "feedback " + std::to_string(placeholders.size())));
+  writes.push_back({context.mul(keys), context.mul(values), rank, into});
+  return success();
+}
+
 LogicalResult ChunkedForm::addDecays(const Transition& transition, Eliminated& result) {
   size_t count = result.states.size();
   auto indexOf = [&](StringRef name) {
@@ -221,13 +304,25 @@ LogicalResult ChunkedForm::eliminate(SystemOp system, const Transition& transiti
            result.states.begin();
   };
   Block& block = *StageOp(transition.stage).getBlock();
+  SmallVector<RankedWrite> ranked;
   for (Operation& op : block) {
-    if (auto from = op.getAttrOfType<ArrayAttr>("from"); from && !from.empty())
+    auto from = op.getAttrOfType<ArrayAttr>("from");
+    bool isRenamed = from && !from.empty();
+    auto feedback = dyn_cast<FeedbackOp>(op);
+    if (isRenamed && !feedback)
       return fail(" has a dense transition");
-    if (auto feedback = dyn_cast<FeedbackOp>(op))
-      if (failed(addFeedback(feedback, indexOf(op, "source"), result, terms[indexOf(op, "state")])))
-        return failure();
+    if (!feedback)
+      continue;
+    unsigned source = indexOf(op, "source"), into = indexOf(op, "state");
+    if (failed(isRenamed ? splitFeedback(feedback, source, into, result, ranked)
+                         : addFeedback(feedback, source, result, terms[into])))
+      return failure();
   }
+  if (!ranked.empty() && result.reads.size() > 1)
+    return fail(" has several feedbacks, of more than one rank");
+  for (const RankedWrite& write : ranked)
+    if (failed(addProduct(write.key, write.value, {write.rank}, write.into, result)))
+      return failure();
   for (Operation& op : block)
     if (auto input = dyn_cast<InputOp>(op))
       if (failed(splitInput(input, indexOf(op, "state"), terms[indexOf(op, "state")], result)))

@@ -131,6 +131,28 @@ Value ChunkedForm::writeFeedbackKey(Eliminated& state, Expr key) {
   return withLabels(b, vector, state.getType(), state.key);
 }
 
+/// Of a feedback with ranks what its system has: rows of steps and ranks in place of steps, and
+/// columns, if asked for.
+Value ChunkedForm::withRanks(const Rows& rows, Value value, const FeedbackRead& read,
+                             bool asMatrix) {
+  if (!read.rank)
+    return value;
+  int64_t extent = options.steps * sizeOf(read.rank);
+  auto flatten = [&](StringAttr outer, StringRef inner, StringRef name) {
+    auto axis = AxisAttr::get(b.getContext(), b.getStringAttr(name), b.getI64IntegerAttr(extent));
+    auto ofRank = AxisAttr::get(b.getContext(), b.getStringAttr(inner), read.rank.getExtent());
+    auto type = cast<ArrayType>(value.getType());
+    if (!type.has(inner))
+      value = BroadcastOp::create(b, value.getLoc(), type.withAxis(ofRank), value);
+    value = FlattenOp::create(b, value.getLoc(), value, outer, ofRank.getLabel(), axis);
+  };
+  std::string flat = (rows.axis.getName() + "2").str();
+  flatten(rows.axis.getLabel(), read.rankInKey, flat);
+  if (asMatrix)
+    flatten(rows.columns, read.rank.getName(), flat + "0");
+  return value;
+}
+
 /// Writes the products of an eliminated state, the feedback that they hold,
 /// and the state after the chunk.
 void ChunkedForm::solve(Eliminated& state) {
@@ -164,10 +186,12 @@ void ChunkedForm::solve(Eliminated& state) {
   size_t count = state.reads.size();
   if (count) {
     SmallVector<Value> right, lower;
-    for (auto [of, w] : state.reads) {
+    for (const FeedbackRead& feedback : state.reads) {
+      unsigned of = feedback.of;
+      Expr w = feedback.key;
       Value read = this->read(state, of, w, /*before=*/true, /*atRows=*/true);
-      right.push_back(
-          cast<ArrayType>(read.getType()).has(rows.axis.getName()) ? read : asRows(rows, read));
+      read = cast<ArrayType>(read.getType()).has(rows.axis.getName()) ? read : asRows(rows, read);
+      right.push_back(withRanks(rows, read, feedback, /*asMatrix=*/false));
       SmallVector<Expr> vectors, scalars;
       for (Expr factor : factorsOf(w))
         (bearsAny(factor->type, state.key) ? vectors : scalars).push_back(factor);
@@ -176,9 +200,10 @@ void ChunkedForm::solve(Eliminated& state) {
         Value sum;
         for (Product& product : state.products)
           if (Expr coefficient = product.feedback[q])
-            if (Value matrix = gram(state, of, vector, product, true))
-              sum = add(sum, sumOver(mul(matrix, asColumns(rows, writeRows(rows, coefficient))),
-                                     product.ranks));
+            if (Value matrix = gram(state, of, vector, product, true)) {
+              matrix = mul(matrix, asColumns(rows, writeRows(rows, coefficient)));
+              sum = add(sum, feedback.rank ? matrix : sumOver(matrix, product.ranks));
+            }
         if (!sum) // This feedback is not written into the state.
           sum = BroadcastOp::create(
               b, loc,
@@ -187,16 +212,26 @@ void ChunkedForm::solve(Eliminated& state) {
                   {rows.axis, AxisAttr::get(b.getContext(), rows.columns, rows.axis.getExtent())},
                   b.getF32Type()),
               ConstantOp::create(b, loc, 0.0));
-        lower.push_back(scalars.empty() ? sum : mul(writeRows(rows, context.mul(scalars)), sum));
+        if (!scalars.empty())
+          sum = mul(writeRows(rows, context.mul(scalars)), sum);
+        lower.push_back(withRanks(rows, sum, feedback, /*asMatrix=*/true));
       }
     }
-    auto solved =
-        SolveOp::create(b, loc, right, lower, rows.axis.getLabel(), rows.columns, UnitAttr());
+    // (With ranks there is one feedback alone.)
+    const FeedbackRead& first = state.reads.front();
+    StringAttr row = rows.axis.getLabel(), column = rows.columns;
+    if (first.rank) {
+      row = b.getStringAttr(row.getValue() + "2");
+      column = b.getStringAttr(row.getValue() + "0");
+    }
+    auto solved = SolveOp::create(b, loc, right, lower, row, column, UnitAttr());
+    SmallVector<Value> feedback(solved.getResults());
+    if (first.rank)
+      feedback[0] = UnflattenOp::create(b, loc, feedback[0], row, rows.axis, first.rank);
     for (Product& product : state.products)
       for (size_t q = 0; q < count; ++q)
         if (Expr coefficient = product.feedback[q])
-          product.values =
-              add(product.values, mul(writeRows(rows, coefficient), solved.getResult(q)));
+          product.values = add(product.values, mul(writeRows(rows, coefficient), feedback[q]));
   }
 
   for (auto [into, one] : llvm::enumerate(state.states)) {

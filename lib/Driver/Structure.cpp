@@ -156,8 +156,13 @@ void Explainer::describeDecay(ssm::DecayOp decay, SystemFacts& facts, bool singl
   else
     remarks.push_back(type.isScalar() ? "one number for the whole state"
                                       : "varies over " + varies(type));
-  if (!facts.maxPlus && decay->getNumOperands())
-    remarks.push_back(decay.getLog() ? "logarithm known" : "no logarithm: may be zero or negative");
+  if (!facts.maxPlus && decay->getNumOperands()) {
+    mlir::Value factor = decay.getFactor();
+    bool isConstant = factor && factor.getDefiningOp<ssm::ConstantOp>();
+    remarks.push_back(decay.getLog() ? "logarithm known"
+                      : isConstant   ? "a constant"
+                                     : "no logarithm: may be zero or negative");
+  }
   if (decay.getPhase())
     remarks.push_back("turns by a phase");
   if (decay.getZero())

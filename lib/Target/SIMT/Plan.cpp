@@ -71,7 +71,10 @@ struct BlockPlan {
 
   /// Whether a value, or it under other names, is what is asked to be equal to another one.
   bool isCompared(Value value) {
-    if (isa<ssm::PositionOp>(value.getDefiningOp()))
+    Operation* base = value.getDefiningOp();
+    while (auto relabel = dyn_cast_or_null<ssm::RelabelOp>(base))
+      base = relabel.getOperand().getDefiningOp();
+    if (isa_and_nonnull<ssm::PositionOp, ssm::ConstantOp>(base)) // Known where it is used.
       return false;
     return llvm::any_of(value.getUsers(), [&](Operation* user) {
       return live.contains(user) &&
