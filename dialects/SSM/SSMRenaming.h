@@ -10,4 +10,11 @@ namespace ssmc::ssm {
 mlir::Value renamed(mlir::OpBuilder& builder, mlir::Value value,
                     llvm::ArrayRef<llvm::StringRef> from, llvm::ArrayRef<llvm::StringRef> to);
 
+/// Whether a relabel gives labels of its operand one name: what it gives is a diagonal, which does
+/// not lie in memory as the operand does.
+inline bool takesDiagonal(RelabelOp relabel) {
+  return llvm::cast<ArrayType>(relabel.getType()).getRank() <
+         llvm::cast<ArrayType>(relabel.getOperand().getType()).getRank();
+}
+
 } // namespace ssmc::ssm

@@ -1,5 +1,6 @@
 // Verification, parsing and printing of kernels, loads, stores and sequences.
 #include "dialects/SSM/SSMAssembly.h"
+#include "dialects/SSM/SSMRenaming.h"
 #include "dialects/Tile/Tile.h"
 
 #include "mlir/IR/Builders.h"
@@ -253,7 +254,7 @@ bool tile::isOfGroups(KernelOp kernel) {
 /// The operand of which a value is what is loaded, if that is all.
 static OperandAttr operandOf(Value value) {
   if (auto relabel = value.getDefiningOp<ssm::RelabelOp>())
-    return operandOf(relabel.getOperand());
+    return ssm::takesDiagonal(relabel) ? OperandAttr() : operandOf(relabel.getOperand());
   auto load = value.getDefiningOp<LoadOp>();
   if (!load || load.getOtherwise())
     return {};

@@ -22,6 +22,7 @@
 // Here columns are found; ArrangeProducts.cpp brings the body to shape, SplitKernels.cpp makes the
 // kernels.
 #include "ColumnSplit.h"
+#include "dialects/SSM/SSMRenaming.h"
 
 using namespace mlir;
 using namespace ssmc;
@@ -49,7 +50,8 @@ bool ColumnSplit::admits(Operation* op) {
   if (auto sum = dyn_cast<ssm::SumOp>(op))
     return !llvm::is_contained(ssm::strings(sum.getOver()), column);
   if (auto relabel = dyn_cast<ssm::RelabelOp>(op))
-    return llvm::none_of(ssm::strings(relabel.getFrom()),
+    return !ssm::takesDiagonal(relabel) &&
+           llvm::none_of(ssm::strings(relabel.getFrom()),
                          [&](StringRef label) { return label == column; }) &&
            llvm::none_of(ssm::strings(relabel.getTo()),
                          [&](StringRef label) { return label == column; });

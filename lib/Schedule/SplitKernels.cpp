@@ -3,6 +3,7 @@
 // Matrices that are computed are kept as two bf16 each, what rounding gives and what it leaves; all
 // else that the second kernel reads of the first is f32, with at most one label.
 #include "ColumnSplit.h"
+#include "dialects/SSM/SSMRenaming.h"
 
 #include "llvm/ADT/EquivalenceClasses.h"
 #include "llvm/ADT/StringSet.h"
@@ -198,7 +199,7 @@ Value ColumnSplit::vector(Value value) {
     return known;
   Operation* op = value.getDefiningOp();
   Value made;
-  if (auto relabel = dyn_cast<ssm::RelabelOp>(op)) {
+  if (auto relabel = dyn_cast<ssm::RelabelOp>(op); relabel && !ssm::takesDiagonal(relabel)) {
     Value operand = vector(relabel.getOperand());
     made = ssm::RelabelOp::create(b, op->getLoc(), operand, relabel.getFrom(), relabel.getTo());
   } else if (isa<ssm::ConstantOp>(op)) {
@@ -219,7 +220,7 @@ Value ColumnSplit::matrix(Value value) {
     return known;
   Operation* op = value.getDefiningOp();
   Value made;
-  if (auto relabel = dyn_cast<ssm::RelabelOp>(op)) {
+  if (auto relabel = dyn_cast<ssm::RelabelOp>(op); relabel && !ssm::takesDiagonal(relabel)) {
     Value operand = matrix(relabel.getOperand());
     made = ssm::RelabelOp::create(b, op->getLoc(), operand, relabel.getFrom(), relabel.getTo());
   } else if (isStoredAsBF16(value)) {

@@ -13,6 +13,7 @@
 // A side that has more digits than bf16 can be the sum of two: what rounding leaves (`rest`) is
 // another copy, multiplied as well. EmitPairProduct.cpp says where that is needed.
 #include "Emitter.h"
+#include "dialects/SSM/SSMRenaming.h"
 
 using namespace mlir;
 using namespace ssmc;
@@ -131,7 +132,8 @@ std::optional<Buffer> Emitter::storedPairs(Value value, StringRef label, StringR
 }
 
 Buffer Emitter::pairsOf(Value value, StringRef label, StringRef reduced, int64_t strip, bool rest) {
-  if (auto relabel = value.getDefiningOp<ssm::RelabelOp>(); relabel && !isLeaf(value))
+  if (auto relabel = value.getDefiningOp<ssm::RelabelOp>();
+      relabel && !isLeaf(value) && !ssm::takesDiagonal(relabel))
     return renamed(pairsOf(relabel.getOperand(), renamedFrom(relabel, label),
                            renamedFrom(relabel, reduced), strip, rest),
                    relabel);

@@ -4,6 +4,7 @@
 // panels a strip is one contiguous block, which stays in the first-level cache whatever the
 // extents; in rows of all lanes it would compete for a few sets of the cache.
 #include "Emitter.h"
+#include "dialects/SSM/SSMRenaming.h"
 
 using namespace mlir;
 using namespace ssmc;
@@ -117,7 +118,8 @@ Buffer ssmc::cpu::renamed(Buffer buffer, ssm::RelabelOp relabel) {
 }
 
 Buffer Emitter::panelOf(Value value, StringRef lane, int64_t width) {
-  if (auto relabel = value.getDefiningOp<ssm::RelabelOp>(); relabel && !isLeaf(value))
+  if (auto relabel = value.getDefiningOp<ssm::RelabelOp>();
+      relabel && !isLeaf(value) && !ssm::takesDiagonal(relabel))
     return renamed(panelOf(relabel.getOperand(), renamedFrom(relabel, lane), width), relabel);
   auto type = arrayType(value);
   auto found = buffers.find(value);

@@ -10,6 +10,7 @@
 // bits, however blocks are chosen.
 //
 // What is made of the sums element by element is made where they are, as in EmitProduct.cpp.
+#include "dialects/SSM/SSMRenaming.h"
 #include "lib/Target/SIMT/Emitter.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -103,6 +104,8 @@ void KernelEmitter::readRuns(Value value, StringRef kept, StringRef reduced, boo
       inner.push_back(
           llvm::map_to_vector(row, [&](const Point& one) { return operandPoint(op, one); }));
     if (auto relabel = dyn_cast<ssm::RelabelOp>(op)) {
+      if (ssm::takesDiagonal(relabel))
+        return;
       kept = nameBelow(relabel, kept);
       reduced = nameBelow(relabel, reduced);
     }

@@ -9,6 +9,7 @@
 //
 // What is made of the sums element by element is made where they are, in registers: `root` may be
 // any pointwise value that several products of one shape flow into.
+#include "dialects/SSM/SSMRenaming.h"
 #include "lib/Target/SIMT/Emitter.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -145,7 +146,10 @@ StringRef simt::nameBelow(ssm::RelabelOp relabel, StringRef label) {
 
 KernelEmitter::Side KernelEmitter::sideOf(Value value, StringRef kept, StringRef reduced) {
   Side side{value, kept, reduced, {}};
-  while (auto relabel = side.base.getDefiningOp<ssm::RelabelOp>()) {
+  for (;;) {
+    auto relabel = side.base.getDefiningOp<ssm::RelabelOp>();
+    if (!relabel || ssm::takesDiagonal(relabel))
+      break;
     side.renamings.push_back(relabel);
     side.kept = nameBelow(relabel, side.kept);
     side.reduced = nameBelow(relabel, side.reduced);
@@ -291,7 +295,7 @@ std::optional<Value> KernelEmitter::storedPair(Value value, const Point& point, 
     return LLVM::LoadOp::create(b, b.getI32Type(), address(buffer, point), 4).getResult();
   }
   auto relabel = value.getDefiningOp<ssm::RelabelOp>();
-  if (!relabel)
+  if (!relabel || ssm::takesDiagonal(relabel))
     return {};
   return storedPair(relabel.getOperand(), operandPoint(relabel, point), nameBelow(relabel, label));
 }

@@ -16,6 +16,7 @@
 // meanwhile; if it is short they have asked for it a chunk before, as a short chunk is computed in
 // less time than memory takes to answer. Else all threads ask for it before this one is computed,
 // and put it there afterwards: where there is no room for two, once all have done so.
+#include "dialects/SSM/SSMRenaming.h"
 #include "lib/Target/SIMT/ColumnEmitter.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -198,8 +199,12 @@ void MatrixColumns::putTile(ArrayRef<Value> elements, int64_t place) {
 
 const MatrixColumns::Left& MatrixColumns::leftOf(const Factors& factors) {
   Value base = factors.side;
-  while (auto relabel = base.getDefiningOp<ssm::RelabelOp>())
+  for (;;) {
+    auto relabel = base.getDefiningOp<ssm::RelabelOp>();
+    if (!relabel || ssm::takesDiagonal(relabel))
+      break;
     base = relabel.getOperand();
+  }
   Value key = factors.asksSteps ? factors.side : base;
   auto [found, isNew] = lefts.try_emplace({key.getAsOpaquePointer(), factors.keepsRest});
   Left& left = found->second;

@@ -6,6 +6,7 @@
 // factors of each side are multiplied first, and the sum is then of left * right. Factors that bear
 // no summed label scale the sum, so that its sides are read as they are.
 #include "lib/Target/Values/Products.h"
+#include "dialects/SSM/SSMRenaming.h"
 
 #include "lib/Target/Values/Values.h"
 
@@ -214,7 +215,7 @@ bool target::isCausal(Value value, StringRef rows, StringRef columns) {
     return isCausal(op->getOperand(0), rows, columns) && isCausal(op->getOperand(1), rows, columns);
   if (isa<ssm::NegOp>(op))
     return isCausal(op->getOperand(0), rows, columns);
-  if (auto relabel = dyn_cast<ssm::RelabelOp>(op)) {
+  if (auto relabel = dyn_cast<ssm::RelabelOp>(op); relabel && !ssm::takesDiagonal(relabel)) {
     StringRef names[] = {rows, columns};
     for (StringRef& name : names)
       for (auto [from, to] :
