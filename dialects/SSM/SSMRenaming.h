@@ -17,4 +17,11 @@ inline bool takesDiagonal(RelabelOp relabel) {
          llvm::cast<ArrayType>(relabel.getOperand().getType()).getRank();
 }
 
+/// The relabel by which a value is another one under other names, lying in memory as that does;
+/// null if it is made otherwise.
+inline RelabelOp asRenaming(mlir::Value value) {
+  auto relabel = value.getDefiningOp<RelabelOp>();
+  return relabel && !takesDiagonal(relabel) ? relabel : RelabelOp();
+}
+
 } // namespace ssmc::ssm

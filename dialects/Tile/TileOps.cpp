@@ -253,8 +253,8 @@ bool tile::isOfGroups(KernelOp kernel) {
 
 /// The operand of which a value is what is loaded, if that is all.
 static OperandAttr operandOf(Value value) {
-  if (auto relabel = value.getDefiningOp<ssm::RelabelOp>())
-    return ssm::takesDiagonal(relabel) ? OperandAttr() : operandOf(relabel.getOperand());
+  if (auto relabel = ssm::asRenaming(value))
+    return operandOf(relabel.getOperand());
   auto load = value.getDefiningOp<LoadOp>();
   if (!load || load.getOtherwise())
     return {};

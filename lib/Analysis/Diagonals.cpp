@@ -42,10 +42,7 @@ void ssmc::analysis::contractDiagonals(ExprReader& reader, OpBuilder& builder, S
     Renaming apart;
     llvm::StringMap<AxisAttr> met;
     for (AxisAttr axis : cast<ArrayType>(leaf.getType()).getAxes()) {
-      StringRef name = axis.getName();
-      for (auto [from, to] : term.state->renaming)
-        if (from == axis.getName())
-          name = to;
+      StringRef name = nameBy(term.state->renaming, axis.getName());
       if (!met.try_emplace(name, axis).second) {
         StringRef other = context.intern("~=" + axis.getName());
         term.factors.push_back(

@@ -24,6 +24,13 @@ Renaming ssmc::analysis::renamingOf(ArrayAttr from, ArrayAttr to) {
   return renaming;
 }
 
+StringRef ssmc::analysis::nameBy(const Renaming& renaming, StringRef label) {
+  for (auto [from, to] : renaming)
+    if (from == label)
+      return to;
+  return label;
+}
+
 ExprContext::ExprContext(MLIRContext* context) : context(context) {}
 ExprContext::~ExprContext() = default;
 

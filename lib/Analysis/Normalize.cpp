@@ -166,10 +166,7 @@ static Renaming inverse(const Renaming& renaming) {
 ArrayType Normalizer::rename(ArrayType type, const Renaming& renaming) {
   SmallVector<AxisAttr> axes;
   for (AxisAttr axis : type.getAxes()) {
-    StringRef name = axis.getName();
-    for (auto [from, to] : renaming)
-      if (from == axis.getName())
-        name = to;
+    StringRef name = nameBy(renaming, axis.getName());
     axes.push_back(AxisAttr::get(type.getContext(), builder.getStringAttr(name), axis.getExtent()));
   }
   return ArrayType::get(type.getContext(), axes, type.getElementType());
@@ -373,13 +370,8 @@ bool Normalizer::tryFold(StringRef state, std::optional<Nonlinear>& nonlinear) {
       if (!term.state)
         continue;
       Renaming renaming;
-      for (auto [old, label] : *labels) {
-        StringRef now = old;
-        for (auto [from, to] : term.state->renaming)
-          if (from == old)
-            now = to;
-        renaming.push_back({label, now});
-      }
+      for (auto [old, label] : *labels)
+        renaming.push_back({label, nameBy(term.state->renaming, old)});
       term.state = context.leaf(carried, carriedName, renaming);
     }
     std::string stepName = canonicalStem(fold.getAxis());

@@ -275,13 +275,8 @@ Row ssmc::analysis::collect(ExprContext& context, Semiring semiring, StringRef s
     }
     // Every label of the source is listed, so that contracted ones are found.
     source.renaming.clear();
-    for (AxisAttr axis : cast<ArrayType>(term.state->leaf.getType()).getAxes()) {
-      StringRef label = axis.getName();
-      for (auto [from, to] : term.state->renaming)
-        if (from == axis.getName())
-          label = to;
-      source.renaming.push_back({axis.getName(), label});
-    }
+    for (AxisAttr axis : cast<ArrayType>(term.state->leaf.getType()).getAxes())
+      source.renaming.push_back({axis.getName(), nameBy(term.state->renaming, axis.getName())});
     collector.addFeedback(std::move(source), term);
     llvm::erase_if(row.feedbacks.back().source.renaming,
                    [](auto& pair) { return pair.first == pair.second; });

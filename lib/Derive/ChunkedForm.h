@@ -169,6 +169,9 @@ private:
   mlir::Value writeRows(const Rows& rows, Expr expr, ssm::ArrayType type = {});
   /// A value at each step, at all rows of it.
   mlir::Value asRows(const Rows& rows, mlir::Value value);
+  /// Two labels as one; a value without the inner one has it at all of its positions.
+  mlir::Value flattened(mlir::Value value, mlir::StringAttr outer, ssm::AxisAttr inner,
+                        ssm::AxisAttr axis);
   /// A value at each row, at the last row of each step, or at the first one.
   mlir::Value atSteps(const Rows& rows, mlir::Value value, bool first);
   /// [x, 1, 1, …] over the rows of each step; null for null.

@@ -87,19 +87,19 @@ LogicalResult ChunkedForm::addProduct(Expr key, Expr value, ArrayRef<StringRef> 
         return failure();
       expr = *replaced;
     }
-  // Sums over a rank of outer products that share a key are one.
+  // What feedback of ranks writes, and an input of as many that has the same key, are one.
   if (ranks.size() == 1)
     for (Product& other : result.products) {
       if (other.ranks.size() != 1 || other.into != SmallVector<unsigned>{into})
         continue;
       auto renamed = [&](Expr expr) {
-        return expr ? context.substitute(expr, {{ranks.front(), other.ranks.front()}}) : nullptr;
+        return context.substitute(expr, {{ranks.front(), other.ranks.front()}});
       };
       bool isFed = llvm::any_of(other.feedback, [](Expr expr) { return expr; });
-      if (renamed(product.key) != other.key || !product.given || (other.given && !isFed))
+      if (!isFed || !product.given || renamed(product.key) != other.key)
         continue;
-      product.given = renamed(product.given);
-      other.given = other.given ? context.add({other.given, product.given}) : product.given;
+      Expr given = renamed(product.given);
+      other.given = other.given ? context.add({other.given, given}) : given;
       return success();
     }
   // One product may go into several states.

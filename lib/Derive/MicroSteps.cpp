@@ -56,11 +56,14 @@ Value ChunkedForm::asRows(const Rows& rows, Value value) {
   value = withSteps(value);
   if (!rows.micro)
     return value;
+  return flattened(value, steps.getLabel(), rows.micro, rows.axis);
+}
+
+Value ChunkedForm::flattened(Value value, StringAttr outer, AxisAttr inner, AxisAttr axis) {
   auto type = cast<ArrayType>(value.getType());
-  if (!type.has(rows.micro.getName()))
-    value = BroadcastOp::create(b, value.getLoc(), type.withAxis(rows.micro), value);
-  return FlattenOp::create(b, value.getLoc(), value, steps.getLabel(), rows.micro.getLabel(),
-                           rows.axis);
+  if (!type.has(inner.getName()))
+    value = BroadcastOp::create(b, value.getLoc(), type.withAxis(inner), value);
+  return FlattenOp::create(b, value.getLoc(), value, outer, inner.getLabel(), axis);
 }
 
 Value ChunkedForm::writeRows(const Rows& rows, Expr expr, ArrayType type) {

@@ -25,14 +25,8 @@ static std::optional<Read> matchRead(const Term& term, ArrayRef<StringRef> key) 
   Read read;
   SmallVector<StringRef> names; // of the key labels, in the term
   SmallVector<StringRef> stateLabels = labelsOf(cast<ArrayType>(term.state->leaf.getType()));
-  auto nameOf = [&](StringRef label) {
-    for (auto [from, to] : term.state->renaming)
-      if (from == label)
-        return to;
-    return label;
-  };
   for (StringRef label : key) {
-    StringRef name = nameOf(label);
+    StringRef name = nameBy(term.state->renaming, label);
     if (!llvm::is_contained(term.sums, name) || llvm::is_contained(names, name))
       return {};
     names.push_back(name);
@@ -42,7 +36,7 @@ static std::optional<Read> matchRead(const Term& term, ArrayRef<StringRef> key) 
   for (StringRef label : stateLabels) {
     if (llvm::is_contained(key, label))
       continue;
-    StringRef name = nameOf(label);
+    StringRef name = nameBy(term.state->renaming, label);
     if (auto met = llvm::find(names, name); met != names.end())
       read.diagonal.push_back({label, key[met - names.begin()]});
     else if (name != label)

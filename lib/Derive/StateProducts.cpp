@@ -141,10 +141,7 @@ Value ChunkedForm::withRanks(const Rows& rows, Value value, const FeedbackRead& 
   auto flatten = [&](StringAttr outer, StringRef inner, StringRef name) {
     auto axis = AxisAttr::get(b.getContext(), b.getStringAttr(name), b.getI64IntegerAttr(extent));
     auto ofRank = AxisAttr::get(b.getContext(), b.getStringAttr(inner), read.rank.getExtent());
-    auto type = cast<ArrayType>(value.getType());
-    if (!type.has(inner))
-      value = BroadcastOp::create(b, value.getLoc(), type.withAxis(ofRank), value);
-    value = FlattenOp::create(b, value.getLoc(), value, outer, ofRank.getLabel(), axis);
+    value = flattened(value, outer, ofRank, axis);
   };
   std::string flat = (rows.axis.getName() + "2").str();
   flatten(rows.axis.getLabel(), read.rankInKey, flat);

@@ -199,7 +199,7 @@ Value ColumnSplit::vector(Value value) {
     return known;
   Operation* op = value.getDefiningOp();
   Value made;
-  if (auto relabel = dyn_cast<ssm::RelabelOp>(op); relabel && !ssm::takesDiagonal(relabel)) {
+  if (auto relabel = ssm::asRenaming(value)) {
     Value operand = vector(relabel.getOperand());
     made = ssm::RelabelOp::create(b, op->getLoc(), operand, relabel.getFrom(), relabel.getTo());
   } else if (isa<ssm::ConstantOp>(op)) {
@@ -220,7 +220,7 @@ Value ColumnSplit::matrix(Value value) {
     return known;
   Operation* op = value.getDefiningOp();
   Value made;
-  if (auto relabel = dyn_cast<ssm::RelabelOp>(op); relabel && !ssm::takesDiagonal(relabel)) {
+  if (auto relabel = ssm::asRenaming(value)) {
     Value operand = matrix(relabel.getOperand());
     made = ssm::RelabelOp::create(b, op->getLoc(), operand, relabel.getFrom(), relabel.getTo());
   } else if (isStoredAsBF16(value)) {

@@ -34,6 +34,8 @@ using Expr = const Node*;
 using Renaming = llvm::SmallVector<std::pair<llvm::StringRef, llvm::StringRef>, 4>;
 /// The labels of two lists side by side.
 Renaming renamingOf(mlir::ArrayAttr from, mlir::ArrayAttr to);
+/// What a label is called by a renaming: itself where that does not name it.
+llvm::StringRef nameBy(const Renaming& renaming, llvm::StringRef label);
 
 struct Node {
   enum class Kind { Constant, Leaf, Add, Mul, Func, Sum, Maximum };

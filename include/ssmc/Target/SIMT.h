@@ -144,6 +144,10 @@ public:
     int64_t panel = 0, apart = 0;
     /// Whether lanes lie side by side, not positions of what is summed.
     bool byLanes = false;
+    /// Where positions of what is summed begin, from a multiple of 16 on.
+    int64_t offsetAt(int64_t position) const {
+      return byLanes ? position * panel : 2 * position / panel * apart + 2 * position % panel;
+    }
   };
   /// A product of 64 x 16 by 16 x `lanes` bf16. Of the left side a thread has four pairs as in
   /// multiplyPairs, rows of its warp's, or it begins at an offset of a matrix, too, whose lanes are

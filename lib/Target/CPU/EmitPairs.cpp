@@ -132,8 +132,7 @@ std::optional<Buffer> Emitter::storedPairs(Value value, StringRef label, StringR
 }
 
 Buffer Emitter::pairsOf(Value value, StringRef label, StringRef reduced, int64_t strip, bool rest) {
-  if (auto relabel = value.getDefiningOp<ssm::RelabelOp>();
-      relabel && !isLeaf(value) && !ssm::takesDiagonal(relabel))
+  if (auto relabel = ssm::asRenaming(value); relabel && !isLeaf(value))
     return renamed(pairsOf(relabel.getOperand(), renamedFrom(relabel, label),
                            renamedFrom(relabel, reduced), strip, rest),
                    relabel);

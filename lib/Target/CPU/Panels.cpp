@@ -118,8 +118,7 @@ Buffer ssmc::cpu::renamed(Buffer buffer, ssm::RelabelOp relabel) {
 }
 
 Buffer Emitter::panelOf(Value value, StringRef lane, int64_t width) {
-  if (auto relabel = value.getDefiningOp<ssm::RelabelOp>();
-      relabel && !isLeaf(value) && !ssm::takesDiagonal(relabel))
+  if (auto relabel = ssm::asRenaming(value); relabel && !isLeaf(value))
     return renamed(panelOf(relabel.getOperand(), renamedFrom(relabel, lane), width), relabel);
   auto type = arrayType(value);
   auto found = buffers.find(value);

@@ -84,6 +84,8 @@ protected:
   SmallVector<Value> flatten(mlir::ValueRange values);
   void adopt(mlir::ValueRange arguments, mlir::ValueRange elements);
   Value chunkStart(Value number);
+  /// What a chunk is computed from: its number's steps, and what the sequence carries.
+  void enterChunk(Value number, mlir::ValueRange carried);
   /// Sets the positions that a chunk has of each name of its steps.
   void setExtents(Value left);
 

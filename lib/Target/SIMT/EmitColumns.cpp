@@ -159,22 +159,12 @@ ColumnEmitter::GroupProduct ColumnEmitter::prepareForGroup(ssm::SumOp sum) {
   GroupProduct product;
   product.made = factors.made;
   auto& matrices = product.matrices;
-  for (Value copy : factors.copies) {
-    const Buffer& buffer = e.buffers.find(copy)->second;
-    e.touch(buffer);
-    assert(buffer.panel && "a matrix that is not in panels");
-    Machine::GroupMatrix& matrix = matrices.emplace_back();
-    matrix.address = buffer.base;
-    matrix.panel = buffer.panel;
-    matrix.apart = buffer.dims[0].extent * buffer.panel;
-    matrix.byLanes = buffer.dims[1].label == factors.where.kept;
-  }
-  bool byLanes = matrices.front().byLanes;
-  int64_t panel = matrices.front().panel, apart = matrices.front().apart;
+  for (Value copy : factors.copies)
+    matrices.push_back(e.groupMatrixOf(e.buffers.find(copy)->second, factors.where.kept));
   for (int64_t x = 0; x < extentOf(factors.left.axis); x += 16) {
     // (Of a triangle all lanes: sums in parts would be copied.)
     Machine::GroupStep step;
-    step.offset = byLanes ? x * panel : 2 * x / panel * apart + 2 * x % panel;
+    step.offset = matrices.front().offsetAt(x);
     SmallVector<Value, 4> pairs, rests;
     roundLeft(factors, x, pairs, rests);
     for (int64_t copy = 0; copy < int64_t(matrices.size()); ++copy)
@@ -494,10 +484,7 @@ void ColumnEmitter::emitColumns(Value count) {
         if (e.columns.inGroups)
           e.machine.seeMatrices(b);
         DenseMap<Value, Fragment> outside = fragments;
-        adopt(body->getArguments(), carried);
-        Value start = chunkStart(chunk);
-        e.timeStarts[0] = start;
-        setExtents(arith::SubIOp::create(b, e.times[0], start));
+        enterChunk(chunk, carried);
         for (Staged& one : staged)
           e.buffers[one.load.getResult()] = slotOf(one, slot);
         addUpFirst();

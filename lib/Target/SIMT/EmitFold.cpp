@@ -119,14 +119,13 @@ bool KernelEmitter::unrolls(ssm::FoldOp fold) {
 /// what they read they read before the first of them is written.
 int64_t KernelEmitter::stepsTogether(ssm::FoldOp fold) {
   ssm::AxisAttr steps = fold.getAxis();
-  auto [work, selects] = workOf(fold);
   // (A thread that has several elements of what is carried has enough to do in a step.)
   bool isOne = llvm::all_of(fold.getBlock()->getArguments(),
                             [&](Value carried) { return heldAxes(carried).empty(); });
   // (In f32 all else is in registers too, and this costs some: the gated Oja rule spilt 8 KB.)
   if (!roundsProducts || isPartial(steps.getName()) || heldFolds.contains(fold) || !isOne)
     return 1;
-  int64_t together = 1;
+  int64_t work = workOf(fold).first, together = 1;
   while (2 * together <= mostTogether && steps.getSize() % (2 * together) == 0 &&
          2 * together * work <= mostWrittenTogether)
     together *= 2;

@@ -285,6 +285,13 @@ void KernelEmitter::layInPanels(Buffer& buffer) {
   place.bytes = llvm::alignTo(down.extent * across.extent * 2, place.alignment);
 }
 
+Machine::GroupMatrix KernelEmitter::groupMatrixOf(const Buffer& buffer, StringRef lanes) {
+  assert(buffer.panel && "a matrix that is not in panels");
+  touch(buffer);
+  return {buffer.base, buffer.panel, buffer.dims[0].extent * buffer.panel,
+          buffer.dims[1].label == lanes};
+}
+
 /// First fit, largest places first: two places overlap in memory only if they do not in time.
 static int64_t packPlaces(ArrayRef<Place*> places) {
   SmallVector<Place*> sorted(places);

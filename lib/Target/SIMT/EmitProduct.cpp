@@ -146,10 +146,7 @@ StringRef simt::nameBelow(ssm::RelabelOp relabel, StringRef label) {
 
 KernelEmitter::Side KernelEmitter::sideOf(Value value, StringRef kept, StringRef reduced) {
   Side side{value, kept, reduced, {}};
-  for (;;) {
-    auto relabel = side.base.getDefiningOp<ssm::RelabelOp>();
-    if (!relabel || ssm::takesDiagonal(relabel))
-      break;
+  while (auto relabel = ssm::asRenaming(side.base)) {
     side.renamings.push_back(relabel);
     side.kept = nameBelow(relabel, side.kept);
     side.reduced = nameBelow(relabel, side.reduced);
@@ -294,8 +291,8 @@ std::optional<Value> KernelEmitter::storedPair(Value value, const Point& point, 
     touch(buffer);
     return LLVM::LoadOp::create(b, b.getI32Type(), address(buffer, point), 4).getResult();
   }
-  auto relabel = value.getDefiningOp<ssm::RelabelOp>();
-  if (!relabel || ssm::takesDiagonal(relabel))
+  auto relabel = ssm::asRenaming(value);
+  if (!relabel)
     return {};
   return storedPair(relabel.getOperand(), operandPoint(relabel, point), nameBelow(relabel, label));
 }
@@ -446,30 +443,22 @@ SmallVector<Value> KernelEmitter::beginInGroup(Operation* sum, const Dealt& deal
     if (!isNew)
       return found->second;
     const Side& side = isRight ? factors.right : factors.left;
-    const Buffer& buffer = *tileBuffer(side, rest);
-    touch(buffer);
-    Machine::GroupMatrix& matrix = matrices.emplace_back();
-    matrix.panel = buffer.panel;
-    matrix.apart = buffer.dims[0].extent * buffer.panel;
-    matrix.byLanes = buffer.dims[1].label == side.kept;
+    Machine::GroupMatrix& matrix =
+        matrices.emplace_back(groupMatrixOf(*tileBuffer(side, rest), side.kept));
     // Where it begins: rows further down, or panels further on.
     Value first = isRight ? firstLane : firstRow;
     int64_t bytes = matrix.byLanes ? 2 * matrix.apart / matrix.panel : matrix.panel;
-    matrix.address = gep(buffer.base, b.getI8Type(), arith::MulIOp::create(b, first, i32(bytes)));
+    matrix.address =
+        gep(matrix.address, b.getI8Type(), arith::MulIOp::create(b, first, i32(bytes)));
     return found->second;
-  };
-  auto offsetAt = [&](int64_t number, int64_t x) {
-    const Machine::GroupMatrix& matrix = matrices[number];
-    return matrix.byLanes ? x * matrix.panel
-                          : 2 * x / matrix.panel * matrix.apart + 2 * x % matrix.panel;
   };
   for (int64_t x = 0; x < factors.extent; x += 16)
     for (auto [restLeft, restRight] : factors.terms) {
       Machine::GroupStep& step = steps.emplace_back();
       step.leftMatrix = matrixOf(false, restLeft);
-      step.leftOffset = offsetAt(step.leftMatrix, x);
+      step.leftOffset = matrices[step.leftMatrix].offsetAt(x);
       step.matrix = matrixOf(true, restRight);
-      step.offset = offsetAt(step.matrix, x);
+      step.offset = matrices[step.matrix].offsetAt(x);
     }
   return machine.beginGroup(b, matrices, steps, {}, 8 * dealt.tile.lanes);
 }

@@ -298,19 +298,22 @@ private:
   /// A run, at once where its places lie side by side.
   void storeRun(const Buffer& buffer, Run run);
   Value vectorOf(ArrayRef<Value> elements);
-  /// A place for a value, with the labels of `order` last; kept as `storage`, if given.
+  /// The labels of a value in the order in which it has them in a place, those of `order` last.
   SmallVector<ssm::AxisAttr> placedAxes(ssm::ArrayType type, ArrayRef<StringRef> order);
   /// Of a place with these axes; `strides` become those of them, in elements.
   int64_t bytesOfPlace(ArrayRef<ssm::AxisAttr> axes, Type storage,
                        SmallVectorImpl<int64_t>* strides = nullptr);
+  /// A place for a value, with the labels of `order` last; kept as `storage`, if given.
   Buffer makeBuffer(ssm::ArrayType type, ArrayRef<StringRef> order = {}, Type storage = {});
   /// The largest of the places in use when most is, of those that have not been moved; -1 if all
   /// are small.
   int largestWhereMostIs(const llvm::DenseSet<int>& moved);
   /// A place for a matrix of bf16 in panels, the last of `order` along their rows.
   Buffer makePanels(ssm::ArrayType type, ArrayRef<StringRef> order);
-  void touch(const Buffer& buffer);
   void layInPanels(Buffer& buffer);
+  /// A buffer in panels as a matrix for groups of warps, of which `lanes` is a label.
+  Machine::GroupMatrix groupMatrixOf(const Buffer& buffer, StringRef lanes);
+  void touch(const Buffer& buffer);
   Value addressInPanels(const Buffer& buffer, const Point& point);
   Value address(const Buffer& buffer, const Point& point);
   Value gep(Value base, Type unit, Value index);

@@ -547,8 +547,13 @@ FailureOr<KernelInfo> simt::lowerKernel(tile::KernelOp kernel, const Machine& ma
                         .wasInterrupted();
   Limits sized = limits;
   bool ownsProcessor = false;
-  int64_t mostAsked = 0;
+  int64_t mostAsked = 0, bytesAsking = 0;
   int64_t mostWritten = INT64_MAX;
+  // What was emitted, and which of its places were to move, where it is to be otherwise.
+  auto discard = [&] {
+    inWorkspace.clear();
+    kernel->getPrevNode()->erase();
+  };
   for (;;) {
     ImplicitLocOpBuilder b(kernel.getLoc(), kernel);
     KernelEmitter emitter(kernel, b, machine, sized, slice, products, roundsProducts, stagesAhead,
@@ -556,8 +561,7 @@ FailureOr<KernelInfo> simt::lowerKernel(tile::KernelOp kernel, const Machine& ma
     emitter.run(inWorkspace);
     if (emitter.written > mostCached) {
       mostWritten = fewCached;
-      inWorkspace.clear();
-      kernel->getPrevNode()->erase();
+      discard();
       continue;
     }
     size_t moved = inWorkspace.size();
@@ -568,16 +572,14 @@ FailureOr<KernelInfo> simt::lowerKernel(tile::KernelOp kernel, const Machine& ma
           slice.size % (2 * fewestColumns) == 0) {
         slice.halve();
         applySlice(kernel, slice);
-        inWorkspace.clear();
-        kernel->getPrevNode()->erase();
+        discard();
         continue;
       }
       // Where tiles wait for none, other blocks have work while one waits for its operands: room
       // for several counts more than a tile ahead.
       if (isShared && stagesAhead && fewestBlocks * emitter.info.sharedBytes > limits.sharedBytes) {
         stagesAhead = false;
-        inWorkspace.clear();
-        kernel->getPrevNode()->erase();
+        discard();
         continue;
       }
       if (ownsProcessor || !machine.hasCopies() ||
@@ -593,18 +595,19 @@ FailureOr<KernelInfo> simt::lowerKernel(tile::KernelOp kernel, const Machine& ma
       mostAsked = limits.sharedBytes;
       if (isShared && roundsProducts)
         sized.threads *= 2;
-      kernel->getPrevNode()->erase();
-      inWorkspace.clear();
+      discard();
       continue;
     }
     // (What is asked for before it is needed must not be in anything's way. Places do not lie as
     // close as their bytes would have it.)
+    // (Where asking for less has changed nothing there is nothing to ask for.)
     if (mostAsked) {
-      mostAsked -= emitter.info.sharedBytes - limits.sharedBytes;
-      if (mostAsked < limits.sharedBytes / 4 * 3)
+      bool isAsBefore = bytesAsking == emitter.info.sharedBytes;
+      bytesAsking = emitter.info.sharedBytes;
+      mostAsked -= bytesAsking - limits.sharedBytes;
+      if (isAsBefore || mostAsked < limits.sharedBytes / 4 * 3)
         mostAsked = 0;
-      inWorkspace.clear();
-      kernel->getPrevNode()->erase();
+      discard();
       continue;
     }
     if (!stagesAhead && inWorkspace.size() == moved)

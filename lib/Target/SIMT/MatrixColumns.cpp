@@ -199,12 +199,8 @@ void MatrixColumns::putTile(ArrayRef<Value> elements, int64_t place) {
 
 const MatrixColumns::Left& MatrixColumns::leftOf(const Factors& factors) {
   Value base = factors.side;
-  for (;;) {
-    auto relabel = base.getDefiningOp<ssm::RelabelOp>();
-    if (!relabel || ssm::takesDiagonal(relabel))
-      break;
+  while (auto relabel = ssm::asRenaming(base))
     base = relabel.getOperand();
-  }
   Value key = factors.asksSteps ? factors.side : base;
   auto [found, isNew] = lefts.try_emplace({key.getAsOpaquePointer(), factors.keepsRest});
   Left& left = found->second;
@@ -618,10 +614,7 @@ void MatrixColumns::emit() {
         Value nextSlot = slotOfChunk(next);
         auto compute = [&] {
           llvm::DenseMap<Value, Fragment> outside = fragments;
-          adopt(body->getArguments(), carried);
-          Value start = chunkStart(chunk);
-          e.timeStarts[0] = start;
-          setExtents(arith::SubIOp::create(b, e.times[0], start));
+          enterChunk(chunk, carried);
           for (Asked& one : staged)
             e.buffers[one.load.getResult()] = slotOf(one, slot);
           for (tile::StoreOp store : body->getOps<tile::StoreOp>())

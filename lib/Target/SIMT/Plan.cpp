@@ -451,16 +451,18 @@ struct BlockPlan {
       int64_t first = readsOf(*item).first;
       if (first == INT64_MAX || first - 1 <= stageOf(*item))
         continue;
-      int64_t own = item->copied ? 4 * countOf(arrayType(item->copied).getAxes()) : 0, kept = 0;
-      if (item->op)
+      int64_t own = 0, kept = 0;
+      if (item->copied)
+        own = countOf(arrayType(item->copied).getAxes());
+      else
         for (Value value : item->op->getResults())
-          own += value.use_empty() ? 0 : 4 * countOf(arrayType(value).getAxes());
+          own += value.use_empty() ? 0 : countOf(arrayType(value).getAxes());
       for (Value value : item->reads) {
         int64_t last = 0;
         for (Item* reader : readers[value])
           if (reader != item)
             last = std::max(last, stageOf(*reader));
-        kept += last < first - 1 ? 4 * countOf(arrayType(value).getAxes()) : 0;
+        kept += last < first - 1 ? countOf(arrayType(value).getAxes()) : 0;
       }
       if (kept < own)
         stageOf(*item) = first - 1;

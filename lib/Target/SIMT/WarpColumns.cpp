@@ -187,6 +187,13 @@ Value WarpColumns::chunkStart(Value number) {
   return arith::MulIOp::create(b, number, e.i64(sequence.getTileSize()));
 }
 
+void WarpColumns::enterChunk(Value number, ValueRange carried) {
+  adopt(sequence.getBlock()->getArguments(), carried);
+  Value start = chunkStart(number);
+  e.timeStarts[0] = start;
+  setExtents(arith::SubIOp::create(b, e.times[0], start));
+}
+
 void WarpColumns::setExtents(Value left) {
   int64_t tile = sequence.getTileSize();
   Value steps =

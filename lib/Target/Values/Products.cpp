@@ -215,7 +215,7 @@ bool target::isCausal(Value value, StringRef rows, StringRef columns) {
     return isCausal(op->getOperand(0), rows, columns) && isCausal(op->getOperand(1), rows, columns);
   if (isa<ssm::NegOp>(op))
     return isCausal(op->getOperand(0), rows, columns);
-  if (auto relabel = dyn_cast<ssm::RelabelOp>(op); relabel && !ssm::takesDiagonal(relabel)) {
+  if (auto relabel = ssm::asRenaming(value)) {
     StringRef names[] = {rows, columns};
     for (StringRef& name : names)
       for (auto [from, to] :
